@@ -16,7 +16,7 @@ def advance(folder: Path, fence: int) -> None:
 
 
 def read(folder: Path) -> int:
-    """The highest fence so far; -1 where there is none. Raises StoreDamaged, OSError."""
+    """The highest fence so far; -1 if there is none. Raises StoreDamaged, OSError."""
     try:
         text = (folder / "fence").read_text("ascii", "replace")
     except FileNotFoundError:

@@ -23,7 +23,7 @@ NICENESS = 10
 
 
 def main(arguments: list[str]) -> None:
-    """Do one action. Exit status 1 where the parent has ended."""
+    """Do one action. Exit status 1 if the parent has ended."""
     parent, action, folder, *numbers = arguments
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")

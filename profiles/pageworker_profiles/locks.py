@@ -23,7 +23,7 @@ class Lock:
     def take(cls, path: Path, wait: bool = False, sign: bool = True) -> "Lock | None":
         """Lock the file. Creates it where it is missing. None: another holder has it, and `wait` is False.
 
-        `sign`: write our pid and host into it. Tries again where the file was replaced or renamed meanwhile, because a
+        `sign`: write our pid and host into it. Tries again if the file was replaced or renamed meanwhile, because a
         lock on a file that is not at its path any more protects nothing. Raises OSError.
         """
         while True:
@@ -57,7 +57,7 @@ class Lock:
 
 
 def holder(path: Path) -> str:
-    """The last signer of the lock: `pid 12 on host since …`. `another process` where that cannot be read."""
+    """The last signer of the lock: `pid 12 on host since …`. `another process` if that cannot be read."""
     try:
         with path.open("rb") as file:
             signed = json.loads(file.read(MAX_HOLDER_BYTES))

@@ -1,4 +1,4 @@
-"""Encodes ids as file names. Pure and reversible. Different ids have different names, even where case is ignored.
+"""Encodes ids as file names. Pure and reversible. Different ids have different names, even if case is ignored.
 
 Lower-case letters, digits, `-`, `_` and inner dots stay. `=x` is an upper-case X. `=.` is a leading dot, so no id
 becomes `.`, `..`, a hidden file or one of the store's own dotted folders. An id that would be too long for a file name

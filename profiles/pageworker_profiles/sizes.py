@@ -12,4 +12,4 @@ class FolderSize(NamedTuple):
 
 
 MOST = FolderSize(500_000, sys.maxsize)
-"""The limit where the caller sets none."""
+"""The limit if the caller sets none."""

@@ -106,7 +106,7 @@ class ProfileStore:
             return tuple(sorted(path.name for path in self.root.iterdir() if not path.name.startswith(".")))
 
     def size_bytes(self, tenant_id: str, profile_id: str) -> int:
-        """Bytes on disk, quarantined data included. 0 where there is no such profile."""
+        """Bytes on disk, quarantined data included. 0 if there is no such profile."""
         folder = self._folder(tenant_id, profile_id)
         with explained("measuring", folder):
             return trees.measure(folder).bytes if folder.exists() else 0
@@ -155,7 +155,7 @@ class ProfileStore:
                 trees.remove(folder)
 
     def collect_abandoned(self) -> None:
-        """Move scratch folders of earlier versions to the trash, where their process has ended (the lock is free)."""
+        """Move scratch folders of earlier versions to the trash, if their process has ended (the lock is free)."""
         with explained("sweeping", self._scratch):
             if not self._scratch.exists():
                 return

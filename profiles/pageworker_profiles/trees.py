@@ -200,7 +200,7 @@ def _open_folder(parent: int, name: str) -> int | None:
 
 @contextmanager
 def _opened_at(parent: int, name: str) -> Iterator[int]:
-    """Open the folder of this name and make it writable. Raises FileNotFoundError where there is none."""
+    """Open the folder of this name and make it writable. Raises FileNotFoundError if there is none."""
     descriptor = _open_folder(parent, name)
     if descriptor is None:
         raise FileNotFoundError(name)

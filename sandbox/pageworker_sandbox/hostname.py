@@ -42,9 +42,9 @@ def normalise_host(untrusted_host: str) -> str:
 
 
 def host_of_url(untrusted_url: str) -> str | None:
-    """The host that a browser contacts for this URL. None where the URL has no host (`data:`, `mailto:`).
+    """The host that a browser contacts for this URL. None if the URL has no host (`data:`, `mailto:`).
 
-    A URL without a scheme is read as `http://`. Raises HostInvalid where the text contains no valid host.
+    A URL without a scheme is read as `http://`. Raises HostInvalid if the text contains no valid host.
     """
     text = untrusted_url
     for _ in range(MAX_WRAPPERS):

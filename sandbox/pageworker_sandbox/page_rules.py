@@ -277,7 +277,7 @@ def without_defaults(options: PageOptions) -> PageOptions:
 
 
 def options_digest(options: PageOptions) -> str:
-    """12 hex digits: equal options have equal digests. "" where nothing differs from the browser's default."""
+    """12 hex digits: equal options have equal digests. "" if nothing differs from the browser's default."""
     return _digest(msgspec.json.encode(without_defaults(options), order="deterministic"))
 
 
@@ -360,7 +360,7 @@ def _shown(key: str, value: Any) -> str:
 def _digest(text: bytes) -> str:
     if text == b"{}":
         return ""
-    # Slow on purpose where there is a password: the digest is in Redis, and must not help to guess it. 50 ms, once.
+    # Slow on purpose if there is a password: the digest is in Redis, and must not help to guess it. 50 ms, once.
     if b'"http_credentials"' in text:
         return hashlib.scrypt(text, salt=b"pageworker", n=2**14, r=8, p=1, dklen=6).hex()
     return hashlib.blake2b(text, digest_size=6).hexdigest()

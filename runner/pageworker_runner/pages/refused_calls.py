@@ -36,7 +36,7 @@ INSTEAD: dict[str, str] = {
     "Tracing.tracingStop": TRACE,
     "Tracing.tracingStopChunk": TRACE,
 }
-"""By the name in Playwright's Python interface, or, where a call has several, by the driver's command."""
+"""By the name in Playwright's Python interface, or, if a call has several, by the driver's command."""
 
 
 def refusal(command: str) -> str:

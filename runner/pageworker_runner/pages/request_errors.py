@@ -17,7 +17,7 @@ FAILED_TUNNEL = "net::ERR_TUNNEL_CONNECTION_FAILED"
 REFUSED = "ERR_BLOCKED_BY_ADMINISTRATOR"
 """Chromium's name for a request that the egress policy forbids."""
 PROXY_UNAVAILABLE = "proxy_unavailable"
-"""The gateway's reason where no upstream proxy of the policy works."""
+"""The gateway's reason if no upstream proxy of the policy works."""
 NO_PROXY = "ERR_PROXY_CONNECTION_FAILED"
 """Chromium's name for it."""
 UNREACHABLE = {

@@ -16,7 +16,7 @@ def allow_exec(programs: Sequence[str]) -> None:
 
     The dynamic loader is added automatically. All child processes inherit the restriction, so neither the driver nor
     the browser can start the interpreter. Moving files between folders stays permitted everywhere, because a browser
-    does that within its profile and Landlock forbids it where no rule allows it. Raises ConfinementFailed.
+    does that within its profile and Landlock forbids it if no rule allows it. Raises ConfinementFailed.
     """
     missing = [path for path in programs if not os.path.lexists(path)]
     if missing:
@@ -31,7 +31,7 @@ def confine(readable: Sequence[str], filter_fd: int) -> dict[str, str]:
 
     It can write no file, read no profile, use no network, execute no program, start no process and signal no other
     process. Then the seccomp filter in `filter_fd`, which is closed, is installed for all threads. Returns the errno
-    name of each probe of `probes.py`. Raises ConfinementFailed where a probe was permitted: the runner must end then.
+    name of each probe of `probes.py`. Raises ConfinementFailed if a probe was permitted: the runner must end then.
     """
     evidence: dict[str, str] = {"landlock_abi": str(landlock.abi())}
     status = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)

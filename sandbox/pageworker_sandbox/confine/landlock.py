@@ -90,7 +90,7 @@ class NetPortAttr(ctypes.Structure):
 
 
 def abi() -> int:
-    """The kernel's Landlock ABI version. 0 where the kernel has no Landlock."""
+    """The kernel's Landlock ABI version. 0 if the kernel has no Landlock."""
     try:
         return call("landlock_create_ruleset", None, 0, CREATE_RULESET_VERSION)
     except OSError:

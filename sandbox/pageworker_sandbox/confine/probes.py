@@ -29,7 +29,7 @@ class ConfinementProbe:
     refusals: frozenset[int] = CALL_REFUSALS
 
     def run(self) -> str:
-        """Attempt it. Returns the errno's name. Raises ConfinementFailed where the kernel permitted the act."""
+        """Attempt it. Returns the errno's name. Raises ConfinementFailed if the kernel permitted the act."""
         try:
             self.act()
         except OSError as error:

@@ -40,7 +40,7 @@ Argument = int | bytes | ctypes.Array[ctypes.c_char] | ctypes.Structure | None
 
 
 def call(name: str, *arguments: Argument) -> int:
-    """Make a system call. Raises OSError with the kernel's errno, ENOSYS where the architecture lacks the call."""
+    """Make a system call. Raises OSError with the kernel's errno, ENOSYS if the architecture lacks the call."""
     number = NUMBERS.get(name)
     if number is None:
         raise OSError(errno.ENOSYS, f"{name}: no such call on {platform.machine()}")

@@ -62,7 +62,7 @@ class DialerClient:
         return RemoteConnector(self, runner_id)
 
     async def request(self, message: Resolve | Connect) -> Answer:
-        """Send a request and wait for its answer. Raises OSError where the dialer has ended."""
+        """Send a request and wait for its answer. Raises OSError if the dialer has ended."""
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[message.number] = waiting
         try:
@@ -110,7 +110,7 @@ class RemoteConnector:
         return Resolution(tuple(ip_address(address) for address in answer.addresses), answer.local)
 
     async def connect(self, address: Address, port: int) -> socket.socket:
-        """A connected, non-blocking socket. Raises OSError; EgressRefused where the dialer's rules forbid it."""
+        """A connected, non-blocking socket. Raises OSError; EgressRefused if the dialer's rules forbid it."""
         number = self._client.next_number()
         request = Connect(number=number, runner_id=self._runner_id, address=str(address), port=port)
         answer = await self._client.request(request)

@@ -35,7 +35,7 @@ class Connector(Protocol):
         """All addresses of a name. Raises OSError."""
 
     async def connect(self, address: Address, port: int) -> socket.socket:
-        """A connected, non-blocking socket. Raises OSError; EgressRefused where the rules forbid it."""
+        """A connected, non-blocking socket. Raises OSError; EgressRefused if the rules forbid it."""
 
     def close(self) -> None:
         """Drop the requests that have not begun."""
@@ -57,7 +57,7 @@ class DirectConnector:
         return Resolution(tuple(addresses), any(is_local(address) for address in addresses))
 
     async def connect(self, address: Address, port: int) -> socket.socket:
-        """A connected, non-blocking socket. Raises OSError; EgressRefused where the rules forbid it."""
+        """A connected, non-blocking socket. Raises OSError; EgressRefused if the rules forbid it."""
         reason = self._rules.refusal(address, port, local=is_local(address))
         if reason is not None:
             raise EgressRefused(reason)
@@ -91,7 +91,7 @@ def is_local(address: Address) -> bool:
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             # To connect a UDP socket sends nothing. The kernel picks the source address; it is the target's own
-            # where the target is this host.
+            # if the target is this host.
             probe.connect((str(address), DISCARD_PORT))
             return ip_address(probe.getsockname()[0].partition("%")[0]) == address
     except OSError:

@@ -25,7 +25,7 @@ class DialRules(Message, frozen=True):
     targets: Annotated[tuple[Host, ...], Meta(max_length=MAX_TARGETS)] = ()
     """`address`, `address:port` or `name:port`, chosen by the operator. Their addresses may be private."""
     barred: Annotated[tuple[Port, ...], Meta(max_length=256)] = ()
-    """Ports of the worker on this host. They are refused even where `targets` names them."""
+    """Ports of the worker on this host. They are refused even if `targets` names them."""
     proxy_ports: Annotated[tuple[Port, ...], Meta(max_length=256)] = ()
     """Ports that the targets of later rules may have. Only the first rules count: Landlock permits no port later."""
     number: Number = 0
@@ -102,7 +102,7 @@ class Connected(Message, frozen=True):
 
 class NotConnected(Message, frozen=True):
     """The answer to a Connect that failed. `refused`: the rules forbid it. Otherwise `error` says why, and `errno` is
-    the error number of connect(2), 0 where it has none."""
+    the error number of connect(2), 0 if it has none."""
 
     number: Number
     refused: Reason | None = None

@@ -33,7 +33,7 @@ class DialServer:
         self._requests: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Answer requests. Raises ProtocolViolation where the gateway breaks the protocol."""
+        """Answer requests. Raises ProtocolViolation if the gateway breaks the protocol."""
         async with asyncio.TaskGroup() as tasks:
             try:
                 while True:

@@ -31,7 +31,7 @@ CODECS = ("ascii", "idna", "latin-1", "utf-8")
 
 
 async def serve(sock: socket.socket, dialer_sock: socket.socket, proxy_tls: ssl.SSLContext) -> None:
-    """Serve until the supervisor closes the channel. Raises WireError where the supervisor or the dialer fails."""
+    """Serve until the supervisor closes the channel. Raises WireError if the supervisor or the dialer fails."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     channel = Channel(sock, outgoing=TO_SUPERVISOR, incoming=TO_GATEWAY)

@@ -72,7 +72,7 @@ class Acceptor:
         self._slots.release()
 
     async def close(self) -> None:
-        """Stop accepting and close the listener, even where the caller is cancelled while it waits."""
+        """Stop accepting and close the listener, even if the caller is cancelled while it waits."""
         self._closing = True
         if not self._ended.is_set():
             os.eventfd_write(self._wake, 1)

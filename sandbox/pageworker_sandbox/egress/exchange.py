@@ -83,9 +83,9 @@ class Exchange:
         self._switched = False
 
     async def run(self, origin: HttpSide, kept: bool) -> bool:
-        """Send the request to `origin`. Raises _StaleConnection only where `kept`, and where a second try is safe.
+        """Send the request to `origin`. Raises _StaleConnection only if `kept`, and if a second try is safe.
 
-        Raises UpstreamFailed where another proxy may get the request: where it cannot have had an effect yet.
+        Raises UpstreamFailed if another proxy may get the request, because it cannot have had an effect yet.
         """
         self._enforcer.used(self._route)
         if not self._route.absolute:

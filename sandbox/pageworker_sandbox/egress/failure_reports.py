@@ -15,7 +15,7 @@ class FailureReports:
         self._descriptor = descriptor
 
     def report(self, failure: RequestFailure) -> None:
-        """Write one line. It is dropped where the runner does not read, or has gone."""
+        """Write one line. It is dropped if the runner does not read, or has gone."""
         line = f"{failure.line}\n".encode("latin-1", "replace")
         if self._descriptor >= 0 and len(line) <= MAX_LINE_BYTES:
             with suppress(OSError):

@@ -28,7 +28,7 @@ def for_origin(request: h11.Request, host: str, upgrade: bool) -> list[Header]:
 
 
 def for_runner(response: h11.Response | h11.InformationalResponse) -> list[Header]:
-    """Headers of a response to the runner. h11 adds chunking where the runner's HTTP version has it."""
+    """Headers of a response to the runner. h11 adds chunking if the runner's HTTP version has it."""
     raw = response.headers.raw_items()
     headers = _end_to_end(raw)
     if response.status_code == 101:

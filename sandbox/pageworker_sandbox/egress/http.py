@@ -48,7 +48,7 @@ class HttpSide:
             await self._feed()
 
     async def body(self) -> tuple[bytes, h11.EndOfMessage | None]:
-        """The next part of a body, with small parts joined, and the end of the message where it follows at once.
+        """The next part of a body, with small parts joined, and the end of the message if it follows at once.
 
         Raises Disconnected, h11.RemoteProtocolError.
         """

@@ -12,7 +12,7 @@ NO_BYTE_MOVED = "no byte moved"
 class IdleTimeout:
     """A context manager. When no byte moves for `seconds`, it closes the origin's stream.
 
-    It closes the runner's stream too where the runner does not read. `expired` tells whether that happened.
+    It closes the runner's stream too if the runner does not read. `expired` tells whether that happened.
     """
 
     def __init__(self, runner: Stream, origin: Stream, seconds: float) -> None:

@@ -17,7 +17,7 @@ class EgressLimits:
     pool_seconds: float = 20.0
     """An idle connection to an origin is closed after this time."""
     head_bytes: int = 32 * 1024
-    """Maximum head of a request or response. Up to twice as much is accepted where the head arrives in two pieces."""
+    """Maximum head of a request or response. Up to twice as much is accepted if the head arrives in two pieces."""
     head_seconds: float = 10.0
     """From the first byte of a request's head to its last byte."""
     idle_seconds: float = 75.0

@@ -149,7 +149,7 @@ class SetAccessLog(Message, frozen=True):
 
 
 class GatewayAnswer(Message, frozen=True):
-    """The answer to the request with this number. `error` is empty where the request was carried out."""
+    """The answer to the request with this number. `error` is empty if the request was carried out."""
 
     number: Number
     error: Literal["", "unknown_runner", "known_runner", "too_many_runners", "invalid_listener", "invalid_policy"] = ""

@@ -39,7 +39,7 @@ class OriginConnector:
         """Resolution by name, and the loop time until which it is valid."""
 
     async def connect(self, route: Route, seconds: float, share_seconds: float, tunnel: bool) -> Stream:
-        """A connection to the target of the route. Where `route.absolute` and not `tunnel`: to its upstream proxy.
+        """A connection to the target of the route. If `route.absolute` and not `tunnel`: to its upstream proxy.
 
         `seconds` is the deadline for resolution, connection and proxy handshake together. The upstream proxy gets
         `share_seconds` of it, or what resolution leaves. Raises EgressRefused, TargetUnreachable, UpstreamFailed.
@@ -65,7 +65,7 @@ class OriginConnector:
         return await self._connect_any(await self._public_addresses(route.target), route.target.port)
 
     async def _target_for(self, proxy: UpstreamProxy, target: Target) -> Target:
-        """The target as the proxy gets it: as a checked address, except where the proxy resolves."""
+        """The target as the proxy gets it: as a checked address, unless the proxy resolves."""
         if target.address is not None or proxy.resolves:
             return target
         address = (await self._public_addresses(target))[0]

@@ -69,7 +69,7 @@ class CompiledPolicy:
         self._given: Ways = (*self._proxies.values(), *self._last)
         self._known: dict[str, bool] = {}
         self._orders: dict[str, Ways] = {}
-        """By host, where each host has an order of its own."""
+        """By host, if each host has an order of its own."""
 
     def decide(self, target: Target) -> Routes | Reason:
         """The routes to a target, or why it is refused. Checks port, host, and literal addresses; resolves no name."""

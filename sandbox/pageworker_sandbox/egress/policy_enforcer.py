@@ -104,7 +104,7 @@ class PolicyEnforcer:
             self._refuse("budget_exhausted", target)
 
     def _ensure_current(self, failover: Failover, route: Route) -> None:
-        """Raise EgressRefused where the policy forbids the target now, TargetUnreachable where it has other routes now.
+        """Raise EgressRefused if the policy forbids the target now, TargetUnreachable if it has other routes now.
 
         As for a connection that is open when the policy changes: its request may be tried again.
         """

@@ -46,7 +46,7 @@ class RunnerProxy:
         """Set once `run` accepts or has failed. A task that is cancelled before its first step cleans up nothing."""
 
     async def run(self) -> None:
-        """Accept and serve. Raises InvalidListener (in a group) where the listener breaks."""
+        """Accept and serve. Raises InvalidListener (in a group) if the listener breaks."""
         try:
             acceptor = Acceptor(self._listener, self._limits)
         except RuntimeError:  # the thread could not be started

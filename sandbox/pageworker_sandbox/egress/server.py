@@ -66,7 +66,7 @@ class GatewayServer:
         self._upstreams = UpstreamMonitor(upstreams, self._changes.put_nowait)
 
     async def run(self) -> None:
-        """Carry out requests. Raises ProtocolViolation where the supervisor breaks the protocol."""
+        """Carry out requests. Raises ProtocolViolation if the supervisor breaks the protocol."""
         async with asyncio.TaskGroup() as group:
             background = [
                 group.create_task(work) for work in (self._report(), self._report_changes(), self._upstreams.run())

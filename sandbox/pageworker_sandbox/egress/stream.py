@@ -187,7 +187,7 @@ class Stream(asyncio.Protocol):
         self._transport.close()
 
     def abort(self, reason: str) -> None:
-        """Close at once, with a reset where bytes are unsent. Readers and writers get Disconnected."""
+        """Close at once, with a reset if bytes are unsent. Readers and writers get Disconnected."""
         if self._error is None:
             self._error = reason
         self._transport.abort()

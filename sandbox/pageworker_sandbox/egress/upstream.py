@@ -209,7 +209,7 @@ class ExactReader:
         self._held = b""
 
     async def read(self, count: int) -> bytes:
-        """Raises Disconnected where the stream ends before."""
+        """Raises Disconnected if the stream ends before."""
         while len(self._held) < count:
             data = await self.stream.read()
             if not data:

@@ -1,7 +1,7 @@
-"""One cgroup per sandbox, where the host permits it. The kernel then enforces the limits, and one write kills all.
+"""One cgroup per sandbox, if the host permits it. The kernel then enforces the limits, and one write kills all.
 
 Source: the kernel's Documentation/admin-guide/cgroup-v2.rst, and cgroup-v1/{memory,pids}.rst for hosts whose memory
-and pids controllers are version 1. Where the controllers are not delegated to us, the other limits of a sandbox
+and pids controllers are version 1. If the controllers are not delegated to us, the other limits of a sandbox
 apply: rlimits, tmpfs sizes, and the supervisor's memory watch.
 """
 
@@ -69,7 +69,7 @@ class CgroupRoot:
     """The same for the controllers of version 1."""
 
     def create(self, name: str, memory_bytes: int, processes: int) -> Cgroup | None:
-        """A new cgroup with these limits, or None where the kernel refuses."""
+        """A new cgroup with these limits, or None if the kernel refuses."""
         own = re.sub(r"[^A-Za-z0-9._-]", "_", name)
         settings = {
             "memory.max": str(memory_bytes),
@@ -94,7 +94,7 @@ class CgroupRoot:
 
 @cache
 def find_root() -> CgroupRoot | None:
-    """Create the root on first use; None where that is not permitted. Removes the roots of dead supervisors."""
+    """Create the root on first use; None if that is not permitted. Removes the roots of dead supervisors."""
     ours = own_folder()
     if ours is None or not os.access(ours, os.W_OK) or not os.access(ours / "cgroup.procs", os.W_OK):
         return None
@@ -160,7 +160,7 @@ def _enable(folder: Path) -> bool:
 
 
 def _count(file: Path, key: str) -> int:
-    """The number in the file's line `key number`. 0 where the line or the file is missing."""
+    """The number in the file's line `key number`. 0 if the line or the file is missing."""
     with suppress(OSError):
         for line in file.read_text().splitlines():
             name, _, number = line.partition(" ")

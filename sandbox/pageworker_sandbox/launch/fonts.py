@@ -51,7 +51,7 @@ class InstalledFont:
 
 
 def installed_fonts() -> list[InstalledFont]:
-    """The fonts in folders that every sandbox has. Raises OSError where the library is missing."""
+    """The fonts in folders that every sandbox has. Raises OSError if the library is missing."""
     found = FontLibrary().fonts(set("".join(SCRIPTS.values())))
     return [font for font in found if any(font.file.is_relative_to(folder) for folder in FONTS)]
 
@@ -73,7 +73,7 @@ class _FontSet(ctypes.Structure):
 
 
 class FontLibrary:
-    """fontconfig. What it allocates stays: this is for one question. Raises OSError where the library is missing."""
+    """fontconfig. What it allocates stays: this is for one question. Raises OSError if the library is missing."""
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(LIBRARY)

@@ -28,7 +28,7 @@ LIMITS = ProcessLimits(memory_bytes=1024**3, processes=256, open_files=65536)
 
 @dataclass(frozen=True)
 class GatewayUsers:
-    """User ids of gateway and dialer; None where the supervisor is not root."""
+    """User ids of gateway and dialer; None if the supervisor is not root."""
 
     gateway: int | None
     dialer: int | None
@@ -55,7 +55,7 @@ class GatewayProcesses:
         return self._gateway.stderr + self._dialer.stderr
 
     async def proof(self) -> dict[str, str]:
-        """What /proc shows of both processes. Raises LaunchFailed where a mechanism of the sandbox is missing."""
+        """What /proc shows of both processes. Raises LaunchFailed if a mechanism of the sandbox is missing."""
         dialer = await self._dialer.proof()
         return {
             **await self._gateway.proof(),
@@ -66,8 +66,8 @@ class GatewayProcesses:
     async def set_rules(self, rules: DialRules) -> None:
         """Replace the dialer's rules. On return they are in force for new connections; open ones stay.
 
-        Landlock keeps the ports of the rules that the dialer was started with. Raises InvalidRules where the dialer
-        keeps the old ones; WireError where it has ended, and the gateway ends with it.
+        Landlock keeps the ports of the rules that the dialer was started with. Raises InvalidRules if the dialer
+        keeps the old ones; WireError if it has ended, and the gateway ends with it.
         """
         async with self._one_at_a_time:
             number = next(self._numbers)
@@ -88,7 +88,7 @@ class GatewayProcesses:
     async def wait(self) -> ExitStatus:
         """Wait until no process of either sandbox is left. Returns how the gateway ended."""
         status = await self._gateway.wait()
-        self._dialer.kill()  # the dialer ends with the gateway by itself, except where it is stopped (SIGSTOP)
+        self._dialer.kill()  # the dialer ends with the gateway by itself, unless it is stopped (SIGSTOP)
         await self._dialer.wait()
         self._dialer_channel.close()
         return status

@@ -28,7 +28,7 @@ class ProcessLimits:
     """Limits of a whole sandbox, and of each process in it."""
 
     memory_bytes: int
-    """Of the whole sandbox, where it has a cgroup."""
+    """Of the whole sandbox, if it has a cgroup."""
     processes: int
     """Threads and processes of the whole sandbox."""
     open_files: int = 8192
@@ -44,7 +44,7 @@ class ProcessLimits:
 
         RLIMIT_DATA counts what a process has mapped, touched or not, and the kernel reports no refusal: a
         process that fails by it ends an attempt without the name of a limit. A cgroup counts what is in use, and
-        reports a breach. Where there is one, it should be the one that refuses (setrlimit(2), cgroup-v2.rst).
+        reports a breach. If there is one, it should be the one that refuses (setrlimit(2), cgroup-v2.rst).
         """
         return self.memory_bytes * (self.counted_data if self.has_memory_cgroup else 1)
 

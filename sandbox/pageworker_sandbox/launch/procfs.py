@@ -18,7 +18,7 @@ _MAPPING = re.compile(r"[0-9a-f]+-[0-9a-f]+ \S{4} [0-9a-f]+ ([0-9a-f]+):([0-9a-f
 
 
 def children(pid: int) -> list[int]:
-    """Pids of the children of all threads of a process. Empty where the process is gone."""
+    """Pids of the children of all threads of a process. Empty if the process is gone."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
     except GONE:
@@ -38,7 +38,7 @@ def tree(pid: int) -> Iterator[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of one process and of its children that have ended. 0 where it is gone."""
+    """CPU time of one process and of its children that have ended. 0 if it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except GONE:
@@ -47,7 +47,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def pss_bytes(pid: int) -> int:
-    """Proportional set size of one process in bytes. 0 where it is gone."""
+    """Proportional set size of one process in bytes. 0 if it is gone."""
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except GONE:
@@ -56,7 +56,7 @@ def pss_bytes(pid: int) -> int:
 
 
 def mapped_bytes(pid: int, devices: Collection[int], inodes: Collection[int]) -> int:
-    """Proportional set size, in bytes, of a process's mappings of these devices and inodes. 0 where it is gone.
+    """Proportional set size, in bytes, of a process's mappings of these devices and inodes. 0 if it is gone.
 
     Reads every mapping, which takes some ten milliseconds for a browser process.
     """
@@ -133,7 +133,7 @@ def _opened(descriptor: int) -> Iterator[int]:
 
 
 def tasks(pid: int) -> int:
-    """Number of threads of one process. 0 where it is gone."""
+    """Number of threads of one process. 0 if it is gone."""
     try:
         return sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
     except GONE:

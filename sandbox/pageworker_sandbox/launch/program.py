@@ -19,7 +19,7 @@ class SandboxProgram:
     """The seccomp filter that bubblewrap installs."""
     mounts: Sequence[Mount]
     uid: int | None
-    """Its user, where the supervisor is root; otherwise None."""
+    """Its user, if the supervisor is root; otherwise None."""
     limits: ProcessLimits
     network: bool = False
     """True: it shares the host's network namespace."""

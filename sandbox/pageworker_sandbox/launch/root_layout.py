@@ -58,7 +58,7 @@ POLICY_FOLDERS = ("/etc/chromium", "/etc/chromium-browser", "/etc/opt/chrome", "
 
 @dataclass(frozen=True)
 class SandboxSpec:
-    """The sandbox of one runner. `uid` is its own user where the supervisor is root, otherwise None."""
+    """The sandbox of one runner. `uid` is its own user if the supervisor is root, otherwise None."""
 
     runner_id: str
     uid: int | None

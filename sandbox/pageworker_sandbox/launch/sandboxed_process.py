@@ -95,7 +95,7 @@ class SandboxedProcess:
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
 
     async def proof(self) -> dict[str, str]:
-        """What /proc shows of the program inside. Raises LaunchFailed where a mechanism of the sandbox is missing."""
+        """What /proc shows of the program inside. Raises LaunchFailed if a mechanism of the sandbox is missing."""
         try:
             return self._proof()
         except (*procfs.GONE, PermissionError) as error:

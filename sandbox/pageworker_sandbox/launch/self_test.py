@@ -14,7 +14,7 @@ from pageworker_sandbox.launch.root_layout import self_test_mounts
 from pageworker_sandbox.launch.run_program import run_program
 
 OVERFLOW_UID = 65534
-"""The kernel's overflow uid: an ordinary user for the test, where the supervisor is root."""
+"""The kernel's overflow uid: an ordinary user for the test, if the supervisor is root."""
 SELF_TEST_SECONDS = 20.0
 LIMITS = ProcessLimits(memory_bytes=1024**3, processes=1000)
 ALLOW_NAMESPACES = (
@@ -27,7 +27,7 @@ ALLOW_PROC = (
     " --security-opt systempaths=unconfined (docker)"
 )
 SET_HOSTNAME = "set hostname"
-"""Part of bubblewrap's error where a container's seccomp policy forbids sethostname(2)."""
+"""Part of bubblewrap's error if a container's seccomp policy forbids sethostname(2)."""
 BROWSER_SANDBOX_PROBE = """
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)

@@ -27,7 +27,7 @@ NPROC_SLACK = 16
 """Where a cgroup counts processes, RLIMIT_NPROC is higher by this number: only the cgroup reports a refusal."""
 
 COUNTED_DATA = 2
-"""Times its memory that each process of a runner may map where a cgroup counts memory. Garbage that is not collected
+"""Times its memory that each process of a runner may map if a cgroup counts memory. Garbage that is not collected
 yet is mapped and not in use: node holds hundreds of MiB of it."""
 
 
@@ -85,14 +85,14 @@ async def start(host: Host, program: SandboxProgram) -> SandboxedProcess:
 
 
 def counted_limits(limits: ProcessLimits, controllers: Collection[str]) -> ProcessLimits:
-    """The limits of each process where a cgroup with these controllers counts for all of them. It reports a refusal."""
+    """The limits of each process if a cgroup with these controllers counts for all of them. It reports a refusal."""
     if "pids" in controllers:
         limits = replace(limits, processes=limits.processes + NPROC_SLACK)
     return replace(limits, has_memory_cgroup="memory" in controllers)
 
 
 def _limit_processes(init_pid: int, processes: int) -> None:
-    """Set RLIMIT_NPROC where the sandbox shares its user with other processes. Raises OSError.
+    """Set RLIMIT_NPROC if the sandbox shares its user with other processes. Raises OSError.
 
     RLIMIT_NPROC counts per user and user namespace. Set before the sandbox has its user namespace, it would count all
     processes of this user.
@@ -172,7 +172,7 @@ def _spawn(
 
 
 async def _init_pid(info: int) -> int:
-    """The pid, outside, of the sandbox's init process. Raises EOFError where bubblewrap ends without reporting it."""
+    """The pid, outside, of the sandbox's init process. Raises EOFError if bubblewrap ends without reporting it."""
     text = b""
     while not text.rstrip().endswith(b"}"):
         part = await _read(info, 4096)

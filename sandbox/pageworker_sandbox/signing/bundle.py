@@ -104,7 +104,7 @@ def read_bundle(data: bytes, limits: SigningLimits = LIMITS) -> PackedBundle:
 
 
 def _with_ca(page: PageOptions, files: dict[str, bytes]) -> PageOptions:
-    """The options with the certificates themselves where they name a file of the bundle. Raises BundleMalformed."""
+    """The options with the certificates themselves if they name a file of the bundle. Raises BundleMalformed."""
     if page.ca is None or is_ca(page.ca):
         return page
     text = files.get(page.ca, b"").decode("ascii", "replace")

@@ -57,7 +57,7 @@ class Manifest(Struct, frozen=True, kw_only=True):
     input: dict[str, Any] | str | None = None
     """JSON Schema of the payload, or `package.module:Struct`. None: any object."""
     page: PageOptions = PageOptions()
-    """How its browser context is opened. `ca` is still the name of a file where the manifest was read alone."""
+    """How its browser context is opened. `ca` is still the name of a file if the manifest was read alone."""
     flavor: FlavorWish = "auto"
     """`[browser] flavor`: of the browser that runs it."""
     proxy: str | None = None

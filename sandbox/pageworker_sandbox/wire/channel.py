@@ -52,7 +52,7 @@ class Channel:
     async def send(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         """Send one message. The caller keeps its descriptors and closes them. Raises ChannelClosed.
 
-        Waits only while more than HIGH_WATER_BYTES are unsent. Raises ProtocolViolation where the peer does not read.
+        Waits only while more than HIGH_WATER_BYTES are unsent. Raises ProtocolViolation if the peer does not read.
         """
         frame = encode(self._outgoing, message, len(descriptors))
         if self._unsent_bytes + len(frame) > MAX_UNSENT_BYTES:
@@ -100,7 +100,7 @@ class Channel:
     async def receive(self) -> tuple[Message, list[int]]:
         """The next message with its descriptors, which the caller owns.
 
-        Raises ChannelClosed, ProtocolViolation. Raises OSError where this process has no free descriptor for one that
+        Raises ChannelClosed, ProtocolViolation. Raises OSError if this process has no free descriptor for one that
         was sent.
         """
         if self._budget is not None:
@@ -124,7 +124,7 @@ class Channel:
             count = len(packed) // DESCRIPTOR_BYTES
             self._descriptors.extend(struct.unpack(f"{count}i", packed[: count * DESCRIPTOR_BYTES]))
         if flags & socket.MSG_CTRUNC:
-            # Raises OSError where this process has no free descriptor: then the fault is not the peer's (unix(7)).
+            # Raises OSError if this process has no free descriptor: then the fault is not the peer's (unix(7)).
             os.close(os.dup(self._sock.fileno()))
         if flags & socket.MSG_CTRUNC or len(self._descriptors) > MAX_DESCRIPTORS:
             raise ProtocolViolation(f"more than {MAX_DESCRIPTORS} descriptors at once, which no message carries")

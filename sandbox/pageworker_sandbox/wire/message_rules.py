@@ -126,12 +126,12 @@ class MessageRules:
         self._most_lines += m.MAX_LINES + 1
 
     def granted(self, attempt_id: str) -> None:
-        """A Grant message went out: the artifact that was offered last may come. No effect where none is offered."""
+        """A Grant message went out: the artifact that was offered last may come. No effect if none is offered."""
         if self.attempts.get(attempt_id) is SentAttemptState.OFFERED:
             self._advance(attempt_id, AttemptMessage.GRANT)
 
     def receive(self, message: m.Message) -> None:
-        """Advance by one received message. Raises ProtocolViolation where it is not permitted."""
+        """Advance by one received message. Raises ProtocolViolation if it is not permitted."""
         kind = type(message).__name__
         try:
             self.state = next_state(CONNECTION_TRANSITIONS, self.state, RunnerMessage(kind))

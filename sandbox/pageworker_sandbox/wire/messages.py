@@ -235,7 +235,7 @@ class Failure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     message: Annotated[str, Meta(max_length=4096)]
     retryable: bool
     retry_after_seconds: Annotated[float, Meta(ge=0, le=MAX_RETRY_AFTER_SECONDS)] | None = None
-    """Set where the module asks for it: retry no sooner than this."""
+    """Set if the module asks for it: retry no sooner than this."""
     detail: msgspec.Raw = msgspec.Raw(b"\xc0")
 
 

@@ -30,7 +30,7 @@ class TokenBucket:
         self._tokens -= tokens
 
     def debt(self, now: float) -> float:
-        """Seconds until the debt is paid. 0 where there is none."""
+        """Seconds until the debt is paid. 0 if there is none."""
         self._fill(now)
         return max(0.0, -self._tokens / self._rate)
 

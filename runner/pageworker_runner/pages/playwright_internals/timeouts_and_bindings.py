@@ -29,7 +29,7 @@ class AttemptTimeouts(TimeoutSettings):
 
 
 def use_timeout(page: Page, runners_seconds: float, attempts_seconds: float) -> None:
-    """Have calls of `page` end after `attempts_seconds`, where `runners_seconds` of the browser context would count.
+    """Have calls of `page` end after `attempts_seconds` instead of the browser context's `runners_seconds`.
 
     What a module sets for the page or the browser context counts before it.
     """
