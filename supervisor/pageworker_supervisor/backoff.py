@@ -27,5 +27,5 @@ class Backoff:
         self.pauses, self.until = 0, 0.0
 
     def remaining_seconds(self, now: float) -> float:
-        """How long the pause still takes; 0 where there is none."""
+        """How long the pause still takes; 0 if there is none."""
         return max(0.0, self.until - now)

@@ -87,7 +87,7 @@ class HostEnvironment:
     metrics: Metrics
     timeouts: Timeouts = Timeouts()
     uids: IdRange | None = None
-    """User ids for gateway and runners; None where the daemon is not root."""
+    """User ids for gateway and runners; None if the daemon is not root."""
     http_ports: tuple[int, ...] = ()
     """Ports of the operator's endpoints, once they are bound."""
     local: LocalLayers | None = None

@@ -158,7 +158,7 @@ class LocalWorker:
     async def run(self, job_text: bytes) -> bytes:
         """The result (JSON) of one attempt of a job. Waits for a free page.
 
-        Raises ContractError for a text that is no valid job, LocalRunFailed where this host could not run it.
+        Raises ContractError for a text that is no valid job, LocalRunFailed if this host could not run it.
         """
         job = parse_job(job_text)
         while True:

@@ -24,6 +24,6 @@ def panics_as_os_errors() -> Iterator[None]:
 
 
 def build_runtime() -> None:
-    """Build the runtime before other parts can use up what it needs. Raises OSError where that is used up already."""
+    """Build the runtime before other parts can use up what it needs. Raises OSError if that is used up already."""
     with panics_as_os_errors():
         MemoryStore().put("runtime", b"")

@@ -99,7 +99,7 @@ class WorkerConfig:
         return self._follower.version.version if self._follower is not None else 0
 
     async def _follow_limits(self, follower: ConfigFollower, components: Components) -> NoReturn:
-        """Put the limits of each version in force, also where they are the same as before: the version counts."""
+        """Put the limits of each version in force, also if they are the same as before: the version counts."""
         while True:
             await follower.applied.wait()
             follower.applied.clear()

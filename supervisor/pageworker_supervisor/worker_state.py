@@ -1,7 +1,7 @@
 """The states of a worker: one supervisor process and its runners.
 
 A worker starts, then takes jobs. A drain stops new claims: running jobs may finish, and the worker is drained when
-none is left. An undrain takes jobs again. SIGTERM stops the worker from every state; it drains first where jobs may
+none is left. An undrain takes jobs again. SIGTERM stops the worker from every state; it drains first if jobs may
 still run.
 """
 

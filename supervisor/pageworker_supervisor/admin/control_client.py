@@ -72,7 +72,7 @@ class WorkerClient:
             ) from error
 
     def _check_listening(self) -> None:
-        """Raises WorkerUnreachable where no process listens. httpx would notice it, too, but leave a socket open."""
+        """Raises WorkerUnreachable if no process listens. httpx would notice it, too, but leave a socket open."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             try:
                 sock.connect(str(self._path))

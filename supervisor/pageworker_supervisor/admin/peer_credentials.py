@@ -23,7 +23,7 @@ def peer_uid(sock: socket.socket) -> int:
 class OwnerOnly(BoundedProtocol):
     """The HTTP protocol for connections of root and of the worker's own user; others get 403.
 
-    The mode of the socket file already excludes others. This check still holds where the mode was changed by mistake.
+    The mode of the socket file already excludes others. This check still holds if the mode was changed by mistake.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

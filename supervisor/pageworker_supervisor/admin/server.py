@@ -157,7 +157,7 @@ def bind_tcp(bind: str) -> socket.socket:
 
 
 def bind_unix(path: Path) -> socket.socket:
-    """A listening socket of mode 0600. Replaces one that no process serves. Raises OSError where a worker serves it."""
+    """A listening socket of mode 0600. Replaces one that no process serves. Raises OSError if a worker serves it."""
     if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
         raise OSError(f"{path} exists and is not a socket: move it away")
     if path.exists() and _answers(path):

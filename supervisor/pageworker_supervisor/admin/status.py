@@ -155,10 +155,10 @@ class WorkerControl(Protocol):
         """Whether the worker takes jobs, and if not, why."""
 
     def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
-        """Drain, and yield its lines until it is done. Raises WorkerRefused where the state does not allow it."""
+        """Drain, and yield its lines until it is done. Raises WorkerRefused if the state does not allow it."""
 
     async def undrain(self) -> None:
-        """Take jobs again. Raises WorkerRefused where the state does not allow it."""
+        """Take jobs again. Raises WorkerRefused if the state does not allow it."""
 
     async def cancel(self, ref: JobRef) -> Cancelled:
-        """Cancel a job in any state. Raises WorkerRefused where Redis does not answer."""
+        """Cancel a job in any state. Raises WorkerRefused if Redis does not answer."""

@@ -22,7 +22,7 @@ class TenantShares:
         return self._held.total()
 
     def claim(self, tenant_id: str, amount: int) -> "ShareClaim":
-        """Queue a claim for `amount` units. Raises ValueError where that is more than one tenant may hold."""
+        """Queue a claim for `amount` units. Raises ValueError if that is more than one tenant may hold."""
         if amount > self.per_tenant:
             raise ValueError(f"{amount} units, a tenant holds at most {self.per_tenant}")
         claim = ShareClaim(self, tenant_id, amount)
@@ -53,7 +53,7 @@ class TenantShares:
             claim.grant()
 
     def _next(self) -> str | None:
-        """The tenant that is served next; None where all have to wait."""
+        """The tenant that is served next; None if all have to wait."""
         for tenant_id in sorted(self._waiting, key=lambda one: self._held[one]):
             amount = self._waiting[tenant_id][0].amount
             if self._held[tenant_id] + amount <= self.per_tenant:

@@ -12,7 +12,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def is_over(day: str, now: dt.datetime, keep_days: float) -> bool:
-    """Whether the whole day, `YYYY-MM-DD` in UTC, is older than `keep_days`. False where `day` is not a date."""
+    """Whether the whole day, `YYYY-MM-DD` in UTC, is older than `keep_days`. False if `day` is not a date."""
     if not _DAY.fullmatch(day):
         return False
     try:

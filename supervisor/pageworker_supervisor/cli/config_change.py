@@ -72,7 +72,7 @@ async def open_for_change(config: Path | None) -> AsyncIterator[tuple[ConfigStor
 
 
 def values_in(state: ConfigState) -> CentralValues:
-    """What counts now. Raises CommandError where it cannot be read."""
+    """What counts now. Raises CommandError if it cannot be read."""
     try:
         return values_of(state.document)
     except ConfigInvalid as invalid:
@@ -106,7 +106,7 @@ class Change(Struct, frozen=True):
 
 
 async def apply(store: ConfigStore, parameters: ParameterStore | None, change: Change) -> ChangeReport:
-    """Propose it and wait for the outcome. Raises CommandError where another change was faster.
+    """Propose it and wait for the outcome. Raises CommandError if another change was faster.
 
     With a Parameter Store, the parameters are written first, because workers follow them. They are restored if the
     workers refuse the change.
@@ -169,7 +169,7 @@ def print_change(report: ChangeReport, json: bool) -> CommandExit:
 
 
 async def _propose(store: ConfigStore, name: str, change: Change) -> ConfigState | None:
-    """None: it is proposed. The state where a worker that saw the parameters was faster with the same values."""
+    """None: it is proposed. The state if a worker that saw the parameters was faster with the same values."""
     who = change.who or f"{getpass.getuser()}@{socket.gethostname()}"
     texts = texts_of_values(change.values)
     until = time.monotonic() + BUSY_SECONDS

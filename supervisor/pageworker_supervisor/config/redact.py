@@ -26,7 +26,7 @@ _QUERY_VALUE = re.compile(r"([?&][^=&#]*)=([^&#]*)")
 
 
 def redact_url(text: str) -> str:
-    """A URL without password and query values; its scheme alone where it has no valid host. Other text is unchanged.
+    """A URL without password and query values; its scheme alone if it has no valid host. Other text is unchanged.
 
     A password may contain what should have been written as `%2F`, `%3F` or `%23`: it ends at the last `@`.
     """

@@ -1,6 +1,6 @@
 """When a change of each setting takes effect, and which settings may never come from the central configuration. Pure.
 
-`CLASSES` has a row for every section. A section whose settings differ has a row for each of them. A test fails where a
+`CLASSES` has a row for every section. A section whose settings differ has a row for each of them. A test fails if a
 setting has none, so a new setting cannot get a class by accident.
 """
 

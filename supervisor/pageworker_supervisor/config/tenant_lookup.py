@@ -75,7 +75,7 @@ class ProfilePages:
         self._table = GlobTable({name: parse_options(given) for name, given in pages.items()}, PageOptions())
 
     def options(self, tenant_id: str, profile_id: str | None) -> PageOptions:
-        """Those of a profile; none where no key matches, and for an ephemeral context."""
+        """Those of a profile; none if no key matches, and for an ephemeral context."""
         return PageOptions() if profile_id is None else self._table.find(f"{tenant_id}/{profile_id}")
 
     def of_tenant(self, tenant_id: str) -> PageOptions:

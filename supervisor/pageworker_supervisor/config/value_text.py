@@ -22,7 +22,7 @@ def structured(untrusted_text: str) -> tuple[Any, bool]:
 
 
 def value_of(type_: Any, untrusted_text: str) -> Any:
-    """The value of a setting of this type: JSON, TOML, or a plain text where the setting is a text.
+    """The value of a setting of this type: JSON, TOML, or a plain text if the setting is a text.
 
     `5` is the number, or the text "5" for a setting that is a text. The caller checks the type.
     """

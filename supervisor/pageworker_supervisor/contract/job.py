@@ -304,7 +304,7 @@ INVALID_MARK = "%"
 
 
 def domain_key(declared: str | None, untrusted_url: object, tenant_id: str) -> str | None:
-    """The key of the domain whose limits a job counts against; None where neither a domain nor a URL with a host is
+    """The key of the domain whose limits a job counts against; None if neither a domain nor a URL with a host is
     given.
 
     `declared` is the field `domain` of the job, already validated. `untrusted_url` is `payload.url`, of any type. The

@@ -40,10 +40,10 @@ class ArtifactRecord(Struct, frozen=True, kw_only=True):
 
 class AttemptRecord(Struct, frozen=True, kw_only=True):
     """One attempt to run the job. `attempt` counts from 1. `outcome` is a status or `lost`; `reason` says how it was
-    lost, where the worker could tell.
+    lost, if the worker could tell.
 
     `proxy`: `POLICY/HOST:PORT`, the upstream proxy that the runner used last; `POLICY/direct` after a permitted
-    fall-back; `POLICY` where no request was made; null without a proxy policy.
+    fall-back; `POLICY` if no request was made; null without a proxy policy.
     """
 
     attempt: int

@@ -94,7 +94,7 @@ def _characters(untrusted_text: bytes) -> str:
 
 
 def _read(text: str) -> Any:
-    """The value, with BAD_NUMBER for what is no number. None where the text is not JSON."""
+    """The value, with BAD_NUMBER for what is no number. None if the text is not JSON."""
     if too_deep(text.encode("utf-8", "replace")):
         return None
     try:

@@ -32,7 +32,7 @@ class Traffic(Struct, frozen=True):
 
     @property
     def text(self) -> str | None:
-        """`<requests> <bytes in> <bytes out>`, as Redis keeps it. None where nothing was used."""
+        """`<requests> <bytes in> <bytes out>`, as Redis keeps it. None if nothing was used."""
         if self == NO_TRAFFIC:
             return None
         return f"{self.requests} {self.bytes_in} {self.bytes_out}"

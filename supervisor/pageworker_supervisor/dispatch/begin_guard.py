@@ -34,7 +34,7 @@ class BeginGuard:
             self._limit.reschedule(asyncio.get_running_loop().time())
 
     def check(self) -> None:
-        """Raises NotBegun where the handler must not begin now."""
+        """Raises NotBegun if the handler must not begin now."""
         if self._stopped:
             raise NotBegun("cancelled")
         if self._begin_before is not None and boot_seconds() >= self._begin_before:

@@ -282,7 +282,7 @@ def build_result(
     proxy: str | None = None,
     traffic: Traffic = NO_TRAFFIC,
 ) -> bytes:
-    """The result's JSON. `outcome` and `proxy` are those of the last attempt, where one ran. `held_seconds`: how long
+    """The result's JSON. `outcome` and `proxy` are those of the last attempt, if one ran. `held_seconds`: how long
     the last lease ran. `traffic`: what it used of the network."""
     used = lease.traffic + traffic
     past = past_attempts(job, lease)

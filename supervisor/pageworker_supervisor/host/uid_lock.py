@@ -24,9 +24,9 @@ class UidLock:
     """Holds its ranges until it is closed."""
 
     def __init__(self, file: Path = LOCK_FILE) -> None:
-        """Raises HostRefused where other users than root may change the file or its folder.
+        """Raises HostRefused if other users than root may change the file or its folder.
 
-        Raises OSError where the file cannot be created.
+        Raises OSError if the file cannot be created.
         """
         _check(file.parent, file.parent.stat(follow_symlinks=False), stat.S_ISDIR)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK

@@ -52,7 +52,7 @@ class HostIds:
 def reserved(settings: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_FILE) -> Iterator[IdRange | None]:
     """The user ids for the gateway and the runners of this daemon, reserved for the block.
 
-    None where the daemon is not root: then its processes run under its own user. Raises HostRefused where the
+    None if the daemon is not root: then its processes run under its own user. Raises HostRefused if the
     configured ids have another owner, or no ids are free.
     """
     if os.geteuid() != 0:

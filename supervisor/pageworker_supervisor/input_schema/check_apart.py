@@ -17,7 +17,7 @@ ANSWER_SECONDS = 30.0
 def check_apart(check: SchemaCheck, limits: CheckLimits) -> SchemaAnswer:
     """The answer of a new process. Blocks.
 
-    Raises CheckerEnded where the check ended the process. Raises OSError where the process does not start or does not
+    Raises CheckerEnded if the check ended the process. Raises OSError if the process does not start or does not
     answer.
     """
     try:

@@ -26,7 +26,7 @@ def encoded(schema: dict[str, Any]) -> bytes:
 
 
 def conclude(answer: SchemaAnswer, schema_name: str) -> None:
-    """Return where the payload matches. Raises PayloadInvalid, BundleMalformed, CheckerFailed."""
+    """Return if the payload matches. Raises PayloadInvalid, BundleMalformed, CheckerFailed."""
     if answer.bug is not None:
         raise CheckerFailed(f"{schema_name}: {answer.bug}")
     if answer.unusable is not None:
@@ -36,7 +36,7 @@ def conclude(answer: SchemaAnswer, schema_name: str) -> None:
 
 
 def exceeded(ended: CheckerEnded, schema_name: str, limits: CheckLimits) -> CheckLimitExceeded:
-    """The error of a check that ended its own checker. Raises OSError where the limits did not end it."""
+    """The error of a check that ended its own checker. Raises OSError if the limits did not end it."""
     if ended.status == -TIMER_SIGNAL:
         limit = f"more than {limits.seconds:g} s of processor time"
     elif ended.status in OUT_OF_MEMORY:

@@ -41,7 +41,7 @@ class CompiledSchema:
             raise SchemaUnusable(reason) from error
 
     def mistakes(self, payload: Any) -> tuple[PayloadMistake, ...]:
-        """The first few mistakes; none where the payload matches. They never contain values of the payload."""
+        """The first few mistakes; none if the payload matches. They never contain values of the payload."""
         if self._validator.is_valid(payload):
             return ()
         errors = islice(self._validator.iter_errors(payload), MAX_MISTAKES)
@@ -75,7 +75,7 @@ def _path(steps: Iterable[str | int]) -> str:
 
 
 def _at(schema: Any, steps: Iterable[str | int]) -> dict[str, Any]:
-    """The part of a schema that caused an error. Empty where the steps lead nowhere.
+    """The part of a schema that caused an error. Empty if the steps lead nowhere.
 
     They may begin at an embedded document. A numeric step is an index or a key: jsonschema_rs writes the key "0" as 0.
     """

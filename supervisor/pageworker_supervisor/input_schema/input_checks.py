@@ -47,9 +47,9 @@ class InputChecks:
             await asyncio.shield(self._shared.close())
 
     async def check(self, bundle: VerifiedBundle, tenant_id: str, payload: bytes) -> None:
-        """Raises PayloadInvalid, BundleMalformed where the schema cannot be used, and CheckLimitExceeded.
+        """Raises PayloadInvalid, BundleMalformed if the schema cannot be used, and CheckLimitExceeded.
 
-        Raises OSError where the host has no process for the check.
+        Raises OSError if the host has no process for the check.
         """
         if bundle.input_schema == ANY_OBJECT:
             return
@@ -62,7 +62,7 @@ class InputChecks:
         conclude(answer, name)
 
     async def _check_shared(self, bundle: VerifiedBundle, tenant_id: str, payload: bytes) -> SchemaAnswer | None:
-        """None where the check needs a checker of its own."""
+        """None if the check needs a checker of its own."""
         if time.monotonic() < self._apart_until.get((bundle.sha256, tenant_id), 0.0):
             return None
         try:
@@ -89,7 +89,7 @@ class InputChecks:
 def check_schema(schema: dict[str, Any]) -> None:
     """Compile an input schema and check an empty payload, in a process of its own. Blocks.
 
-    Raises BundleMalformed where the schema cannot be used, CheckLimitExceeded, OSError.
+    Raises BundleMalformed if the schema cannot be used, CheckLimitExceeded, OSError.
     """
     with suppress(PayloadInvalid):
         check_payload(schema, b"{}")

@@ -20,7 +20,7 @@ class PayloadMistake(Struct, frozen=True):
 
 
 class SchemaCheck(Struct, array_like=True):
-    """Check a payload. `schema`: JSON, or None where the checker got the schema of this SHA-256 before."""
+    """Check a payload. `schema`: JSON, or None if the checker got the schema of this SHA-256 before."""
 
     sha256: str
     payload: bytes
@@ -28,7 +28,7 @@ class SchemaCheck(Struct, array_like=True):
 
 
 class SchemaAnswer(Struct, array_like=True):
-    """`mistakes`: none where the payload matches. `unusable`: why the schema cannot be used.
+    """`mistakes`: none if the payload matches. `unusable`: why the schema cannot be used.
 
     `unknown`: the checker does not have the schema (any more). `too_large`: compiled, it is too large to be kept.
     `bug`: the traceback of an unexpected error. `seconds`: processor time of the check, without the compilation.

@@ -85,7 +85,7 @@ class SchemaChecker:
 
 
 def main(arguments: list[str]) -> None:
-    """Answer checks until stdin ends. Exit status 1 where the parent has ended."""
+    """Answer checks until stdin ends. Exit status 1 if the parent has ended."""
     parent, seconds, memory_bytes, kept_bytes = arguments
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")

@@ -88,7 +88,7 @@ class _CheckerProcess:
         """Its exit status, as subprocess reports it."""
         self.connection.close()
         if self.process.returncode is None:
-            # No effect where it has ended, and is not reaped yet. Not self.process.kill(): Popen.send_signal() polls,
+            # No effect if it has ended, and is not reaped yet. Not self.process.kill(): Popen.send_signal() polls,
             # so it could reap the process itself, and asyncio's watcher would then report status 255.
             with suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGKILL)
@@ -107,7 +107,7 @@ class SharedChecker:
     async def check(self, sha256: str, schema: Callable[[], bytes], payload: bytes) -> SchemaAnswer:
         """Check a payload against the schema of the bundle with this SHA-256. `schema` is called where it is not there.
 
-        Raises CheckerEnded where the check ended the process. Raises OSError where the process does not start or does
+        Raises CheckerEnded if the check ended the process. Raises OSError if the process does not start or does
         not answer.
         """
         while True:

@@ -43,7 +43,7 @@ UNKNOWN_TENANTS = "*"
 class RejectedText:
     """The text is not a valid job. `type` is the error type, `reason` the message.
 
-    `identity`: tenant and job id of the text, where they could be read; then `result` is the rejection for its sender.
+    `identity`: tenant and job id of the text, if they could be read; then `result` is the rejection for its sender.
     `callback`: the callback URL of the text, if its tenant allows it. `bound`: with whose results it is kept, see
     JobProducer.reject.
     """
@@ -220,7 +220,7 @@ def _callback_violation(url: str, tenant: TenantSettings) -> _Violation | None:
 
 
 def _echo(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields that a result repeats, where the text has them in a valid form."""
+    """The fields that a result repeats, if the text has them in a valid form."""
     echo = {
         name: fields[name]
         for name, pattern in (("endpoint_module", MODULE_REF), ("profile_id", PROFILE_ID))

@@ -20,7 +20,7 @@ class Arrival:
 
 
 def waited_ms(entry_id: bytes, now_ms: int) -> int:
-    """Milliseconds that a stream entry has waited; 0 where its id is not a time of the recent past."""
+    """Milliseconds that a stream entry has waited; 0 if its id is not a time of the recent past."""
     ms, _, _ = entry_id.partition(b"-")
     waited = now_ms - int(ms)
     return waited if 0 <= waited <= LONGEST_MS else 0

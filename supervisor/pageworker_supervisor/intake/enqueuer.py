@@ -109,7 +109,7 @@ def _aged(new_jobs: list[NewJob], seconds: float) -> list[NewJob]:
 
 
 async def unplaced(new_job: NewJob) -> NewJob:
-    """Used where intake has no registry."""
+    """Used if intake has no registry."""
     return new_job
 
 
@@ -131,7 +131,7 @@ class ModuleContext:
         self._backoff_until = 0.0
 
     async def placed(self, new_job: NewJob) -> NewJob:
-        """The job with the digests of the release that it would run now; without them where the release cannot be had
+        """The job with the digests of the release that it would run now; without them if the release cannot be had
         within FETCH_SECONDS."""
         manifest = await self._manifest(*new_job.module)
         if manifest is None:

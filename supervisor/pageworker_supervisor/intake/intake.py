@@ -35,7 +35,7 @@ class Source(Protocol):
     """A way in. Each step passes a batch to the enqueuer, then removes it from the source. Raises RedisClientError."""
 
     async def fresh(self) -> None:
-        """New texts. Waits for a limited time where there are none."""
+        """New texts. Waits for a limited time if there are none."""
 
     async def leftovers(self) -> bool:
         """A batch that this worker took and did not finish. False: there is none."""
@@ -145,7 +145,7 @@ class ListSource:
         self._dry = False
 
     async def fresh(self) -> None:
-        """A batch; where the last one was empty, one blocked read."""
+        """A batch; if the last one was empty, one blocked read."""
         texts = await (self._inbox.wait if self._dry else self._inbox.take)()
         self._dry = not texts
         await self._queue(texts)
@@ -179,7 +179,7 @@ class StreamSource:
         self._dry = False
 
     async def fresh(self) -> None:
-        """A batch; where the last one was empty, one blocked read."""
+        """A batch; if the last one was empty, one blocked read."""
         self._dry = not await self._queue(await (self._stream.wait if self._dry else self._stream.take)())
 
     async def leftovers(self) -> bool:

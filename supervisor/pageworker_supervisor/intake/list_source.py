@@ -133,7 +133,7 @@ class ProducerList:
         self._mine = self._processing(worker_id)
 
     async def wait(self) -> list[Arrival]:
-        """The next text; none where `block_seconds` pass without one."""
+        """The next text; none if `block_seconds` pass without one."""
         _, text = await self._redis_client.send_together(
             [
                 ("ZADD", self._workers, "NX", 0, self._worker_id),

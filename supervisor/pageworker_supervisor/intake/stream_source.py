@@ -143,7 +143,7 @@ class ProducerStream:
         self._once_more = once_more({GroupMissing: self._create_group})
 
     async def wait(self) -> list[StreamEntry]:
-        """The next entry; none where `block_seconds` pass without one. A blocked read has no limit of bytes."""
+        """The next entry; none if `block_seconds` pass without one. A blocked read has no limit of bytes."""
         block = int(self._timing.block_seconds * 1000)
         words = ("XREADGROUP", "GROUP", GROUP, self._worker_id, "COUNT", 1, "BLOCK", block, "STREAMS", self.key, ">")
         reply = await self._in_group(*words, blocks=True)
@@ -200,7 +200,7 @@ class ProducerStream:
         return [_entry(now_ms, *row) for row in rows]
 
     async def _in_group(self, *words: str | bytes | int, blocks: bool = False) -> Any:
-        """A command that needs the group. Where the group is missing it is created first."""
+        """A command that needs the group. If the group is missing it is created first."""
         return await retry(partial(self._redis_client.send, *words, key=self.key, blocks=blocks), self._once_more)
 
     async def _create_group(self) -> None:

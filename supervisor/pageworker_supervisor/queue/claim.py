@@ -110,7 +110,7 @@ class Lease(Struct, frozen=True, kw_only=True):
     exclusive: bool
     """Run it alone in a runner: it was there when one died."""
     begin_before: float | None = None
-    """No handler may begin later, on `boot_seconds()`; None where the job does not expire (any more)."""
+    """No handler may begin later, on `boot_seconds()`; None if the job does not expire (any more)."""
     profile_fence: int | None
     ending: Ending | None
     queued_seconds: float
@@ -217,7 +217,7 @@ class ClaimCalls:
     async def claim(self, worker_id: str, capacity: Capacity) -> Claimed:
         """The leases of all shards together never exceed the capacity, ending jobs aside.
 
-        A shard that cannot serve now does not keep others from it. Raises RedisUnavailable where no shard brought jobs.
+        A shard that cannot serve now does not keep others from it. Raises RedisUnavailable if no shard brought jobs.
         """
         count = len(self._shards)
         found = _ClaimSoFar(capacity.limit, capacity.runner_slots, [], [], set())

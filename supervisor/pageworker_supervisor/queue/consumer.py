@@ -129,7 +129,7 @@ class JobConsumer:
     ) -> bool:
         """Store the job's one result (JSON). False: the lease was lost, another worker answers. Raises CancelHolds.
 
-        `callback`: URL that the result is sent to. `dead_letter`: JSON of the last error and the attempts; given where
+        `callback`: URL that the result is sent to. `dead_letter`: JSON of the last error and the attempts; given if
         the job goes to the dead letters. `release_profile`: this worker has not opened the profile that the claim
         locked. The lock is released with the last job that holds it, so that no further call is needed.
         """

@@ -30,7 +30,7 @@ class JobPatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A dead letter. `job_id` is None where the pushed text could not be read."""
+    """A dead letter. `job_id` is None if the pushed text could not be read."""
 
     id: str
     """`<shard>-<stream id>`."""
@@ -47,7 +47,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ref(self) -> JobRef | None:
-        """The job's reference, where that could be read."""
+        """The job's reference, if that could be read."""
         return JobRef(self.tenant_id, self.job_id) if self.tenant_id and self.job_id else None
 
 
@@ -102,7 +102,7 @@ class DeadLetters:
         return None if row is None else _letter(shard, row[0], row[1])
 
     async def retry(self, ids: Sequence[str], patch: JobPatch = JobPatch()) -> dict[str, Revived]:
-        """Queue exactly these jobs again. Raises ContractError where the patch makes a job that is not valid."""
+        """Queue exactly these jobs again. Raises ContractError if the patch makes a job that is not valid."""
         return {letter_id: await self._revive(letter_id, patch) for letter_id in ids}
 
     async def purge(self, ids: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 """Calls of the queue's Redis Functions, by shard, with requests and replies as MessagePack.
 
 Every function may be called twice with the same arguments: it carries an id, a token or a nonce. So each call is
-repeated once where its reply was lost, or where the primary did not have the functions yet
+repeated once if its reply was lost, or if the primary did not have the functions yet
 (redis_client/availability.py).
 
 A request is one map with names. A reply is a number, a word or a list of words; or a list whose first element is a map
@@ -149,7 +149,7 @@ class Shards:
             raise
 
     async def check_schema(self) -> None:
-        """Raises SchemaMismatch where the state of a shard has another schema version."""
+        """Raises SchemaMismatch if the state of a shard has another schema version."""
         for shard in range(len(self)):
             await self.call(shard, "check_schema")
 

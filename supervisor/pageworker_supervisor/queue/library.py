@@ -195,7 +195,7 @@ def shard_key(root: str, name: str, *parts: str) -> str:
 
 
 def lua_keys() -> str:
-    """The table as Lua: `Key.<name>(…)`, and `Key.<name>_named(text)` where one text stands for all placeholders.
+    """The table as Lua: `Key.<name>(…)`, and `Key.<name>_named(text)` if one text stands for all placeholders.
 
     `Key.use(root)` chooses the shard. Keys without placeholders are built once per shard: functions use them often.
     """

@@ -39,7 +39,7 @@ class LimitsInForce:
         return cast(SetReply, min(words, key=(b"set", b"older", b"same").index).decode())
 
     async def ids(self) -> list[LimitsId | None]:
-        """Which table is in force on each shard; None where no worker has set one."""
+        """Which table is in force on each shard; None if no worker has set one."""
         found: list[LimitsId | None] = []
         for root in self._shards.roots:
             text = await self._shards.functions.command("HGET", shard_key(root, "meta"), "limits", key=root)

@@ -55,7 +55,7 @@ class Outbox:
         self._changed.set()
 
     async def deliver_stored(self, shard: int, name: str, ref: JobRef, result: bytes, callback: str | None) -> None:
-        """A function has stored this result, with an outbox entry of this name where one was needed."""
+        """A function has stored this result, with an outbox entry of this name if one was needed."""
         if self._shards.functions.cluster:
             await self.put_result(shard, name, ref, result)
         if callback:

@@ -146,7 +146,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
 
 
 def push_text(text: bytes, reading: str) -> str:
-    """A push, as the functions know it. `reading` is '' where the text may have been read before."""
+    """A push, as the functions know it. `reading` is '' if the text may have been read before."""
     return f"{hashlib.blake2b(text, digest_size=12).hexdigest()}:{reading}"
 
 
@@ -159,7 +159,7 @@ async def described(raw: bytes, reading: str, kept_bytes: int) -> tuple[str, dic
 
 
 def whole_of(text: bytes, kept_bytes: int) -> dict[str, Any]:
-    """Size and digest of a text before it was cut; nothing where it was not cut."""
+    """Size and digest of a text before it was cut; nothing if it was not cut."""
     if len(text) <= kept_bytes:
         return {}
     return {"text": {"bytes": len(text), "kept_bytes": kept_bytes, "sha256": hashlib.sha256(text).hexdigest()}}
@@ -218,7 +218,7 @@ class JobProducer:
         *,
         bound: str | None = None,
     ) -> bool:
-        """Keep a text that is no valid job as a dead letter, and its sender's result where the sender is known.
+        """Keep a text that is no valid job as a dead letter, and its sender's result if the sender is known.
 
         `identity`: the job that the text names. True: `result` is now that job's result. False: the sender is not
         known, or the id is used. An id that is not used stays free. `reading` as for `enqueue`.

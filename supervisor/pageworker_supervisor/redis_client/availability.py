@@ -19,8 +19,8 @@ therefore ends as one of our errors (errors.py). There are three rules, and each
    - `FunctionMissing`, `GroupMissing`: a new or emptied primary. The repair loads the functions or creates the group.
    A second failure is raised: then it is an outage, and the next rule applies.
 2. *Waited out* (`Availability.retry_until_available`), without a limit: every `RedisUnavailable`, and `WrongType`. They
-   pass, or an operator can mend them while the worker runs. Where Redis is cut off, one task probes it and all callers
-   wait for that; where Redis refuses some calls only, each caller waits for a growing, jittered delay.
+   pass, or an operator can mend them while the worker runs. If Redis is cut off, one task probes it and all callers
+   wait for that. If Redis refuses some calls only, each caller waits for a growing, jittered delay.
 3. *Raised*: every other `RedisRefused`. It is a bug, and repeating does not mend it.
 
 Rule 1 surrounds one command, rule 2 a whole operation of several commands. Operations of the queue carry an id, a

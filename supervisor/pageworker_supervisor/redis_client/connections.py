@@ -23,7 +23,7 @@ class Cancellable(AbstractConnection):
     """A connection on which a send can be cancelled."""
 
     async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
-        """As in redis-py. Raises redis' TimeoutError where the peer reads nothing for `socket_timeout` seconds."""
+        """As in redis-py. Raises redis' TimeoutError if the peer reads nothing for `socket_timeout` seconds."""
         if not self.is_connected:
             await self.connect_check_health(check_health=False)
         if check_health:

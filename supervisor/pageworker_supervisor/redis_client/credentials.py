@@ -25,7 +25,7 @@ class PasswordFile(CredentialProvider):
     def password(self) -> str:
         """The content of the file now, without surrounding white space.
 
-        Raises PasswordUnreadable; redis' ConnectionError where the process has no free descriptor or no memory.
+        Raises PasswordUnreadable; redis' ConnectionError if the process has no free descriptor or no memory.
         """
         where = f"{self._setting} {self._path}"
         try:

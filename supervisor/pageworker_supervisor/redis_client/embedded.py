@@ -48,7 +48,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def find_server() -> Path:
-    """The path of the program. Raises EmbeddedUnfit where it is missing or too old."""
+    """The path of the program. Raises EmbeddedUnfit if it is missing or too old."""
     path = os.pathsep.join([os.environ.get("PATH", ""), *DIRECTORIES])
     found = next((which for name in PROGRAMS if (which := shutil.which(name, path=path))), None)
     if found is None:
@@ -109,7 +109,7 @@ class EmbeddedRedis:
         await self._stop()
 
     async def revive(self) -> None:
-        """Start the server again if it has died. Raises EmbeddedUnfit where that is not possible."""
+        """Start the server again if it has died. Raises EmbeddedUnfit if that is not possible."""
         if self.pid is None:
             if self._process is not None:
                 lines = self.folder.last_log_lines()

@@ -22,7 +22,7 @@ async def open_redis_client(
     """The worker's client, for the block.
 
     Without `redis.url` an embedded server runs for the block, under the user id `user` (None: the daemon's own).
-    Raises ConfigInvalid for a URL that cannot be parsed, EmbeddedUnfit where the server cannot start.
+    Raises ConfigInvalid for a URL that cannot be parsed, EmbeddedUnfit if the server cannot start.
     """
     async with contextlib.AsyncExitStack() as stack:
         if settings.url is not None:

@@ -21,7 +21,7 @@ async def fan_out(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
                 # leaves the parent task marked as cancelled (python/cpython#116720), and its next timeout would end it.
                 await asyncio.wait(children)
         for child in children:
-            child.result()  # raises where a stray cancellation ended the child
+            child.result()  # raises if a stray cancellation ended the child
     except BaseExceptionGroup as group:
         if group.split(RedisClientError)[1] is not None:
             raise

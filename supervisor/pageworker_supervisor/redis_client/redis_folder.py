@@ -72,7 +72,7 @@ class RedisFolder:
         self.data.chmod(0o700)
 
     def check_space(self) -> None:
-        """Raises EmbeddedUnfit where the disk has too little space for the server's first write."""
+        """Raises EmbeddedUnfit if the disk has too little space for the server's first write."""
         disk = os.statvfs(self.data)
         free = disk.f_bavail * disk.f_frsize
         if free < MIN_FREE_BYTES or (disk.f_files and not disk.f_favail):
@@ -101,7 +101,7 @@ class RedisFolder:
         try:
             PasswordFile(file, setting="the file").password()
         except PasswordUnreadable:
-            # Also where a full disk or a power cut left an empty file.
+            # Also if a full disk or a power cut left an empty file.
             fresh = file.with_suffix(".new")
             fresh.unlink(missing_ok=True)
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -74,7 +74,7 @@ class Router:
             raise classify(error) from error
 
     async def send_to_primaries(self, *words: Argument) -> list[Any]:
-        """The replies of every primary to one command. Every primary gets it, also where another one fails.
+        """The replies of every primary to one command. Every primary gets it, also if another one fails.
 
         Raises the first RedisClientError.
         """
@@ -93,7 +93,7 @@ class Router:
             raise classify(error) from error
 
     async def primary_of(self, key: str) -> str:
-        """The name of the primary that owns `key`, `host:port`; "" where there is only one. Raises RedisClientError."""
+        """The name of the primary that owns `key`, `host:port`; "" if there is only one. Raises RedisClientError."""
         if not self.is_cluster:
             return ""
         try:
@@ -139,7 +139,7 @@ class ReplicatedWrites:
         return reply
 
     def _short_for(self, primary: str) -> float:
-        """Seconds since the first write that too few replicas confirmed; 0 where the last one was confirmed."""
+        """Seconds since the first write that too few replicas confirmed; 0 if the last one was confirmed."""
         now = time.monotonic()
         return now - self._short_since.get(primary, now)
 

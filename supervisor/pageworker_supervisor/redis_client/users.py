@@ -19,7 +19,7 @@ _PREFIX = re.compile(r"(?<=[~&{])pw(?=:)")
 def user_lines(prefix: str, passwords: Mapping[str, str]) -> list[str]:
     """Lines of a Redis configuration or ACL file: the shipped users with hashes of these passwords, and no other user.
 
-    Raises KeyError where a user has no password.
+    Raises KeyError if a user has no password.
     """
     shipped = files(__package__).joinpath("pageworker.acl").read_text(encoding="ascii")
     lines = [DISABLED_DEFAULT]

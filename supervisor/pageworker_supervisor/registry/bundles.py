@@ -91,7 +91,7 @@ class Bundles:
 
     async def _from_disk(self, release: Release) -> VerifiedBundle | None:
         """None if there is no copy that can be read, or if it does not verify any more because the disk or the trust
-        store has changed. Raises OSError where the process has no free descriptor."""
+        store has changed. Raises OSError if the process has no free descriptor."""
         try:
             untrusted = await asyncio.to_thread(self._cache.load_bundle, release.sha256)
         except OSError as error:

@@ -22,7 +22,7 @@ def recorded_share(settings: EgressSettings) -> float:
 def access_line(record: AccessRecord, traffic: RunnerTraffic | None) -> dict[str, object]:
     """The fields of the line. `traffic`: the runner's; None: it is gone.
 
-    `job` and `trace_id` are one text where one job ran during the request, lists where several did, None without a job.
+    `job` and `trace_id` are one text if one job ran during the request, lists if several did, None without a job.
     """
     jobs = [] if traffic is None else traffic.jobs_within(record.seconds)[-MAX_JOBS:]
     return {

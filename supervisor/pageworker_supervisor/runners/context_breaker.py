@@ -41,7 +41,7 @@ class ContextBreakerEvent(Enum):
 TRANSITIONS: TransitionTable[ContextBreakerState, ContextBreakerEvent] = {
     (ContextBreakerState.CLOSED, ContextBreakerEvent.CAME_UP): ContextBreakerState.CLOSED,
     (ContextBreakerState.CLOSED, ContextBreakerEvent.FAILED): ContextBreakerState.BACKING_OFF,
-    # One failure is enough where a second start would fail for certain.
+    # One failure is enough if a second start would fail for certain.
     (ContextBreakerState.CLOSED, ContextBreakerEvent.FAILED_AT_THRESHOLD): ContextBreakerState.OPEN,
     (ContextBreakerState.BACKING_OFF, ContextBreakerEvent.CAME_UP): ContextBreakerState.CLOSED,
     (ContextBreakerState.BACKING_OFF, ContextBreakerEvent.FAILED): ContextBreakerState.BACKING_OFF,

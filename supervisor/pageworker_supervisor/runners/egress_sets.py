@@ -24,5 +24,5 @@ class EgressSets:
         return digest
 
     def hosts(self, digest: str) -> tuple[str, ...]:
-        """The hosts of the set with this digest; none where the set is unknown here."""
+        """The hosts of the set with this digest; none if the set is unknown here."""
         return self._hosts.get(digest, ())

@@ -138,9 +138,9 @@ class Fleet:
         return min((wait for wait in waits if wait is not None), default=None)
 
     def reserve(self, context: ContextKey, fence: int | None, *, exclusive: bool) -> PageReservation | None:
-        """A page for one job of `context`; None where there is none now and the job must be requeued.
+        """A page for one job of `context`; None if there is none now and the job must be requeued.
 
-        Raises ContextBroken where the context does not come up and its jobs end with an error.
+        Raises ContextBroken if the context does not come up and its jobs end with an error.
         """
         now = time.monotonic()
         careful = self._starts.careful(context, now)

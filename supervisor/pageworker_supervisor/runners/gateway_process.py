@@ -207,7 +207,7 @@ class GatewayProcess:
         return await self._alive().usage(runner_id)
 
     async def upstream(self, runner_id: str) -> str:
-        """The upstream proxy that a runner used last, as in `Usage`; "" where that is not known. One round trip."""
+        """The upstream proxy that a runner used last, as in `Usage`; "" if that is not known. One round trip."""
         if runner_id not in self._policies:
             return ""
         try:

@@ -84,7 +84,7 @@ class PageReservation:
         self.masker = SecretMasker()
         """The secrets that the attempt was granted."""
         self.secret_outage: SecretUnavailable | None = None
-        """Set where the attempt is stopped because the secret backend does not answer."""
+        """Set if the attempt is stopped because the secret backend does not answer."""
         self._secret_requests: deque[m.SecretRequest] = deque()
         self._pages = pages
         self._attempt_id = ""
@@ -291,7 +291,7 @@ class RunnerPages:
         return reservation
 
     def release(self, reservation: PageReservation) -> None:
-        """Give one page back. Raises KeyError where it was given back before: a bug."""
+        """Give one page back. Raises KeyError if it was given back before: a bug."""
         self._reservations.remove(reservation)
         self.last_used = time.monotonic()
         self._released.set()
@@ -344,7 +344,7 @@ class RunnerPages:
         return sum(since > time.monotonic() - seconds for since, _ in self._recycling.values())
 
     def overdue(self, recycle_seconds: float) -> str | None:
-        """An attempt whose page should be free again; None where there is none. `recycle_seconds`: one time limit."""
+        """An attempt whose page should be free again; None if there is none. `recycle_seconds`: one time limit."""
         latest = time.monotonic() - recycle_seconds * RECYCLINGS - RECYCLING_SLACK_SECONDS
         return next((attempt_id for attempt_id, (since, _) in self._recycling.items() if since < latest), None)
 

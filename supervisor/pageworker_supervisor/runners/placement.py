@@ -152,7 +152,7 @@ def capacity(
 
 
 def next_evictable_in(slots: Sequence[RunnerSlot], rules: PoolRules, now: float) -> float | None:
-    """Seconds until the next runner may be replaced; None where time changes nothing."""
+    """Seconds until the next runner may be replaced; None if time changes nothing."""
     waits = [
         (slot.replaceable_at(rules) if slot.taken else slot.replaceable_idle_at(rules)) - now
         for slot in slots
@@ -184,9 +184,9 @@ def place(
     exclusive: bool = False,
     careful: bool = False,
 ) -> Use | Spawn | None:
-    """Where a job of `context` runs; None where there is no place and it must be requeued.
+    """Where a job of `context` runs; None if there is no place and it must be requeued.
 
-    An `exclusive` job takes an empty runner where it can. Otherwise it takes a free page and waits until the other jobs
+    An `exclusive` job takes an empty runner if it can. Otherwise it takes a free page and waits until the other jobs
     of that runner have left. `careful`: its runner will probably not come up, so it replaces no idle runner.
     """
     holders = [slot for slot in slots if slot.context == context and slot.free]

@@ -154,7 +154,7 @@ class Runner(ABC):
                 raise RunnerLost(f"its proxy policy is not in force: {error}", charged=False) from error
 
     async def upstream(self) -> str:
-        """The upstream proxy that it used last; "" where that is not known."""
+        """The upstream proxy that it used last; "" if that is not known."""
         return await self._resources.gateway.upstream(self.runner_id)
 
     def close_to_jobs(self) -> None:
@@ -352,7 +352,7 @@ class Runner(ABC):
         self.state = next_state(TRANSITIONS, self.state, event)
 
     async def up(self) -> None:
-        """Return when it has come up. Raises SpawnFailed where it does not."""
+        """Return when it has come up. Raises SpawnFailed if it does not."""
         await asyncio.shield(self._up)
 
     async def load(self, bundle: VerifiedBundle) -> None:

@@ -34,7 +34,7 @@ Version = tuple[str, str]
 class RunnerConnection:
     """One runner's channel. Every received message is checked against the message rules.
 
-    `send` and `load` raise ChannelClosed where the process is gone. The messages about one attempt do not: the attempt
+    `send` and `load` raise ChannelClosed if the process is gone. The messages about one attempt do not: the attempt
     learns of the end by itself.
     """
 
@@ -83,7 +83,7 @@ class RunnerConnection:
             await self._load(bundle)
 
     async def run(self, message: m.Run, bundle: VerifiedBundle) -> None:
-        """Send an attempt, and its module where the runner does not have it."""
+        """Send an attempt, and its module if the runner does not have it."""
         self._rules.sent(message.attempt_id)
         # One step: between the module and its Run, no other load may have the runner unload that module.
         with suppress(ChannelClosed):

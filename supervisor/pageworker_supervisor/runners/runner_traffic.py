@@ -60,7 +60,7 @@ class RunnerTraffic:
         self._jobs.append(JobOnRunner(attempt_id, job, trace_id, time.monotonic()))
 
     def end(self, attempt_id: str) -> Traffic:
-        """An attempt ends now. Returns what it has used; nothing where it has ended before."""
+        """An attempt ends now. Returns what it has used; nothing if it has ended before."""
         self.look()
         for job in self._jobs:
             if job.attempt_id == attempt_id and job.ended_at is None:

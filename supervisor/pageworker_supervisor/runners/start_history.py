@@ -5,7 +5,7 @@ runner of no tenant) starts at once. The host is closed when it made a start fai
 start, each after a longer pause. After three failed starts in a row it is failing, and the worker is not ready. Any
 runner that comes up makes the host well again.
 
-A context that fails alone gets a circuit breaker. Where a browser does not come up for an unknown reason, the next
+A context that fails alone gets a circuit breaker. If a browser does not come up for an unknown reason, the next
 start of another context tells whether the context or the host is to blame.
 """
 
@@ -108,7 +108,7 @@ class HostHealth:
 
     @property
     def trouble(self) -> str | None:
-        """Why the worker is not ready; None where it is."""
+        """Why the worker is not ready; None if it is."""
         if self.state is not HostState.FAILING:
             return None
         return f"no browser starts here, {self.failures} starts failed: {self.reason}"
@@ -135,7 +135,7 @@ class HostHealth:
         self._step(HostEvent.FAILED_AT_THRESHOLD if self.failures >= FAILED_STARTS else HostEvent.FAILED)
 
     def probe_in(self, now: float) -> float | None:
-        """Seconds until a probe should start; None where none is needed."""
+        """Seconds until a probe should start; None if none is needed."""
         match self.state:
             case HostState.WELL:
                 return None
@@ -204,7 +204,7 @@ class StartHistory:
         return suspected is not None and suspected.waits(now)
 
     def refusal(self, context: ContextKey, now: float) -> ContextBroken | None:
-        """The error for a job whose context has an open breaker; None where the job may wait."""
+        """The error for a job whose context has an open breaker; None if the job may wait."""
         entry = self._contexts.get(context)
         if entry is None or entry.failure is None or not entry.breaker.refuses():
             return None
@@ -267,12 +267,12 @@ class StartHistory:
                 yield ContextCapacity(ContextKey(tenant_id, ANY_PROFILE), HELD_BACK, refused=True)
 
     def until(self, context: ContextKey) -> float:
-        """When the pause of the context is over; 0 where it has none."""
+        """When the pause of the context is over; 0 if it has none."""
         entry = self._contexts.get(context)
         return entry.breaker.backoff.until if entry else 0.0
 
     def changes_in(self, now: float) -> float | None:
-        """Seconds until the next pause is over; None where there is none."""
+        """Seconds until the next pause is over; None if there is none."""
         untils = [entry.breaker.backoff.until for entry in self._contexts.values()]
         waits = [until + patience - now for until in untils for patience in (0.0, PATIENCE_SECONDS)]
         waits += [suspected.until - now for suspected in self._suspected.values()]

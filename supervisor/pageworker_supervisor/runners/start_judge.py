@@ -48,7 +48,7 @@ class StartJudge:
         self._tell()
 
     async def judge(self, context: ContextKey, failure: StartFailure, began: float, ended: float) -> RunnerFailure:
-        """The error for the jobs of a runner that did not come up. Waits for another start where that has to decide."""
+        """The error for the jobs of a runner that did not come up. Waits for another start if that has to decide."""
         blame = failure.blame
         if blame is Blame.HOST:
             self.blame_host(failure)

@@ -39,7 +39,7 @@ class TrafficLedger:
         self._shares[attempt_id] = NO_TRAFFIC
 
     def end(self, attempt_id: str) -> Traffic:
-        """The attempt ran until the last look. Returns its share; nothing where it has ended before."""
+        """The attempt ran until the last look. Returns its share; nothing if it has ended before."""
         return self._shares.pop(attempt_id, NO_TRAFFIC)
 
     def share(self, attempt_id: str) -> Traffic:

@@ -26,7 +26,7 @@ class UidPool:
 
     @contextmanager
     def lent(self) -> Iterator[int | None]:
-        """A user id that no other process uses while the block runs; None where the daemon is not root."""
+        """A user id that no other process uses while the block runs; None if the daemon is not root."""
         if self._free is None:
             yield None
             return

@@ -1,6 +1,6 @@
 """Watches one runner: does its event loop answer, does it free its pages, does it stay within its limits?
 
-A limit is exceeded where the kernel says so, or where a measurement does.
+A limit is exceeded if the kernel says so, or a measurement.
 """
 
 import asyncio
@@ -136,7 +136,7 @@ async def watch(
 
 
 async def _unless_the_host_fails(measurement: Awaitable[T], runner: WatchedRunner) -> T | None:
-    """What a measurement finds; None where the host cannot measure: its descriptors, memory or threads are used up.
+    """What a measurement finds; None if the host cannot measure: its descriptors, memory or threads are used up.
 
     The runner and its jobs are not the cause. The next measurement comes soon.
     """

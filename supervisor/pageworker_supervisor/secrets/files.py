@@ -14,7 +14,7 @@ class FileBackend:
     """A folder per tenant (`/`), or all files in one folder, as systemd lays out credentials (`.`).
 
     A file of the first kind must be closed to other users. systemd guards its folder itself, and gives its files mode
-    0440 where a group of the unit may read them (systemd.exec(5), Credentials).
+    0440 if a group of the unit may read them (systemd.exec(5), Credentials).
     """
 
     def __init__(self, folder: Path, separator: Literal["/", "."]) -> None:

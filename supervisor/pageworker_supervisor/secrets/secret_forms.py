@@ -22,7 +22,7 @@ URL_SAFE = (
 
 
 def forms_of(value: str) -> tuple[bytes, ...]:
-    """Every form to search for, the longest first. Empty where the value is too short to be masked."""
+    """Every form to search for, the longest first. Empty if the value is too short to be masked."""
     # A value of several lines may be printed line by line.
     texts = {value, *value.splitlines()} - {""}
     found: set[bytes] = set()

@@ -1,4 +1,4 @@
-"""The worker's login at Vault: a token, renewed before it expires, or a new one where that fails."""
+"""The worker's login at Vault: a token, renewed before it expires, or a new one if that fails."""
 
 import asyncio
 import time
@@ -46,7 +46,7 @@ class VaultLogin:
 
     @property
     def may_be_revoked(self) -> bool:
-        """Whether a new login may help where Vault denies: a token from a file would be the same again."""
+        """Whether a new login may help if Vault denies: a token from a file would be the same again."""
         return self._settings.auth != "token" or self._token_is_new()
 
     def forget(self, client: Any) -> None:

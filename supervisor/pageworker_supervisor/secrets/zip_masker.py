@@ -49,7 +49,7 @@ def answer(task: ZipToMask) -> MaskedZip:
 
 
 def main(parent: str) -> None:
-    """Answer and end. Exit status 1 where the parent has ended."""
+    """Answer and end. Exit status 1 if the parent has ended."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
     # The parent may have ended before the prctl above. Then no signal comes.

@@ -27,7 +27,7 @@ def is_zip(untrusted_data: bytes) -> bool:
 
 
 def masked_zip(untrusted_data: bytes, masker: SecretMasker) -> bytes:
-    """The same file without the masker's secrets, unchanged where it has none. Raises ZipNotMaskable."""
+    """The same file without the masker's secrets, unchanged if it has none. Raises ZipNotMaskable."""
     try:
         return _masked(untrusted_data, masker)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:

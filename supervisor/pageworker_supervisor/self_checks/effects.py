@@ -33,7 +33,7 @@ class CheckChanges(Struct, frozen=True):
 
 
 def mode_of(checks: CheckSettings, name: str) -> CheckMode:
-    """The setting of a check. Raises KeyError where there is no such setting."""
+    """The setting of a check. Raises KeyError if there is no such setting."""
     mode: CheckMode = asdict(checks)[name]
     return mode
 

@@ -19,7 +19,7 @@ NO_SCHEMA = "none"
 """The state of a shard that has no schema version: a release before schema versions wrote it."""
 
 # ACL DRYRUN needs permissions that a worker should not have. These calls fail for every user, but with another error
-# where a permission is missing.
+# if a permission is missing.
 PERMISSION_TRIES = (("FUNCTION LOAD", "#!lua name=none"), ("FCALL", "pageworker_none", 0), ("EVAL", "return 1", 0))
 
 
@@ -42,7 +42,7 @@ class RedisReading(Struct, frozen=True):
 
 
 async def read_server(redis_client: RedisClient) -> RedisReading:
-    """What INFO tells, and the eviction policy where INFO does not have it. Raises RedisClientError."""
+    """What INFO tells, and the eviction policy if INFO does not have it. Raises RedisClientError."""
     infos = await _permitted(redis_client.send_to_primaries("INFO", "everything"))
     policies = None
     if infos is not None and all("maxmemory_policy" in info for info in infos):
@@ -82,7 +82,7 @@ async def _permitted(call: Awaitable[T]) -> T | None:
 
 
 async def _configured(redis_client: RedisClient, name: str) -> tuple[str, ...] | None:
-    """The value of a setting of Redis, or None where a user or a service forbids to ask."""
+    """The value of a setting of Redis, or None if a user or a service forbids to ask."""
     replies = await _permitted(redis_client.send_to_primaries("CONFIG GET", name))
     if replies is None or not all(name in reply for reply in replies):
         return None

@@ -11,7 +11,7 @@ from pathlib import Path
 CGROUPS = Path("/sys/fs/cgroup")
 PROC = Path("/proc")
 NO_LIMIT = 1 << 60
-"""Version 1 writes a limit of about 2^63 bytes where there is none."""
+"""Version 1 writes a limit of about 2^63 bytes if there is none."""
 
 
 @dataclass(frozen=True)

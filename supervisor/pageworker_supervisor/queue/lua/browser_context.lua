@@ -97,9 +97,9 @@ function Context.add_backlog(tenant, context, limit_key, priority, stamp)
   Tenant.open(tenant, priority, context, stamp)
 end
 
--- A backlog is empty, or waits for its domain or module. True where it was the context's last one at this priority.
+-- A backlog is empty, or waits for its domain or module. True if it was the context's last one at this priority.
 -- What the caller has read saves commands; nil: not known. `has_others`: whether the context has other backlogs at this
--- priority. `tenant_has_others`: true where the tenant has other open contexts at it. `held`: whether a worker holds the
+-- priority. `tenant_has_others`: true if the tenant has other open contexts at it. `held`: whether a worker holds the
 -- context's profile.
 function Context.drop_backlog(tenant, context, limit_key, priority, has_others, tenant_has_others, held)
   local key = Key.context(tenant, context, priority)

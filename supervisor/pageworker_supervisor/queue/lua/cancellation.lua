@@ -22,7 +22,7 @@ local function forget_cancellation(id)
   end
 end
 
--- True where any is remembered. Most calls of `enqueue` need not look for each job.
+-- True if any is remembered. Most calls of `enqueue` need not look for each job.
 function Cancellation.any()
   return call('EXISTS', Key.cancellations()) == 1
 end
@@ -49,7 +49,7 @@ function Cancellation.remember(id, ttl)
   return true
 end
 
--- True where this job, which is being enqueued, was cancelled before. The cancellation is then forgotten.
+-- True if this job, which is being enqueued, was cancelled before. The cancellation is then forgotten.
 function Cancellation.take(id)
   local until_ = call('ZSCORE', Key.cancellations(), id)
   if not until_ then

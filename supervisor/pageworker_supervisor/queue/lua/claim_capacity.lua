@@ -121,7 +121,7 @@ function Claim:find_place(tenant, context)
   return nil
 end
 
--- True where no runner slot may be used for this context.
+-- True if no runner slot may be used for this context.
 function Claim:is_unavailable(tenant, context)
   local profile = self.places[tenant] and Context.profile(context)
   for _, place in ipairs(self.places[tenant] or {}) do

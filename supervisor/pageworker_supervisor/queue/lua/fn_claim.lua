@@ -4,7 +4,7 @@
 --     contexts: list of tenant, context, free_pages, idle, refused (see claim_capacity.lua)
 --   reply: a map, then the body of each lease
 --     leases: list of ref, context, token, attempts_used, crashes, fence, ending, queued_ms, total_ms, page_ms,
---       traffic, past_attempts, priority, begins_within_ms (absent where they do not apply)
+--       traffic, past_attempts, priority, begins_within_ms (absent if they do not apply)
 --     wanted: list of tenant, context: contexts that are next in fairness and have no place on this worker
 --     look_again_ms: until time brings something; absent: never
 --     lost_profiles: list of tenant, profile: named as held, but not held (any more)
@@ -76,7 +76,7 @@ function Claim:serve_tenant(tenant, start)
   end
 end
 
--- The quota of this kind that the backlog needs. True where it is used up: then the backlog is out of the way.
+-- The quota of this kind that the backlog needs. True if it is used up: then the backlog is out of the way.
 function Claim:shared_quota(kind, name, tenant, context, limit_key)
   if not name or (kind == Module and not LimitsTable.module(name)) then
     return nil, false
@@ -106,7 +106,7 @@ function Claim:move_to_module(id, job, module)
 end
 
 -- The backlog and the context were served: they go to the end of their orders. One that is alone stays where it is.
--- `has_others`: whether the context has other backlogs at this priority; nil: not known. `tenant_has_others`: true where
+-- `has_others`: whether the context has other backlogs at this priority; nil: not known. `tenant_has_others`: true if
 -- the tenant has other open contexts at it. `place`: where the job runs; a context without one is held by no worker.
 function Claim:rotate(tenant, context, limit_key, priority, has_others, tenant_has_others, place, many_contexts)
   local dropped = false
@@ -148,7 +148,7 @@ function Claim:advance_tenant(quota)
   end
 end
 
--- Charge what the tenant's running jobs took since it was last looked at. True where that moves it back in the order, so
+-- Charge what the tenant's running jobs took since it was last looked at. True if that moves it back in the order, so
 -- that another one may be next. It happens once per call at most: the clock stands still meanwhile.
 function Claim:charge_running(quota, start)
   if quota.timed == 0 then
@@ -211,7 +211,7 @@ function Claim:add_lease(id, job, fence, permits)
   self.leases[#self.leases + 1] = { id, job }
 end
 
--- True where the fleet's limits allow no further job now.
+-- True if the fleet's limits allow no further job now.
 function Claim:stop_at_fleet_limit()
   local reason, at
   if self.fleet then
@@ -398,7 +398,7 @@ function Claim.replay(worker, nonce)
   return claim_reply(leases, { look_again_ms = 0, runner_slots = 0 })
 end
 
--- True where no claim could change anything in the shard: idle workers claim often, which must cost little.
+-- True if no claim could change anything in the shard: idle workers claim often, which must cost little.
 function Claim.is_shard_quiet(request)
   for _, capacity in ipairs(request.contexts) do
     if Context.profile(capacity.context) then

@@ -3,7 +3,7 @@
 --
 -- A document is a map: name of a setting to its value as JSON text. `config` is the hash that people may look at and
 -- edit, one field per setting. `config:meta` holds what counts: version, document, who, why, when, and the digest of the
--- document. Where the hash has another digest, it was edited by hand: the first worker that looks makes a proposal of it.
+-- document. If the hash has another digest, it was edited by hand: the first worker that looks makes a proposal of it.
 --
 -- Anyone with the right to write may edit each of these keys by hand. What cannot be read counts as not there: then
 -- the workers restore their version, a proposal is dropped, and the record of a worker is written at its next look.
@@ -52,7 +52,7 @@ local function readable(text)
   return text and (is_utf8(text) and text or 'unreadable') or ''
 end
 
--- A JSON text whose keys have the type `key` and whose values are texts; nil where it is none.
+-- A JSON text whose keys have the type `key` and whose values are texts; nil if it is none.
 local function texts_of(json, key)
   local read, found = pcall(cjson.decode, json)
   if not read or type(found) ~= 'table' then

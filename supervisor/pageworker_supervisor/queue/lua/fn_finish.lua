@@ -11,12 +11,12 @@
 --     stored: a cancellation was acknowledged before, and the job must end as `cancelled`)
 -- reject
 --   request: retention, push, text, reason, letter; ref, tenant, result, callback_url, event (optional: what the text
---     names itself, where that could be read); bound: whose results of rejected texts the result counts among, its tenant's
+--     names itself, if that could be read); bound: whose results of rejected texts the result counts among, its tenant's
 --     or `*`, those of all unknown tenants
 --   The same text within ten minutes is one dead letter. An id that is used keeps what it has; one that is not stays free.
 --   reply: 1 if the result is the one that is stored, else 0
 -- cancel
---   request: ref, memory_ms: how long the cancellation is remembered where the job is not known
+--   request: ref, memory_ms: how long the cancellation is remembered if the job is not known
 --   reply: `cancelled`, `cancelling` (its worker is told), `awaited` (not known; should it come, it is cancelled),
 --     `finished` (it has its result, or only that is left to be written), `unknown` (no such job, and no more are remembered)
 --   After any of the first three the job ends as `cancelled`.
@@ -36,7 +36,7 @@ function Outbox.add(name, id, url, result, put_result)
   call('ZADD', Key.outbox(), NOW, name)
 end
 
--- The stored result goes to one more callback. False where there is no callback or no result.
+-- The stored result goes to one more callback. False if there is no callback or no result.
 function Outbox.add_stored(name, id, url)
   local result = url and stored_result(id)
   if not result then

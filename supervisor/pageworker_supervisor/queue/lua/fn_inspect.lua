@@ -4,14 +4,14 @@
 --   request: place (queued, delayed, ending, claimed), tenant ('' any), position ('' from the beginning), limit: how many
 --     jobs to look at
 --   reply: position to go on with ('' there is no more), jobs: list of ref, context, domain, priority, state, worker,
---     crashes, attempts_used, due_at_ms, age_ms, defer_reason, throttled, traffic (absent where they do not apply)
+--     crashes, attempts_used, due_at_ms, age_ms, defer_reason, throttled, traffic (absent if they do not apply)
 -- stats
 --   reply: numbers by name, tenants: list of tenant, jobs, running, parked, throttled (absent: it may start jobs); at most
 --     TENANTS_SHOWN
 
 local TENANTS_SHOWN = 100
 
--- Why no further job of this quota starts now, nil where one may. `seen` keeps the answers of one call by name.
+-- Why no further job of this quota starts now, nil if one may. `seen` keeps the answers of one call by name.
 local function used_up(seen, word, name, quota)
   local key = word .. ' ' .. name
   if seen[key] == nil then
@@ -36,7 +36,7 @@ local function throttled(seen, id, job)
     or nil
 end
 
--- A job for a listing, nil where it has no record.
+-- A job for a listing, nil if it has no record.
 local function job_row(id, seen)
   local job = Job.read(id)
   if not job then

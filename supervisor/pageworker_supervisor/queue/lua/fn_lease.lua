@@ -6,7 +6,7 @@
 --   reply: lost_tokens, cancelled_tokens; lost_profiles, asked_profiles: numbers of profiles in the request, from 1;
 --     limits: id of the table of limits that is in force (absent: none)
 -- begin            request: ref, token. A handler of this job has begun: it does not expire any more.
--- In the next four, `begun` is true where a handler had begun in this lease, `traffic` (optional) is what the lease used of
+-- In the next four, `begun` is true if a handler had begun in this lease, `traffic` (optional) is what the lease used of
 -- the network, and `events` are JSON to publish.
 -- retry            request: ref, token, begun, traffic, delay_ms, attempt (JSON), events. The attempt is used up.
 -- crash            request: ref, token, begun, traffic, delay_ms, attempt (JSON), events. The runner died: counted as a

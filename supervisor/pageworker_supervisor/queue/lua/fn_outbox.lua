@@ -5,12 +5,12 @@
 --   request: nonce, limit
 --   reply: a map, then the result of each entry
 --     entries: list of name, ref, callback_url, tries, age_ms, put_result (the key of the result is still to be written)
---     next_due_ms: absent where there is no other entry. Ages are told, as the taker's clock may be wrong by minutes.
+--     next_due_ms: absent if there is no other entry. Ages are told, as the taker's clock may be wrong by minutes.
 -- outbox_done    request: names. Delivered, whichever worker holds the entry by now.
 -- outbox_later   request: name, nonce, delay_ms. One more try was made.
 -- outbox_failed  request: name, nonce, tenant, event. Given up; the result stays readable.
 -- outbox_put     request: name, ref, sha1: of the text that the result's key was written with (Redis Cluster)
---   reply: '' where that is the job's result; an entry without a callback ends with it. Else the job's result, which is
+--   reply: '' if that is the job's result; an entry without a callback ends with it. Else the job's result, which is
 --   another one by now: it is to be written, and this to be called again. Each writer looks afterwards, so the newest stays.
 
 local TAKE_MS = 60000 -- replaced at load: QueueOptions.outbox_lease_ms

@@ -6,7 +6,7 @@
 -- wake_worker      request: worker. It sleeps, and is to look at its keys again.
 -- disown_worker    request: worker. It is known to be dead: its leases and locks expire now, and the next reap takes them.
 --   Looks at every lease and lock of the shard: as many as there are pages and profiles in use. Reply: number of leases.
--- check_schema     Nothing: it fails where the state has another schema version.
+-- check_schema     Nothing: it fails if the state has another schema version.
 
 local SILENT_MS = 4 * LEASE_MS
 local FORGOTTEN_PER_CALL = 8

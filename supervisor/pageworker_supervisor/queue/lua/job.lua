@@ -31,7 +31,7 @@ function Job.own_id(id)
   return string.match(id, '/(.*)$') or ''
 end
 
--- The whole record, or nil where the job has none.
+-- The whole record, or nil if the job has none.
 function Job.read(id)
   local values = call('HMGET', Key.job(id), unpack(JOB_FIELDS))
   local job = {}
@@ -50,7 +50,7 @@ function Job.state(id)
   return call('HGET', Key.job(id), 'state') or (Push.ended(id) and State.ENDED) or State.NEW
 end
 
--- A job of a backlog with what its lease tells the worker; nil where the entry is void.
+-- A job of a backlog with what its lease tells the worker; nil if the entry is void.
 function Job.read_queued(id, stamp, tenant, context, domain, priority)
   local f = call('HMGET', Key.job(id), unpack(QUEUED_FIELDS))
   if f[1] ~= State.QUEUED or f[2] ~= stamp then
@@ -63,7 +63,7 @@ function Job.read_queued(id, stamp, tenant, context, domain, priority)
   }
 end
 
--- A leased job with what `finish` needs; nil where this token does not hold it.
+-- A leased job with what `finish` needs; nil if this token does not hold it.
 function Job.read_leased(id, token)
   local f = call('HMGET', Key.job(id), unpack(FINISH_FIELDS))
   if f[1] ~= token then
@@ -111,7 +111,7 @@ function Job.transition(id, job, event, ...)
   end
 end
 
--- Milliseconds until the job expires, 0 or less once it has expired; nil where it does not expire (any more).
+-- Milliseconds until the job expires, 0 or less once it has expired; nil if it does not expire (any more).
 function Job.begins_within(job)
   return job.expires_at and not job.begun and tonumber(job.expires_at) - NOW or nil
 end
@@ -208,7 +208,7 @@ function Job.add_traffic(a, b)
   return string.format('%.0f %.0f %.0f', sum[1], sum[2], sum[3])
 end
 
--- Take a job back from its worker. Returns true where the caller puts it back into the queue with this event, false where
+-- Take a job back from its worker. Returns true if the caller puts it back into the queue with this event, false if
 -- the job has come to its end instead. `begun`: its worker reports that a handler began; until then a job may expire.
 -- `traffic`: what its worker reports of this lease; nil: what the last heartbeat reported.
 function Job.take_back(id, job, event, begun, traffic)

@@ -31,7 +31,7 @@ function Limits.tokens(quota)
   return min(quota.burst, quota.tokens + max(0, NOW - quota.tokens_at) * quota.rate / 1000)
 end
 
--- True where no token is missing.
+-- True if no token is missing.
 function Limits.is_full(quota)
   return quota.rate <= 0 or Limits.tokens(quota) >= quota.burst
 end

@@ -114,7 +114,7 @@ local function find(section, name, known_as)
   return text
 end
 
--- The limits of a tenant as text, nil where no table is in force. `whose`: that of another table.
+-- The limits of a tenant as text, nil if no table is in force. `whose`: that of another table.
 function LimitsTable.tenant(name, whose)
   local from = whose or current
   return from and find(from.tenants, name)
@@ -135,7 +135,7 @@ function LimitsTable.module(name)
   return text and text ~= '' and text or nil
 end
 
--- True where any module has limits.
+-- True if any module has limits.
 function LimitsTable.has_modules()
   return current and (#current.modules.globs > 0 or next(current.modules.exact)) and true or false
 end

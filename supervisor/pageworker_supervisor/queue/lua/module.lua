@@ -7,7 +7,7 @@
 --
 -- Used by: fn_audit, fn_claim, fn_enqueue, fn_inspect, backlog, job.
 
--- The job's module where that has limits, else nil. A job that an older release queued has no field `module`: its JSON
+-- The job's module if that has limits, else nil. A job that an older release queued has no field `module`: its JSON
 -- names it.
 function Module.limited(id, job)
   if not LimitsTable.has_modules() then

@@ -19,7 +19,7 @@ function Profile.add_context(tenant, profile, context)
   call('ZADD', Key.profile_contexts(tenant, profile), 'NX', NOW, context)
 end
 
--- It has none any more. `held`: false where no worker holds the profile, so that nothing waits for a holder.
+-- It has none any more. `held`: false if no worker holds the profile, so that nothing waits for a holder.
 function Profile.remove_context(tenant, profile, context, held)
   call('ZREM', Key.profile_contexts(tenant, profile), context)
   if held ~= false then
@@ -53,7 +53,7 @@ function Profile.fence_text(fence)
   return string.format('%.0f', fence)
 end
 
--- Lock it for a worker, which starts a job of this context. The caller stores the fence. Returns true where the
+-- Lock it for a worker, which starts a job of this context. The caller stores the fence. Returns true if the
 -- profile has contexts with work.
 function Profile.lock(tenant, profile, worker, context, fence)
   -- First: a call that fails after this leaves a lock that expires.

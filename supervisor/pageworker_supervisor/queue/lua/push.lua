@@ -2,7 +2,7 @@
 -- the same push may be read again. A reading that is certainly the first has a name of its own, which repeated calls
 -- repeat. A reading that may be a second one has no name.
 --
--- `done:<job>` is the mark of a job that has ended: its token, its push and, where it was rejected, `free`: its id may be
+-- `done:<job>` is the mark of a job that has ended: its token, its push and, if it was rejected, `free`: its id may be
 -- used again. `repeated` and `rejected` hold the newest pushes of ids whose job had ended, and of texts that are no jobs.
 --
 -- Used by: fn_dead_letters, fn_enqueue, fn_finish, job.
@@ -14,7 +14,7 @@ local function parts(push)
   return string.match(push, '^(.*):(.*)$')
 end
 
--- True where `push` is, or may be, another reading of `earlier`.
+-- True if `push` is, or may be, another reading of `earlier`.
 function Push.is_same(earlier, push)
   local digest, reading = parts(push)
   local earlier_digest, earlier_reading = parts(earlier)
@@ -25,7 +25,7 @@ function Push.mark(token, push, free)
   return token .. ' ' .. push .. (free and ' free' or '')
 end
 
--- Token and push of a job that has ended, and whether its id is free; nil where no job of this id has ended.
+-- Token and push of a job that has ended, and whether its id is free; nil if no job of this id has ended.
 function Push.ended(id)
   local mark = call('GET', Key.done(id))
   if not mark then
@@ -35,7 +35,7 @@ function Push.ended(id)
   return token, push, free == 'free'
 end
 
--- True where the id has a job, or had a job that was not rejected.
+-- True if the id has a job, or had a job that was not rejected.
 function Push.is_used(id)
   if call('EXISTS', Key.job(id)) == 1 then
     return true

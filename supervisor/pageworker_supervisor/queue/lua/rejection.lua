@@ -17,7 +17,7 @@ local function result_key_here(id)
   return CLUSTER and Key.kept(id) or PREFIX .. ':result:' .. string.gsub(id, '/', ':', 1)
 end
 
--- The result of a job that has ended, nil where it is not kept any more.
+-- The result of a job that has ended, nil if it is not kept any more.
 local function stored_result(id)
   return call('GET', result_key_here(id)) or nil
 end
@@ -27,7 +27,7 @@ local function parts_of(member)
   return tonumber(at), tonumber(bytes), sha1, entry, id
 end
 
--- Delete a result that was stored at this time, where it still is that of the job: a corrected push may have run since, and
+-- Delete a result that was stored at this time, if it still is that of the job: a corrected push may have run since, and
 -- the same text may have been rejected again, which gives the same bytes.
 local function drop_result(tenant, id, at, sha1, entry)
   call('XDEL', Key.results(), entry)

@@ -85,7 +85,7 @@ function Shard.read_clock()
 end
 
 -- Refuses state that another schema version wrote. An empty shard gets this version. The text after SCHEMA is read by
--- `queue/functions.py`: the version found, `none` where the state has no version. The same command tells which limits are
+-- `queue/functions.py`: the version found, `none` if the state has no version. The same command tells which limits are
 -- in force, and whether a claim waits for the fleet's.
 function Shard.check_schema(writes)
   local f = call('HMGET', Key.meta(), 'schema', 'limits', 'fleet_waited_for')

@@ -17,7 +17,7 @@ local UNPARKED_PER_CALL = 16
 local TENANTS_COMPARED = 16
 local LOOK_AGAIN_MS = 200
 
--- The key of a backlog within its context: its domain and, where its jobs' module has limits, the module:
+-- The key of a backlog within its context: its domain and, if its jobs' module has limits, the module:
 -- `<domain>` or `<domain>|<module>`.
 local LimitKey = {}
 
@@ -61,7 +61,7 @@ function SharedQuota:read(name, tenant)
   return quota
 end
 
--- True where the backlogs of this tenant, context and limit key wait for the quota.
+-- True if the backlogs of this tenant, context and limit key wait for the quota.
 function SharedQuota:is_parked(name, tenant, context, key)
   return call('ZSCORE', self.keys.backlogs(name, tenant), entry_of(context, key)) and true or false
 end
@@ -82,7 +82,7 @@ function SharedQuota:park(name, tenant, context, key, reason, at)
   Limits.tell(tenant, Key.tenant(tenant), told_at, Limits.reason(self.word, reason))
 end
 
--- The tenant whose backlog comes back next; nil where none waits. `given`: permits that this call set aside, by tenant.
+-- The tenant whose backlog comes back next; nil if none waits. `given`: permits that this call set aside, by tenant.
 function SharedQuota:next_parked_tenant(name, given)
   local waiting, fields = call('ZRANGE', self.keys.tenants(name), 0, TENANTS_COMPARED - 1), {}
   if #waiting < 2 then

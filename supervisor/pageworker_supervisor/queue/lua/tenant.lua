@@ -68,7 +68,7 @@ function Tenant.open(tenant, priority, context, stamp)
 end
 
 -- The context has no work any more, or a worker holds it now. A tenant without open work is not active. `has_others`: true
--- where the tenant has other open contexts at this priority; nil: not known.
+-- if the tenant has other open contexts at this priority; nil: not known.
 function Tenant.close(tenant, priority, context, has_others)
   local key = Key.open_contexts(tenant, priority)
   if call('ZREM', key, context) == 0 or has_others or call('EXISTS', key) == 1 then

@@ -87,7 +87,7 @@ function Wakeup.wake_for_rest(contexts)
 end
 
 -- After a claim by `worker`: jobs that became runnable may have been claimed in the same call. Only jobs that are left
--- wake other workers. Where none is left, tokens that no worker took must wake none either. `stopped`: the fleet's limits
+-- wake other workers. If none is left, tokens that no worker took must wake none either. `stopped`: the fleet's limits
 -- allow no further job, so those that are left wake no worker; a permit or token of the fleet does.
 function Wakeup.flush_after_claim(worker, stopped)
   pending.workers[worker] = nil
