@@ -142,7 +142,7 @@ class ProgramWatch:
             self.check([str(word) for word in arguments[1]] if not isinstance(arguments[1], str) else [arguments[1]])
 
     def check(self, words: Iterable[str]) -> None:
-        """Raise MarkerMissing where one of the words names a program whose marker the running test lacks."""
+        """Raise MarkerMissing if one of the words names a program whose marker the running test lacks."""
         for word in words:
             marker = PROGRAMS.get(word.rpartition("/")[2])
             if marker is not None and self.markers is not None and marker not in self.markers:

@@ -24,7 +24,7 @@ class StatePair(NamedTuple):
 
 
 def pairs(grid: str, states: type[Enum], events: type[Enum]) -> list[StatePair]:
-    """Every field of the grid. Raises ValueError where a row or a column is missing, unknown or too short."""
+    """Every field of the grid. Raises ValueError if a row or a column is missing, unknown or too short."""
     header, *rows = (line.split() for line in grid.strip().splitlines())
     names = {label(state): state for state in states}
     columns = {label(event): event for event in events}

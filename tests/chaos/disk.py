@@ -37,7 +37,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk() -> Iterator[SmallDisk | None]:
-    """One for the block; None where we are not root."""
+    """One for the block; None if we are not root."""
     if os.geteuid() != 0:
         yield None
         return

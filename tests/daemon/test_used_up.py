@@ -19,7 +19,7 @@ SECONDS = 30.0
 
 
 def ready(host: LocalUserHost) -> str:
-    """The answer of GET /readyz; None where the daemon has no descriptor left for it."""
+    """The answer of GET /readyz; None if the daemon has no descriptor left for it."""
     try:
         return host.daemon.get("/readyz").text
     except OSError:

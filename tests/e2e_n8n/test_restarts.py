@@ -75,7 +75,7 @@ def waits(system: System, flow: str) -> bool:
 
 
 def ask(system: System) -> object:
-    """What a caller by HTTP gets; None where its connection is lost."""
+    """What a caller by HTTP gets; None if its connection is lost."""
     with suppress(httpx.TransportError):
         return system.post("pageworker-call", system.nap(NAP_SECONDS)).json()
     return None

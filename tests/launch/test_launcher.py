@@ -1,4 +1,4 @@
-"""The launcher program: its steps, and that a sandbox dies with its supervisor, even where all are stopped."""
+"""The launcher program: its steps, and that a sandbox dies with its supervisor, even if all are stopped."""
 
 import asyncio
 import json

@@ -26,7 +26,7 @@ class Response:
 
     @property
     def egress(self) -> str:
-        """The reason the gateway gave, empty where it gave none."""
+        """The reason the gateway gave, empty if it gave none."""
         return "" if self.failure is None else self.failure.reason
 
 

@@ -22,7 +22,7 @@ Key = tuple[str, frozenset[str]]
 
 @dataclass(frozen=True)
 class End:
-    """The outcome of an attack. `kind` is empty where it succeeded; otherwise an errno, error type or signal."""
+    """The outcome of an attack. `kind` is empty if it succeeded; otherwise an errno, error type or signal."""
 
     kind: str
     text: str

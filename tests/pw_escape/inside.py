@@ -70,7 +70,7 @@ def alone(request: Answer, channel: socket.socket) -> Answer:
 
 
 def attack(request: Answer, channel: socket.socket) -> Answer:
-    """The outcome. `kind` is empty where the attack succeeded; otherwise an errno name or error type."""
+    """The outcome. `kind` is empty if the attack succeeded; otherwise an errno name or error type."""
     names: dict[str, Any] = {"channel": channel, **request["names"]}
     try:
         exec(prelude(request["prelude"]), names)

@@ -31,7 +31,7 @@ def nothing(*arguments: object) -> None:
 
 def main(without: frozenset[str]) -> None:
     """Become the sandbox without these mechanisms. Never returns."""
-    # bubblewrap works without a user namespace only where it runs as root and stays root.
+    # bubblewrap works without a user namespace only if it runs as root and stays root.
     barely = m.USER_NS in without and (m.OWN_USER not in without or bool(without & {m.READ_ONLY_PROC, m.NOSUID}))
     prctl, execute = launcher.prctl, os.execve
     environment = dict(os.environ)

@@ -25,7 +25,7 @@ def resp(*words):
     return b"*%d\\r\\n" % len(parts) + b"".join(b"$%d\\r\\n%s\\r\\n" % (len(part), part) for part in parts)
 
 def redis(port, *commands, seconds=3):
-    # Replies as bytes, all in one. Raises PermissionError where the last command is refused.
+    # Replies as bytes, all in one. Raises PermissionError if the last command is refused.
     with socket.create_connection(("127.0.0.1", int(port)), timeout=seconds) as client:
         said = b""
         for command in commands:
@@ -39,7 +39,7 @@ def redis(port, *commands, seconds=3):
 
 @dataclass(frozen=True)
 class LocalTry:
-    """How a try ended. `got`: what it obtained, "" where it was refused. `said`: its whole output."""
+    """How a try ended. `got`: what it obtained, "" if it was refused. `said`: its whole output."""
 
     got: str
     said: str

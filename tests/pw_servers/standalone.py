@@ -54,7 +54,7 @@ class RedisServer:
 
     @property
     def pid(self) -> int:
-        """Process id. Raises RuntimeError where nothing runs."""
+        """Process id. Raises RuntimeError if nothing runs."""
         if self._process is None:
             raise RuntimeError("this server is not running")
         return self._process.pid

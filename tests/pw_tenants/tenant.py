@@ -56,7 +56,7 @@ class Tenant:
         return list(found[ref])
 
     async def result(self, job_id: str, seconds: float = SECONDS) -> dict[str, Any]:
-        """The one result of a job. Raises AssertionError where there are more, or none in time."""
+        """The one result of a job. Raises AssertionError if there are more, or none in time."""
         found = await self.results(job_id, 1, seconds)
         assert len(found) == 1, found
         return found[0]

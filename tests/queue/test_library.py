@@ -105,7 +105,7 @@ def test_the_document_names_exactly_these_keys() -> None:
 def test_no_two_keys_of_the_table_can_be_the_same_key(name: str) -> None:
     fixed = {other: pattern for other, pattern in SHARD_KEYS.items() if "<" not in pattern}
     assert len(set(SHARD_KEYS.values())) == len(SHARD_KEYS)
-    # A fixed name may look like a filled pattern only where the filled part never has that form.
+    # A fixed name may look like a filled pattern only if the filled part never has that form.
     pattern = re.compile(re.sub(r"<[a-z]+>", "[^/:]+", SHARD_KEYS[name]))
     assert not [other for other, text in fixed.items() if other != name and pattern.fullmatch(text)]
 

@@ -371,7 +371,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _pick(self, pick: int) -> Lease | None:
         """One that is live. Hypothesis switches some rules off in each run: without those that bring work, there would
-        be none. So some work is brought first. None where that may not run now."""
+        be none. So some work is brought first. None if that may not run now."""
         if not self.ledger.leases:
             self._enqueue(pick, [pick % 21, (pick + 7) % 21], expires=(None, 2_000, 30_000)[pick % 3])
             worker = WORKERS[pick % len(WORKERS)]

@@ -76,7 +76,7 @@ def options_of(path: tuple[str, ...]) -> frozenset[str]:
 
 
 def named_command(words: list[str]) -> tuple[str, ...]:
-    """The command that a line of a document calls. Raises KeyError where a group has no such command."""
+    """The command that a line of a document calls. Raises KeyError if a group has no such command."""
     command, path = app, tuple[str, ...]()
     for word in words:
         if not subcommands(command) or not WORD.fullmatch(word):

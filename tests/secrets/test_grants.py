@@ -30,7 +30,7 @@ GRANTS = SecretGrants(
         ("globex", "shop_login", "shop.account", ("shop_login",), "tenant globex"),
         ("acme", "shop_login", "shopaccount", ("shop_login",), "module shopaccount"),
         ("acme", "bank_login", "shop.account", ("bank_login",), "no key of [secrets.grants]"),
-        # The longest key wins, even where a shorter one would allow it.
+        # The longest key wins, even if a shorter one would allow it.
         ("acme", "shop_admin", "shop.account", ("shop_admin",), "module shop.account"),
         ("team-red", "shop_admin", "shop.admin", ("shop_admin",), "tenant team-red"),
     ],

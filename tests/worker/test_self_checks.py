@@ -1,4 +1,4 @@
-"""A condition that is lost while a worker serves: it is reported, and where it must hold, no job is taken."""
+"""A condition that is lost while a worker serves: it is reported, and if it must hold, no job is taken."""
 
 import asyncio
 import time
