@@ -64,7 +64,7 @@ async def probe() -> None:
     """Redis always answers."""
 
 
-async def placed(new_job: NewJob) -> NewJob:
+async def with_context(new_job: NewJob) -> NewJob:
     return structs.replace(new_job, egress=f"hosts-of-{new_job.module[0]}")
 
 
@@ -95,7 +95,7 @@ async def test_texts_that_are_no_jobs_are_rejected_and_counted() -> None:
 async def test_rejections_of_unknown_tenants_count_together() -> None:
     queue = any_typed(RecordingQueue())
     admission = Admission({"acme": TenantSettings()}, {}, JobSettings())
-    strict = Enqueuer(queue, Availability(probe), admission, Metrics(), placed)
+    strict = Enqueuer(queue, Availability(probe), admission, Metrics(), with_context)
     await strict.admit([Arrival(job(0, tenant="mallory")), Arrival(job(1, misspelt=1))])
     assert queue.bounds == ["*", None]
 
@@ -152,7 +152,7 @@ NO_BUDGETS = EgressBudgets(Live(EgressSettings()), Live({}))
 
 
 async def egress(modules: ModuleContext, name: str, pin: str | None) -> str:
-    return (await modules.placed(new_job((name, pin)))).egress
+    return (await modules.with_context(new_job((name, pin)))).egress
 
 
 def new_job(
@@ -262,7 +262,7 @@ async def test_a_job_is_queued_with_the_options_of_module_profile_and_job(place:
         wanted = parse_options({**options, "block": ["image"]})
         assert (await modules.placed(asked_for)).options == options_digest(wanted)
     refused = new_job(page=parse_options({"has_touch": True}))
-    assert (await modules.placed(refused)).options == "", "the worker that runs it rejects it"
+    assert (await modules.with_context(refused)).options == "", "the worker that runs it rejects it"
 
 
 async def test_a_job_above_its_tenants_cap_is_rejected() -> None:

@@ -23,8 +23,8 @@ from pageworker_supervisor.registry.errors import ModuleError
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
-Placed = Callable[[NewJob], Awaitable[NewJob]]
-"""The job with the digests that name its browser context."""
+AddContext = Callable[[NewJob], Awaitable[NewJob]]
+"""Returns the job with the digests that name its browser context."""
 
 PARSED_PER_TURN_BYTES = 256 * 1024
 """After this many bytes, which take some milliseconds, the event loop serves other tasks."""
@@ -43,13 +43,13 @@ class Enqueuer:
         availability: Availability,
         admission: Admission,
         metrics: Metrics,
-        placed: Placed,
+        with_context: AddContext,
     ) -> None:
         self._producer = producer
         self._availability = availability
         self._admission = admission
         self._metrics = metrics
-        self._placed = placed
+        self._with_context = with_context
 
     def use(self, admission: Admission) -> None:
         """Decide with this from the next text on."""
@@ -69,7 +69,7 @@ class Enqueuer:
         for arrival in arrivals:
             for decision in self._decide(arrival.text):
                 if isinstance(decision, NewJob):
-                    new_job = await self._placed(decision)
+                    new_job = await self._with_context(decision)
                     new_jobs.append(structs.replace(new_job, waited_ms=arrival.waited_ms))
                 else:
                     rejections.append(decision)
@@ -108,8 +108,8 @@ def _aged(new_jobs: list[NewJob], seconds: float) -> list[NewJob]:
     return [structs.replace(new_job, waited_ms=new_job.waited_ms + later) for new_job in new_jobs]
 
 
-async def unplaced(new_job: NewJob) -> NewJob:
-    """Used if intake has no registry."""
+async def without_context(new_job: NewJob) -> NewJob:
+    """The job as it is: used if intake has no registry."""
     return new_job
 
 
@@ -130,7 +130,7 @@ class ModuleContext:
         self._manifests: dict[str, Manifest] = {}
         self._backoff_until = 0.0
 
-    async def placed(self, new_job: NewJob) -> NewJob:
+    async def with_context(self, new_job: NewJob) -> NewJob:
         """The job with the digests of the release that it would run now; without them if the release cannot be had
         within FETCH_SECONDS."""
         manifest = await self._manifest(*new_job.module)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pageworker_supervisor.intake.admission import Admission, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
-from pageworker_supervisor.intake.enqueuer import Enqueuer, Placed, unplaced
+from pageworker_supervisor.intake.enqueuer import AddContext, Enqueuer, without_context
 from pageworker_supervisor.intake.list_source import ProducerList
 from pageworker_supervisor.intake.stream_source import ProducerStream, StreamEntry
 from pageworker_supervisor.intake.timing import IntakeTimeouts
@@ -56,13 +56,13 @@ class Intake:
         worker_id: str,
         metrics: Metrics,
         timing: IntakeTimeouts = IntakeTimeouts(),
-        placed: Placed = unplaced,
+        with_context: AddContext = without_context,
     ) -> None:
         self._redis_client = redis_client
         self._timing = timing
         self._open = asyncio.Event()
         self._open.set()
-        self._enqueuer = enqueuer = Enqueuer(producer, redis_client.availability, admission, metrics, placed)
+        self._enqueuer = enqueuer = Enqueuer(producer, redis_client.availability, admission, metrics, with_context)
         self._inbox = ProducerList(redis_client.ingress, prefix, worker_id, timing)
         self._sources: dict[str, Source] = {
             "inbox": ListSource(self._inbox, enqueuer),
