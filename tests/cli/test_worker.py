@@ -111,6 +111,17 @@ async def test_status_ends_with_0_while_the_worker_takes_jobs(
     assert capsys.readouterr().out.startswith("w1 is ready\n")
 
 
+@pytest.mark.parametrize("exact", ["draining", "drained"])
+async def test_status_says_whether_the_drain_is_done(
+    tmp_path: Path, exact: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worker = Scripted()
+    report = replace(worker.status(), state="draining", reason=exact)
+    monkeypatch.setattr(worker, "status", lambda: report)
+    assert await called(tmp_path, worker, "status") == CommandExit.FAILED
+    assert capsys.readouterr().out.startswith(f"w1 is {exact}\n")
+
+
 async def test_status_lists_upstream_proxies_that_are_down(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,9 +100,15 @@ def _control_errors() -> Iterator[None]:
         raise CommandError(printable(error), exit_code=CommandExit(error.exit_code)) from error
 
 
+def _state(report: StatusReport) -> str:
+    if report.state == "draining" and report.reason in ("draining", "drained"):
+        return report.reason  # the reason is the exact state; `draining` stands for both
+    return f"{report.state} ({printable(report.reason)})" if report.reason else report.state
+
+
 def _text(report: StatusReport) -> str:
     parts = [
-        f"{report.worker_id} is {report.state}" + (f" ({printable(report.reason)})" if report.reason else ""),
+        f"{report.worker_id} is {_state(report)}",
         f"pageworker {report.version}, up {report.uptime_seconds:.0f} s, Redis {printable(report.redis.url)}",
     ]
     if report.config.version:

@@ -22,11 +22,13 @@ _HOSTS = re.compile(r"(?:(?:\[[^\[\]@/]*\]|[^\[\]:,/?#]+)(?::[0-9*]*)?(?:,|(?=[/
 """The hosts of a URL, with their ports. What else stands there may be a password."""
 _FOLDER = re.compile(r"(?:file|s3|gs|az)://[^/?#@:]*/[^?#]*")
 """A folder or a bucket's prefix. Its path may contain `@`, and results name it."""
-_QUERY_VALUE = re.compile(r"([?&][^=&#]*)=([^&#]*)")
+_QUERY_VALUE = re.compile(r"([?&](?!db=[0-9]{1,3}(?![^&#]))[^=&#]*)=([^&#]*)")
+"""Name and value in a query, except for the number of a Redis database."""
 
 
 def redact_url(text: str) -> str:
     """A URL without password and query values; its scheme alone if it has no valid host. Other text is unchanged.
+    Of query values, only the number of a Redis database is shown.
 
     A password may contain what should have been written as `%2F`, `%3F` or `%23`: it ends at the last `@`.
     """
