@@ -97,7 +97,7 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
         ("After {} crashes or lost leases", (WORDS[lua("job.lua", "CRASHES")],)),
         ("at most {} times per second", (WORDS[int(1 / availability.FRESH_SECONDS)],)),
         ("probes it every {} seconds", (WORDS[int(availability.PROBE_INTERVAL_SECONDS)],)),
-        ("or its check once a minute", (intake.UPKEEPS_PER_MEND * INTAKE.upkeep_seconds == 60,)),
+        ("or checks the stream (once a minute)", (intake.UPKEEPS_PER_MEND * INTAKE.upkeep_seconds == 60,)),
         (
             "a text of more than {} MiB, or of more than {} levels",
             (job.MAX_ANSWERED_BYTES // MIB, job_errors.MAX_TEXT_DEPTH),
@@ -132,7 +132,7 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
     ],
     "trust.md": [
         ("exceeds {:g} s or {} MiB in the checker", (SHARED.seconds, SHARED.memory_bytes // MIB)),
-        ("one of its own, with {:g} s", (APART.seconds,)),
+        ("for this check alone, with {:g} s", (APART.seconds,)),
         ("`sandbox.scratch_bytes` ({} MiB)", (DEFAULTS.sandbox.scratch_bytes // MIB,)),
         ("`sandbox.scratch_bytes` ({} MiB)", (root_layout.SCRATCH_BYTES // MIB,)),
         ("`sandbox.uids` ids ({})", (DEFAULTS.sandbox.uids,)),
