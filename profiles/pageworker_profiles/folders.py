@@ -80,7 +80,7 @@ class ProfileFolders:
         try:
             return await asyncio.shield(holding)
         except asyncio.CancelledError:
-            # The thread takes the lock all the same. Release it as soon as that is done, in microseconds.
+            # The thread takes the lock nevertheless. Release it as soon as that is done, in microseconds.
             holding.add_done_callback(_close)
             await asyncio.wait({holding})
             raise

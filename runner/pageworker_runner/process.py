@@ -109,7 +109,7 @@ class RunnerProcess:
         await self._finish(RunnerExit.BROWSER_LOST)
 
     async def _finish(self, code: RunnerExit) -> None:
-        """Exit once every message has been sent. A supervisor that does not read them in time is not waited for."""
+        """Exit once every message has been sent, or the supervisor has not read them in time."""
         try:
             async with asyncio.timeout(LIMITS.close_seconds):
                 await self._reporter.send_queue.until_sent()

@@ -17,7 +17,7 @@ MEMBER_OF = {"acme": "ada", "globex": "grace"}
 
 @dataclass(frozen=True)
 class ExpectedResult:
-    """The expected result of a job. Fields that are not given are not compared, except for blocker and callbacks."""
+    """The expected result of a job. Only the given fields are compared, and always blocker and callbacks."""
 
     status: Status
     data: dict[str, Any] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 MOST_DOUBLINGS = 16
-"""No longest pause is so much longer than the first one. Without a bound the power would overflow in the end."""
+"""More doublings than any longest pause needs. Without a bound the power would overflow after many of them."""
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """The states of a page in the runner's page pool.
 
 A page belongs to one attempt at a time. It is reserved, runs the handler, and is recycled: proved clean or replaced
-by a new page. Only a recycled page becomes idle again, so no attempt ever gets a page that was not proved clean. A
-page that can neither be cleaned nor replaced is lost, and the runner asks to be retired.
+by a new page. Only a recycled page becomes idle again, so every attempt gets a page that is new or was proved clean. If
+a page can neither be cleaned nor replaced, it is lost, and the runner asks to be retired.
 """
 
 from enum import Enum, auto

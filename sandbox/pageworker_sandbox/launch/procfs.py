@@ -109,7 +109,7 @@ def tmpfs_use(pid: int, inside: Path) -> TmpfsUse | None:
 
 
 def memfds(pid: int) -> dict[int, int]:
-    """Bytes by inode of the memfds that a process has open. The part that is not mapped is in no Pss.
+    """Bytes by inode of the memfds that a process has open. A Pss includes only the mapped part.
 
     The process is not dumpable, so an ordinary user cannot read /proc/PID/fd. But the user that created the process's
     user namespace may copy its descriptors (pidfd_getfd(2)).

@@ -22,7 +22,7 @@ BATCH_BYTES = 1024 * 1024
 OTHER_BYTES = 64 * 1024
 """Of the fields beside `job` in one entry. The rest is not read."""
 AHEAD_MS = 60_000
-"""An id that is so far ahead of Redis' clock was chosen by a producer."""
+"""An id that is further than this ahead of Redis' clock was chosen by a producer."""
 
 # KEYS: stream. ARGV: group, worker, `>` for new entries or `0` for pending ones, most entries, most bytes, most bytes
 # of other fields per entry. One entry at a time, because Redis limits only their number.

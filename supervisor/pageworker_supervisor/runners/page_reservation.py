@@ -332,7 +332,7 @@ class RunnerPages:
     def alone(self, breach: Breach) -> bool:
         """Whether one attempt must have exceeded the limit: it is alone on the runner, which was well below the limit.
 
-        An attempt is not alone while pages of others that are done are not free yet.
+        An attempt is alone only once the pages of all attempts that are done are free.
         """
         if len(self.running) != 1 or self._recycling:
             return False

@@ -17,7 +17,7 @@
 --   reply: 1 if the result is the one that is stored, else 0
 -- cancel
 --   request: ref, memory_ms: how long the cancellation is remembered if the job is not known
---   reply: `cancelled`, `cancelling` (its worker is told), `awaited` (not known; should it come, it is cancelled),
+--   reply: `cancelled`, `cancelling` (its worker is told), `awaited` (not known; if it comes, it is cancelled),
 --     `finished` (it has its result, or only that is left to be written), `unknown` (no such job, and no more are remembered)
 --   After any of the first three the job ends as `cancelled`.
 --

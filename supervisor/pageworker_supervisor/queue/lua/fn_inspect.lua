@@ -98,7 +98,7 @@ local function queued_page(tenant, position, limit)
     local wanted = limit - looked
     local entries = call('LRANGE', Key.backlog_named(backlog), offset, offset + wanted - 1)
     queued_ids(entries, ids)
-    -- A backlog that is empty by now counts too: no call goes on for long without a job.
+    -- A backlog that is empty by now counts too, so that a call that finds no jobs ends soon.
     looked = looked + max(1, #entries)
     if #entries < wanted then
       backlog, position = nil, backlog
