@@ -61,7 +61,7 @@ TRANSITIONS: TransitionTable[AttemptState, AttemptEvent] = {
     (AttemptState.BEGUN, AttemptEvent.END): AttemptState.ENDED,
     # A runner that is being killed may still say that the handler began.
     (AttemptState.SETTLING, AttemptEvent.BEGIN): AttemptState.SETTLING,
-    # Settling failed. If descriptors or memory were used up, the job is deferred. If it was a bug, that counts as a crash.
+    # Settling failed. If descriptors or memory were used up, the job is deferred. A bug counts as a crash.
     (AttemptState.SETTLING, AttemptEvent.SETTLE): AttemptState.SETTLING,
     (AttemptState.SETTLING, AttemptEvent.DETACH): AttemptState.DETACHED,
     (AttemptState.SETTLING, AttemptEvent.END): AttemptState.ENDED,

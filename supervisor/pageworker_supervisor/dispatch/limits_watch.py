@@ -1,4 +1,4 @@
-"""Puts the limits of this worker's configuration in force, and tells where another worker's hold instead.
+"""Puts the limits of this worker's configuration in force, and reports if those of another worker are in force instead.
 
 The table of the highest configuration version holds. Workers without a central configuration all have version 0: of
 these, the last one that started or changed its settings wins, so a change takes effect as soon as one worker has it.

@@ -171,7 +171,7 @@ class ModuleContext:
             self._backoff_until = time.monotonic() + BACKOFF_SECONDS
             return None
         except OSError as failed:
-            # The worker has no descriptors, memory or disk left. The job is queued without them.
+            # The worker has no descriptors, memory or disk left. The job is queued without its digests.
             log.warning("module's hosts not known now", module=name, reason=failed.strerror or str(failed))
             self._backoff_until = time.monotonic() + BACKOFF_SECONDS
             return None

@@ -1,4 +1,4 @@
-"""In what the limits of several workers differ, by name. Pure."""
+"""Compares the limits of several workers, and names those that differ. Pure."""
 
 from collections.abc import Mapping
 from typing import Any

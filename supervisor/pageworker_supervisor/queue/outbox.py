@@ -1,7 +1,7 @@
-"""The outbox: promises to deliver results. A worker takes an entry, delivers its result, and ends it or puts it off.
+"""The outbox: promises to deliver results. A worker takes an entry, delivers its result, and ends or postpones it.
 
-An entry that its taker neither ends nor puts off comes back after a minute. The process that finished a job knows of
-its entry at once; entries that other processes left behind are looked for every ten seconds.
+An entry comes back after a minute if its taker has neither ended nor postponed it. The process that finished a job
+knows of its entry at once; entries that other processes left behind are looked for every ten seconds.
 """
 
 import asyncio

@@ -87,7 +87,7 @@ class GatewayProcess:
             reason = ""
             try:
                 await self._serve()
-            # A launch may fail because the host was suspended, or has no memory or processes left. The next may come up.
+            # A launch fails if the host was suspended, or has no memory or processes left. The next one may come up.
             except* (EgressError, OSError) as group:
                 reason = next(str(error) or repr(error) for error in leaves(group))
             came_up = self._up.is_set()

@@ -1,4 +1,4 @@
-"""What the end of a runner's process says of why it ended, in words for results. Pure."""
+"""Why a runner's process ended, in words for results. Pure."""
 
 import signal
 

@@ -1,6 +1,6 @@
 """Decides who caused a failed start: the browser context, the host, or neither, and what that means for the jobs.
 
-Where the error alone does not tell, another start does: if it comes up, the context is to blame; if not, the host.
+If the error alone does not tell, another start decides: if it comes up, the context is to blame; if not, the host.
 """
 
 import asyncio
