@@ -1,4 +1,4 @@
-"""How a handler ends an attempt other than by returning: it raises one of these."""
+"""How a handler ends an attempt without returning: it raises one of these."""
 
 from collections.abc import Mapping
 from typing import Literal

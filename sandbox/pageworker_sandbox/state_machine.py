@@ -1,8 +1,8 @@
 """One idiom for every life cycle: states, events, one table of transitions.
 
 A life cycle is a file with an Enum of states, an Enum of events and a `TransitionTable`. A pair of state and event
-that has no entry in the table is illegal: `next_state` raises `IllegalTransition`. An event that changes nothing if
-it arrives has an entry that leads back to the same state. `diagram` makes the diagrams of the docs from the tables.
+that has no entry in the table is illegal: `next_state` raises `IllegalTransition`. An event that changes nothing in
+a state has an entry that leads back to it. `diagram` makes the diagrams of the docs from the tables.
 """
 
 from collections.abc import Collection, Iterator, Mapping

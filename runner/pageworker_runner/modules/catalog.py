@@ -1,6 +1,6 @@
 """The module versions of this runner: announced by a Module, imported for their first attempt, unloaded by a Forget.
 
-An attempt holders its version when its Run arrives, before any later message is read. So the order of messages alone
+An attempt holds its version when its Run arrives, before any later message is read. So the order of messages alone
 decides: a Forget that comes after a Run takes effect when that attempt has ended.
 """
 

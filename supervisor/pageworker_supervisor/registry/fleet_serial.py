@@ -1,4 +1,4 @@
-"""Keeps the highest index serial that any worker has accepted in Redis, one key per registry.
+"""Keeps, in one key of Redis per registry, the highest index serial that any worker has accepted.
 
 It protects a new worker, which has no serial of its own on disk: an attacker cannot replay an old index to it. The key
 `<prefix>:registry:<identity>` is a hash with `serial`, `source`, `worker` and `at_ms`. The serial only rises. An
