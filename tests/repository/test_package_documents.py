@@ -5,7 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from repository.documents import ROOT, blocks
+from repository.documents import blocks
+from repository.sources import ROOT
 
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 SANDBOX = ROOT / "sandbox" / "pageworker_sandbox"

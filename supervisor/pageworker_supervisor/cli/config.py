@@ -29,10 +29,7 @@ class ShownOrigin(Struct, frozen=True):
     """File and line, or the variable. Empty for a default."""
 
 
-app = App(
-    name="config",
-    help="Show and check settings; show and change the central configuration, which all workers share.",
-)
+app = App(name="config", help="Show and check settings; change the central configuration.")
 
 
 @app.command(name="show")

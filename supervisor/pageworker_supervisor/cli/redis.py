@@ -8,9 +8,7 @@ from pageworker_supervisor.cli.connect import Config, embedded_folder, settings_
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
 from pageworker_supervisor.redis_client.credentials import PasswordFile, PasswordUnreadable
 
-app = App(
-    name="redis", help="Show how clients reach the embedded Redis: the one that a worker starts without redis.url."
-)
+app = App(name="redis", help="Show how clients reach the embedded Redis.")
 
 User = Literal["n8n", "reader", "pageworker"]
 
