@@ -359,3 +359,30 @@ async def test_a_profile_keeps_hints(start: Start) -> None:
     await runner.run(VISITS, {"paths": ["/asks"]})
     await runner.run(VISITS, {"paths": ["/p"]})
     assert sent_hints(runner) == [True]
+
+
+REQUESTS = handler(
+    """
+    await page.route("**/blocked", lambda route: route.abort())
+    for path in payload["paths"]:
+        try:
+            await page.goto("http://shop.example" + path)
+        except Exception:
+            pass
+    return {"requests": [each.url.rpartition("/")[2] for each in await page.requests()]}
+    """,
+    name="requests",
+)
+
+
+async def test_the_requests_of_an_earlier_job_are_forgotten(start: Start) -> None:
+    runner = await start(pages=1, browser=HEADLESS_SHELL)
+    runner.site.pages["/p"] = SiteAnswer("<title>shop</title>")
+    # A failed one at the end and at the beginning: nothing but their order tells to which job they belong.
+    for paths in (["/p", "/blocked"], ["/blocked", "/p"], []):
+        assert (await runner.run(REQUESTS, {"paths": paths})).data == {
+            "requests": [path.removeprefix("/") for path in paths]
+        }
+    # Another page would have none either.
+    assert runner.retired == []
+    assert not any("replaced" in log.message for log in runner.logs)

@@ -17,9 +17,10 @@ from pageworker_runner.modules.entrypoint import ModuleEntrypoint
 from pageworker_runner.pages.attempt_values import attributes_of_test_ids, expect_timeouts
 from pageworker_runner.pages.failure_translator import FailureTranslator
 from pageworker_runner.pages.pool import PagePool
-from pageworker_runner.reporting.error_text import describe
+from pageworker_runner.pages.recent_requests import RecentRequests
+from pageworker_runner.reporting.error_text import calling_line, describe
 from pageworker_runner.reporting.reporter import Reporter
-from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Tasks, attempt_of_error
+from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Tasks, attempt_of_error, own_work
 from pageworker_runner.thread_ownership import Threads
 from pageworker_sandbox.wire import messages as m
 
@@ -57,6 +58,8 @@ class AttemptExecutor:
         self._browser_lost = False
         self._expect_timeouts = expect_timeouts()
         self._test_ids = attributes_of_test_ids()
+        self.requests = RecentRequests()
+        """Of the attempts whose modules ask for them."""
 
     def start(self, run: m.Run) -> None:
         """Start an attempt. Its module version is claimed before the next message is read."""
@@ -92,6 +95,13 @@ class AttemptExecutor:
             return
         attempt.listener_failed(error)
         self._pool.recorder.raise_at_next_call(attempt.attempt_id, error)
+
+    def warn(self, text: str) -> None:
+        """Log a warning of the attempt whose code runs now, with the line of its module that runs."""
+        attempt = self._attempts.get(CURRENT_ATTEMPT.get() or "")
+        if attempt is not None:
+            line = calling_line(attempt.version.label)
+            attempt.log("warning", f"{text} ({line})" if line else text, {})
 
     async def on_browser_lost(self) -> None:
         """Chromium or the driver has ended, and so do all attempts. Returns when their results have been sent."""
@@ -154,6 +164,9 @@ class AttemptExecutor:
                 return result
             self._reporter.send_queue.put(m.Accepted(attempt_id=attempt.attempt_id, page=slot.index))
             self._pool.start(slot)
+            if attempt.version.asks_for_requests:
+                with own_work():
+                    self.requests.begin(attempt.attempt_id, slot.page)
             result = await attempt.call_handler(slot, entrypoint, payload, self._tasks)
             error = self._pool.recorder.take_listener_error(attempt.attempt_id)
             if error is not None and result.outcome == "succeeded":
@@ -195,6 +208,7 @@ class AttemptExecutor:
         await self._end_code(attempt)
         self._expect_timeouts.end(attempt.attempt_id)
         self._test_ids.end(attempt.attempt_id)
+        self.requests.end(attempt.attempt_id)
         if attempt.slot is not None:
             await self._pool.recycle(attempt.slot)
 

@@ -4,6 +4,7 @@ An attempt holds its version when its Run arrives, before any later message is r
 decides: a Forget that comes after a Run takes effect when that attempt has ended.
 """
 
+import re
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 
@@ -12,6 +13,9 @@ from pageworker_runner.interpreter.state import SettingChange
 from pageworker_runner.modules.bundle import LoadedBundle
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint, load
 from pageworker_runner.modules.importer import BundleImporter, versioned_name
+
+REQUESTS = re.compile(rb"""[.'"]requests\b""")
+"""`page.requests`, or its name for `getattr`. What it finds too much costs its module some time."""
 
 
 @dataclass(eq=False)
@@ -31,6 +35,8 @@ class ModuleVersion:
     """Of the whole process, as the import has set them. They are set again for each attempt."""
     expect_timeout: float | None = None
     """Milliseconds, as the import has set it by Playwright's `expect.set_options`."""
+    asks_for_requests: bool = False
+    """Whether its source has a call of `page.requests`. Known once it is imported."""
     broken: str | None = None
     """Why it cannot be imported. It is not tried again."""
     holders: int = 0
@@ -89,6 +95,7 @@ class Catalog:
         if version.loaded is None:
             try:
                 version.context = copy_context()
+                version.asks_for_requests = self._asks_for_requests(version)
                 version.loaded = version.context.run(load, version.package, version.label, version.entrypoint)
             except ModuleBroken as error:
                 version.broken = f"{version.label}: {error}"
@@ -116,6 +123,11 @@ class Catalog:
             for name in sorted(bundle.files)
             if name.startswith(below)
         ]
+
+    def _asks_for_requests(self, version: ModuleVersion) -> bool:
+        bundle = self._importer.bundle(version.package)
+        sources = [] if bundle is None else (bundle.read(name) for name in bundle.files if name.endswith(".py"))
+        return any(REQUESTS.search(source) for source in sources)
 
     def _unload(self, version: ModuleVersion) -> None:
         version.forgotten = True

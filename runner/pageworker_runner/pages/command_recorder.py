@@ -204,12 +204,9 @@ class CommandRecorder:
         effect = side_effect_of(type, method, params)
         if effect is SideEffect.REFUSED:
             raise CallRefused(refusal(command))
-        attempt_id = self._check_owner(target, command)
-        closed = self._closed.get(attempt_id)
-        if closed is not None and closed.covers(type) and not method.startswith("__"):
-            raise closed_error(closed.reason)
-        if attempt_id in self._listener_errors and _has_caller(type, method):
-            raise self._listener_errors.pop(attempt_id)
+        attempt_id = self.check_call(target, method)
+        if effect is SideEffect.UNNEEDED:
+            return _answered()
         if type == "BrowserContext" and method in CALLS:
             # A task of the attempt, which Tasks ends with it.
             return asyncio.ensure_future(self._run_clock(attempt_id, method, params))  # noqa: TID251 - Playwright awaits it
@@ -226,10 +223,26 @@ class CommandRecorder:
             self._record_input(command, page_guid_of(target), reply)
         return reply
 
+    def check_call(self, target: ChannelOwner, method: str) -> str:
+        """The attempt that may make this call now. Raises CallRefused, and what each call of the attempt raises now."""
+        type = type_of(target)
+        attempt_id = self._check_owner(target, f"{type}.{method}")
+        closed = self._closed.get(attempt_id)
+        if closed is not None and closed.covers(type) and not method.startswith("__"):
+            raise closed_error(closed.reason)
+        if attempt_id in self._listener_errors and _has_caller(type, method):
+            raise self._listener_errors.pop(attempt_id)
+        return attempt_id
+
     async def _prepared(self, attempt_id: str, reply: asyncio.Future[Any]) -> Any:
         answer = await reply
         await self._on_page(opened_page_guid(answer), attempt_id)
         return answer
+
+    def is_pooled(self, page: ChannelOwner) -> bool:
+        """Whether it is a page of the pool, which other attempts have had."""
+        guid = page_guid_of(page)
+        return guid is not None and self._owner_of(guid) is not None
 
     def _record_input(self, command: str, page: str | None, reply: asyncio.Future[Any]) -> None:
         if page is None or self._owner_of(page) is None:
@@ -281,6 +294,13 @@ class CommandRecorder:
     def _on_new_page(self, attempt_id: str, reply: asyncio.Future[Any]) -> None:
         if not reply.cancelled() and reply.exception() is None:
             self._on_opened(opened_page_guid(reply.result()), attempt_id)
+
+
+def _answered() -> asyncio.Future[Any]:
+    """An empty reply, as if the driver had sent it."""
+    reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    reply.set_result({})
+    return reply
 
 
 def _has_caller(type: str, method: str) -> bool:

@@ -42,6 +42,8 @@ class SideEffect(Enum):
     """The mouse pointer is somewhere else."""
     PERMANENT = auto()
     """It cannot be undone. The page is replaced; on a browser context, the runner is retired."""
+    UNNEEDED = auto()
+    """It ends what no module can begin. The runner answers it, and the driver does not get it."""
     REFUSED = auto()
     """A module must not do this: the call raises CallRefused."""
 
@@ -90,7 +92,8 @@ PAGE: dict[str, SideEffect] = {
     "keyboardUp": SideEffect.RELEASED,
     "mouseDown": SideEffect.PRESSED,
     "mouseUp": SideEffect.RELEASED,
-    # The driver's list of a page's last requests cannot be emptied, and contains those of earlier jobs.
+    # The driver's list of a page's last requests cannot be emptied, and contains those of earlier jobs. `page.requests`
+    # does not send it for pages of the pool.
     "requests": SideEffect.REFUSED,
     "setExtraHTTPHeaders": SideEffect.HEADERS,
     "setNetworkInterceptionPatterns": SideEffect.ROUTES,
@@ -141,7 +144,7 @@ CONTEXT: dict[str, SideEffect] = {
     "close": SideEffect.REFUSED,
     "exposeBinding": SideEffect.DISPOSABLE,
     "grantPermissions": SideEffect.PERMISSIONS,
-    # It opens Playwright's inspector, which needs a display: the driver ends.
+    # It opens Playwright's inspector, which needs a display: the driver ends. `page.pause` does not send it.
     "pause": SideEffect.REFUSED,
     "setExtraHTTPHeaders": SideEffect.HEADERS,
     "setGeolocation": SideEffect.GEOLOCATION,
@@ -162,12 +165,14 @@ REQUESTS: dict[str, SideEffect] = {"dispose": SideEffect.REFUSED, "fetch": SideE
 # the recording of another job.
 LOCAL_UTILS: dict[str, SideEffect] = dict.fromkeys(("harOpen", "harUnzip", "zip"), SideEffect.REFUSED)
 
-# A trace and a HAR of the client are files, and hold what other jobs do in the same browser context.
+# A trace and a HAR of the client are files, and hold what other jobs do in the same browser context. A trace that is
+# recorded is one of `helpers.trace`, perhaps of another job: `tracing.stop` must not end it.
 TRACING: dict[str, SideEffect] = {
     **dict.fromkeys(
-        ("harExport", "harStart", "tracingStart", "tracingStartChunk", "tracingStop", "tracingStopChunk"),
+        ("harExport", "harStart", "tracingStart", "tracingStartChunk", "tracingStopChunk"),
         SideEffect.REFUSED,
     ),
+    "tracingStop": SideEffect.UNNEEDED,
     "tracingGroup": SideEffect.NOTHING,
     "tracingGroupEnd": SideEffect.NOTHING,
 }
@@ -233,6 +238,8 @@ def side_effect_of(type: str, method: str, params: Mapping[str, Any] = NO_PARAME
     if type == "BrowserContext":
         return CONTEXT.get(method, SideEffect.PERMANENT)
     if type == "Tracing":
+        if method == "tracingStopChunk" and params.get("mode") == "discard":
+            return SideEffect.UNNEEDED
         return TRACING.get(method, SideEffect.PERMANENT)
     if type == "LocalUtils":
         return LOCAL_UTILS.get(method, SideEffect.NOTHING)

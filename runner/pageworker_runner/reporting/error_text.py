@@ -1,8 +1,10 @@
 """Text of errors that foreign code raised, made fit for results: bounded, and without paths of the host."""
 
+import inspect
 import re
 import traceback
 from collections.abc import Iterator
+from types import CodeType
 
 MAX_MESSAGE_CHARS = 2000
 MAX_FRAMES = 12
@@ -41,6 +43,12 @@ def frames(error: BaseException, label: str) -> list[str]:
     return list(_frames(error, label))[-MAX_FRAMES:]
 
 
+def calling_line(label: str) -> str | None:
+    """`shop_product/parse.py:12 in price`: the innermost line of module `label` that runs now. None: none runs."""
+    stack = traceback.walk_stack(inspect.currentframe())
+    return next((line for frame, at in stack if (line := _line(frame.f_code, at, label))), None)
+
+
 def playwright_call(error: BaseException) -> str | None:
     """`Page.wait_for_selector`: the call of Playwright's public interface that raised this error, or was cancelled."""
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
@@ -53,7 +61,12 @@ def _frames(error: BaseException, label: str) -> Iterator[str]:
     if isinstance(error, SyntaxError) and error.filename and error.filename.startswith(f"{label}/"):
         yield f"{error.filename.removeprefix(f'{label}/')}:{error.lineno}"
         return
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        code = frame.f_code
-        if code.co_filename.startswith(f"{label}/"):
-            yield f"{code.co_filename.removeprefix(f'{label}/')}:{line} in {code.co_name}"
+    for frame, at in traceback.walk_tb(error.__traceback__):
+        if line := _line(frame.f_code, at, label):
+            yield line
+
+
+def _line(code: CodeType, line: int, label: str) -> str | None:
+    if not code.co_filename.startswith(f"{label}/"):
+        return None
+    return f"{code.co_filename.removeprefix(f'{label}/')}:{line} in {code.co_name}"

@@ -47,6 +47,23 @@ def test_files_of_a_version_are_read_while_it_is_here(catalog: Catalog) -> None:
     assert catalog.read_file("shop.product@1.0.0/a/orders.csv") is None
 
 
+@pytest.mark.parametrize(
+    ("source", "asks"),
+    [
+        ("async def look(page):\n    return await page.requests()\n", True),
+        ("look = lambda page: getattr(page, 'requests')()\n", True),
+        ("look = lambda page: page.request.get('/requests')\n", False),
+        ("# Sends few requests.\n", False),
+    ],
+)
+def test_a_call_for_the_requests_of_a_page_is_seen_in_any_file(catalog: Catalog, source: str, asks: bool) -> None:
+    module = pack({"a.py": COUNTS, "b/c.py": source, "b/c.txt": ".requests"}, entrypoint="a:handler")
+    add(catalog, module)
+    held = catalog.hold(module.name, module.version)
+    catalog.load(held)
+    assert held.asks_for_requests is asks
+
+
 def test_a_folder_of_a_version_is_listed_while_it_is_here(catalog: Catalog) -> None:
     files: dict[str, str | bytes] = {"a.py": COUNTS, "a/b.csv": b"", "a/sub/c.csv": b"", "ab/d.csv": b""}
     add(catalog, pack(files, entrypoint="a:handler"))

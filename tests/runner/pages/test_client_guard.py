@@ -11,6 +11,8 @@ from pw_runner.bundles import handler
 from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import Supervisor
 
+from pageworker_runner.pages.client_guard import LEFT_IN
+
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 OPEN = "await page.goto('http://shop.example/p')\n"
@@ -32,8 +34,6 @@ REFUSED = {
     "trace of the browser": "await page.context.browser.start_tracing(page=page, path='/tmp/x')",
     "launch": "await page.context.browser.browser_type.launch()",
     "connect": "await page.context.browser.browser_type.connect_over_cdp('http://127.0.0.1:1')",
-    "pause": "await page.pause()",
-    "requests": "await page.requests()",
     "second driver": "from playwright.async_api import async_playwright\nasync with async_playwright():\n    pass",
 }
 # Playwright's driver may write files of the runner's scratch folder, and read them for a later upload.
@@ -159,6 +159,46 @@ async def test_a_job_that_closes_does_not_close_for_a_job_at_the_same_time() -> 
         assert (await runner.finished(waits)).data == {"title": "shop"}
     finally:
         await runner.close()
+
+
+async def test_a_pause_waits_for_nothing_and_is_a_warning_in_the_log(runner: Supervisor) -> None:
+    pauses = handler(
+        """
+        page.set_default_timeout(123)
+        settings = page.context._impl_obj._timeout_settings
+        seen = []
+        async def watch():
+            while True:
+                seen.append(settings.default_timeout())
+                await asyncio.sleep(0)
+        watching = asyncio.ensure_future(watch())
+        for _ in range(20):
+            await page.pause()
+        watching.cancel()
+        try:
+            await page.click("text=nothing")
+        except Exception as error:
+            return {"seen": len(seen) >= 20, "timeouts": sorted(set(seen)), "error": str(error).partition("\\n")[0]}
+        """,
+        name="pauses",
+    )
+    report = await runner.run(pauses)
+    assert report.data == {
+        "seen": True,
+        "timeouts": [30000],
+        "error": "Page.click: Timeout 123ms exceeded.",
+    }
+    assert {(log.level, log.message) for log in report.logs} == {
+        ("warning", f"{LEFT_IN} (job/__init__.py:16 in handler)")
+    }
+    assert (await runner.run(LOOK)).data == WELL
+
+
+async def test_a_pause_raises_what_each_call_raises(runner: Supervisor) -> None:
+    closed = await runner.run(handler("await page.context.close()\nawait page.pause()", name="pauses-late"))
+    assert closed.failure.type == "page_closed"
+    assert closed.logs == []
+    assert (await runner.run(LOOK)).data == WELL
 
 
 @pytest.mark.parametrize("writes", FILES)

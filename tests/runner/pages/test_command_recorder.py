@@ -110,6 +110,20 @@ async def test_what_belongs_to_the_runner_is_refused_and_not_sent(
     assert driver.connection.sent == []
 
 
+async def test_what_no_module_can_begin_is_ended_without_the_driver(driver: Driver, as_attempt: None) -> None:
+    assert await driver.call(FakeTarget("Tracing"), "tracingStop") == {}
+    assert await driver.call(FakeTarget("Tracing"), "tracingStopChunk", {"mode": "discard"}) == {}
+    with pytest.raises(CallRefused):
+        driver.call(FakeTarget("Tracing"), "tracingStopChunk", {"mode": "entries"})
+    assert driver.connection.sent == []
+    assert dict(driver.recorder.by_attempt()) == {}
+
+
+async def test_a_page_of_the_pool_is_told_from_a_popup(driver: Driver) -> None:
+    pages: list[Any] = [MINE, NEIGHBOURS, POPUP]
+    assert [driver.recorder.is_pooled(page) for page in pages] == [True, True, False]
+
+
 async def test_a_call_outside_any_job_is_refused_with_the_way_to_start_threads(driver: Driver) -> None:
     with pytest.raises(CallRefused, match=r"called outside any job\. Use asyncio\.to_thread"):
         driver.call(MINE, "title")

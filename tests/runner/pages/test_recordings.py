@@ -50,6 +50,16 @@ ANOTHER = """
 LOOK = handler("await page.goto('http://shop.example/p?look')\nreturn {'guid': page._impl_obj._guid}", name="look")
 
 
+# As scripts end that were ported. No trace of the client can be running.
+STOPS_NONE = """
+    async with helpers.trace():
+        await page.context.tracing.stop()
+        await page.context.tracing.stop_chunk()
+        await page.goto("http://shop.example/p?after-the-stop")
+    return {}
+"""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def runner() -> AsyncIterator[Supervisor]:
     supervisor = await Supervisor(options=OPTIONS).start()
@@ -217,3 +227,10 @@ async def test_a_recording_that_is_too_large_fails_the_job_with_its_limit(runner
     """
     report = await runner.run(handler(body, name="large"))
     assert report.failure.type == "output_limit"
+
+
+async def test_a_stop_of_no_trace_of_its_own_ends_no_other_trace(runner: Supervisor) -> None:
+    stops = handler(STOPS_NONE, name="stops")
+    assert b"?after-the-stop" in b"".join(trace_of(await runner.run(stops)).values())
+    fails = handler("await page.context.tracing.stop(path='/tmp/trace.zip')\nreturn {}", name="stops-into-a-file")
+    assert (await runner.run(fails)).failure.type == "refused"

@@ -18,17 +18,14 @@ IN_PYTHON = {
     "Frame.setInputFiles": "set_input_files(path)",
     "LocalUtils.harUnzip": "page.route_from_har(update=True)",
     "LocalUtils.harOpen": "page.route_from_har",
-    "LocalUtils.zip": "tracing.stop",
+    "LocalUtils.zip": "tracing.stop(path=…)",
     "Page.screencastStart": "screencast.start(path=…)",
     "Tracing.harExport": "tracing.stop_har",
     "Tracing.harStart": "tracing.start_har",
     "Tracing.tracingStart": "tracing.start",
     "Tracing.tracingStartChunk": "tracing.start_chunk",
-    "Tracing.tracingStop": "tracing.stop",
-    "Tracing.tracingStopChunk": "tracing.stop_chunk",
+    "Tracing.tracingStopChunk": "tracing.stop_chunk(path=…)",
     "BrowserContext.createTempFiles": "set_input_files(path)",
-    "BrowserContext.pause": "page.pause",
-    "Page.pause": "page.pause",
     "Page.requests": "page.requests",
     "APIRequest.new_context": "playwright.request.new_context",
     "Browser.new_context": "browser.new_context",
@@ -47,7 +44,7 @@ def test_a_way_is_documented_and_its_call_is_refused(command: str) -> None:
 
 
 def test_a_refusal_names_the_call_and_the_way() -> None:
-    assert refusal("Page.requests").startswith(
-        "A module must not call Playwright's Page.requests: listen with page.on("
+    assert refusal("Browser.new_page") == (
+        "A module must not call Playwright's Browser.new_page: use page.context.new_page."
     )
     assert refusal("BrowserType.launch").endswith(f": {RUNNERS_OWN}.")

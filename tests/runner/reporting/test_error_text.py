@@ -2,7 +2,15 @@
 
 import pytest
 
-from pageworker_runner.reporting.error_text import MAX_FRAMES, MAX_MESSAGE_CHARS, describe, frames, redact, text_of
+from pageworker_runner.reporting.error_text import (
+    MAX_FRAMES,
+    MAX_MESSAGE_CHARS,
+    calling_line,
+    describe,
+    frames,
+    redact,
+    text_of,
+)
 
 LABEL = "shop.product@1.0.0"
 
@@ -53,6 +61,14 @@ def test_only_lines_of_the_module_are_named_outermost_first() -> None:
     error = raised_in("import json\ndef parse():\n    json.loads('{')\nparse()")
     assert frames(error, LABEL) == ["shop/parse.py:4 in <module>", "shop/parse.py:3 in parse"]
     assert frames(error, "another@1.0.0") == []
+
+
+def test_the_line_that_runs_now_is_the_modules_innermost_one() -> None:
+    seen: list[str | None] = []
+    source = "def price(look):\n    look()\n\nprice(look)\n"
+    exec(compile(source, f"{LABEL}/shop/parse.py", "exec"), {"look": lambda: seen.append(calling_line(LABEL))})
+    assert seen == ["shop/parse.py:2 in price"]
+    assert calling_line(LABEL) is None
 
 
 def test_a_syntax_error_is_named_by_its_own_line() -> None:

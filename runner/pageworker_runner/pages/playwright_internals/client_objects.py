@@ -1,11 +1,12 @@
 """The objects of Playwright's client behind a page and a browser context."""
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from playwright._impl._async_base import mapping
 from playwright._impl.channel_owner import ChannelOwner
 from playwright._impl.page import Page as ImplPage
-from playwright.async_api import BrowserContext, Download, Page
+from playwright.async_api import BrowserContext, Download, Page, Request
 
 from pageworker_runner.pages.playwright_internals.private_names import CONTEXT_PARTS, PAGE_PARTS
 
@@ -26,6 +27,11 @@ def unshared(wrapper: Wrapper) -> Wrapper:
 def guid_of(page: Page) -> str:
     """The driver's id of a page."""
     return impl_of(page)._guid
+
+
+def client_requests(requests: Iterable[Request]) -> list[Any]:
+    """The client's objects of requests."""
+    return [request._impl_obj for request in requests]
 
 
 def opener_of(page: Page) -> str | None:
