@@ -63,6 +63,8 @@ def run_plain(python: Path, checkout: Path, files: Sequence[str]) -> list[SuiteT
         environment = {
             **os.environ,
             "PYTHONPATH": str(HERE.parent),
+            # The checkout has a folder `playwright` without its driver, which must not hide the installed one.
+            "PYTHONSAFEPATH": "1",
             "SUITE_BROWSER": HEADLESS_SHELL["executable"],
             "SUITE_OUTCOMES": str(outcomes),
         }
