@@ -18,12 +18,13 @@ from pageworker_runner.interpreter.state import InterpreterState
 from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.pages import client_guard, package_files
 from pageworker_runner.pages.failure_translator import FailureTranslator
-from pageworker_runner.pages.gateway_failures import GatewayFailures
 from pageworker_runner.pages.gateway_headers import GatewayHeaders
+from pageworker_runner.pages.gateway_reports import GatewayReports
 from pageworker_runner.pages.playwright_internals.driver_files import node_program
 from pageworker_runner.pages.playwright_internals.listeners import report_listener_errors
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
 from pageworker_runner.pages.request_blocker import RequestBlocker
+from pageworker_runner.pages.server_addresses import ServerAddresses
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
 from pageworker_runner.thread_ownership import Threads
@@ -56,6 +57,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             failures.watch()
             translator = FailureTranslator(browser.context, failures)
             GatewayHeaders(browser.context)
+            ServerAddresses(browser.context, failures)
             # Before the pool watches for new pages: the page of this check belongs to no attempt.
             sandbox = await chromium_sandbox(browser.context)
             catalog = Catalog()
@@ -114,12 +116,12 @@ def _pool_settings(boot: m.Boot) -> PagePoolSettings:
     )
 
 
-async def _greet(channel: Channel, reporter: Reporter) -> tuple[m.Boot, GatewayFailures]:
+async def _greet(channel: Channel, reporter: Reporter) -> tuple[m.Boot, GatewayReports]:
     reporter.send_queue.put(m.Hello(protocol=m.PROTOCOL))
     boot, descriptors = await channel.receive()
     if not isinstance(boot, m.Boot) or boot.protocol != m.PROTOCOL:
         raise ProtocolViolation(f"{type(boot).__name__} instead of a Boot of protocol {m.PROTOCOL}")
-    return boot, GatewayFailures(descriptors[0])
+    return boot, GatewayReports(descriptors[0])
 
 
 def _listen(reporter: Reporter) -> int:

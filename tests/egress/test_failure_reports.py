@@ -2,8 +2,10 @@
 
 import fcntl
 import os
+from ipaddress import ip_address
 
 from pageworker_sandbox.egress.failure_reports import FailureReports
+from pageworker_sandbox.egress.target import Target
 from pageworker_sandbox.wire.request_failure import MAX_LINE_BYTES, RequestFailure, failure_pipe, parse_line
 
 FAILURE = RequestFailure("unreachable", "connection_refused", "shop.test:80")
@@ -19,6 +21,15 @@ def test_a_report_is_one_line() -> None:
     assert os.read(read, 1000) == b"", "closed"
     reports.close()
     reports.report(FAILURE)
+    os.close(read)
+
+
+def test_an_address_is_one_line() -> None:
+    read, write = failure_pipe()
+    reports = FailureReports(write)
+    reports.connected(Target("shop.test", 443), ip_address("2606:4700::1111"))
+    assert os.read(read, 1000) == b"origin shop.test|443 2606|4700||1111\n"
+    reports.close()
     os.close(read)
 
 

@@ -32,6 +32,11 @@ class ScriptedConnector:
         self.names = dict(names)
         self.resolved: list[str] = []
         self.connected: list[tuple[str, int]] = []
+        self.reported: list[tuple[Target, Address]] = []
+        """The connections that the runner is told of."""
+        self.working: set[str] = set()
+        """Addresses that take a connection."""
+        self._ends: list[socket.socket] = []
 
     async def resolve(self, name: str) -> Resolution:
         self.resolved.append(name)
@@ -41,10 +46,15 @@ class ScriptedConnector:
 
     async def connect(self, address: Address, port: int) -> socket.socket:
         self.connected.append((str(address), port))
-        raise OSError("refused")
+        if str(address) not in self.working:
+            raise OSError("refused")
+        ours, theirs = socket.socketpair()
+        self._ends.append(theirs)
+        return ours
 
     def close(self) -> None:
-        return
+        for end in self._ends:
+            end.close()
 
 
 def resolution(*addresses: str, local: bool = False) -> Resolution:
@@ -58,7 +68,11 @@ def route(host: str) -> Route:
 def connector(names: Mapping[str, Resolution]) -> tuple[OriginConnector, ScriptedConnector]:
     scripted = ScriptedConnector(names)
     upstreams = UpstreamConnector(scripted, client_context(""), EgressLimits())
-    return OriginConnector(EgressLimits(), Meter(), scripted, upstreams), scripted
+    on_connected = scripted.reported.append
+    return (
+        OriginConnector(EgressLimits(), Meter(), scripted, upstreams, lambda *given: on_connected(given)),
+        scripted,
+    )
 
 
 async def test_every_address_is_tried_in_order() -> None:
@@ -66,6 +80,28 @@ async def test_every_address_is_tried_in_order() -> None:
     with pytest.raises(TargetUnreachable, match="connect_failed"):
         await origins.connect(route("shop.test"), 5.0, 5.0, tunnel=False)
     assert scripted.connected == [("93.184.216.34", 80), ("2606:4700::1111", 80)]
+
+
+async def test_the_runner_is_told_which_public_address_took_the_connection() -> None:
+    origins, scripted = connector({"shop.test.": resolution("93.184.216.34", "2606:4700::1111")})
+    scripted.working.add("2606:4700::1111")
+    stream = await origins.connect(route("shop.test"), 5.0, 5.0, tunnel=False)
+    assert scripted.reported == [(Target("shop.test", 80), ip_address("2606:4700::1111"))]
+    stream.abort("the test is over")
+    origins.close()
+
+
+async def test_the_runner_is_not_told_where_a_fixed_host_or_a_proxy_is() -> None:
+    origins, scripted = connector({})
+    scripted.working.add("10.0.0.1")
+    inner = ip_address("10.0.0.1")
+    proxy = UpstreamProxy("http", Target("10.0.0.1", 3128, inner), None, None, True)
+    for way in (Route(Target("shop.test", 80), (inner, 8080), None), Route(Target("shop.test", 80), None, proxy)):
+        stream = await origins.connect(way, 5.0, 5.0, tunnel=False)
+        stream.abort("the test is over")
+    assert [port for _, port in scripted.connected] == [8080, 3128]
+    assert scripted.reported == []
+    origins.close()
 
 
 @pytest.mark.parametrize(

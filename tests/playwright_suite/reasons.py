@@ -31,11 +31,6 @@ REASONS: tuple[DifferenceReason, ...] = (
         error=r"^CallRefused: ",
     ),
     DifferenceReason(
-        why="Requests go through the egress gateway: over `http://`, `response.server_addr()` is the gateway's.",
-        instead="Nothing.",
-        tests=frozenset({"test_response_server_addr"}),
-    ),
-    DifferenceReason(
         why="`page.context.close()` closes the context for later calls only. A wait that has begun goes on.",
         instead="`page.close()`",
         tests=frozenset({"test_should_reject_response_finished_if_context_closes"}),

@@ -13,7 +13,7 @@ from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.pages import request_errors
-from pageworker_runner.pages.gateway_failures import GatewayFailures
+from pageworker_runner.pages.gateway_reports import GatewayReports
 from pageworker_runner.pages.playwright_internals.client_errors import reword
 from pageworker_runner.pages.playwright_internals.client_objects import main_frame_of
 from pageworker_runner.pages.playwright_internals.commands import (
@@ -35,7 +35,7 @@ NO_ERROR_PAGE = "ERR_ABORTED"
 class FailureTranslator:
     """Rewords the driver's messages before Playwright's client reads them."""
 
-    def __init__(self, context: BrowserContext, failures: GatewayFailures) -> None:
+    def __init__(self, context: BrowserContext, failures: GatewayReports) -> None:
         self._failures = failures
         self._browser_context = context
         self._awaited: dict[str, RequestFailure | None] = {}

@@ -1,10 +1,14 @@
-"""The latest failure per host, as the egress gateway reports it through the runner's failure pipe."""
+"""The latest failure and the latest address per host, as the egress gateway reports them through the failure pipe."""
 
 import asyncio
 import os
 import re
+from typing import TypeVar
 
+from pageworker_sandbox.wire.origin_address import parse_address
 from pageworker_sandbox.wire.request_failure import MAX_LINE_BYTES, RequestFailure, parse_line
+
+T = TypeVar("T")
 
 READ_BYTES = 64 * 1024
 KEPT_HOSTS = 1024
@@ -13,7 +17,7 @@ _HAS_PORT = re.compile(r":\d+\Z")
 _PORTS = {"http": 80, "https": 443}
 
 
-class GatewayFailures:
+class GatewayReports:
     """Owns the read end of the pipe."""
 
     def __init__(self, descriptor: int) -> None:
@@ -22,6 +26,8 @@ class GatewayFailures:
         self._rest = b""
         self._latest: dict[str, RequestFailure] = {}
         """By `host:port`, in the order in which they came."""
+        self._addresses: dict[str, str] = {}
+        """The same."""
 
     def watch(self) -> None:
         """Read reports as they come, so that the pipe never fills. Call it within the running loop."""
@@ -35,6 +41,11 @@ class GatewayFailures:
         """
         self._read()
         return self._latest.get(authority_of(url) or "")
+
+    def address(self, url: str) -> str | None:
+        """Where the gateway last connected to for the host and port of this URL. None: it does not say."""
+        self._read()
+        return self._addresses.get(authority_of(url) or "")
 
     def _read(self) -> None:
         if self._descriptor < 0:
@@ -52,11 +63,18 @@ class GatewayFailures:
         *lines, rest = (self._rest + data).split(b"\n")
         self._rest = rest[:MAX_LINE_BYTES]
         for line in lines:
-            if (failure := parse_line(line.decode("latin-1"))) is not None:
-                self._latest.pop(failure.authority, None)
-                self._latest[failure.authority] = failure
-        while len(self._latest) > KEPT_HOSTS:
-            del self._latest[next(iter(self._latest))]
+            text = line.decode("latin-1")
+            if (failure := parse_line(text)) is not None:
+                _keep(self._latest, failure.authority, failure)
+            elif (origin := parse_address(text)) is not None:
+                _keep(self._addresses, origin.authority, origin.address)
+
+
+def _keep(latest: dict[str, T], authority: str, report: T) -> None:
+    latest.pop(authority, None)
+    latest[authority] = report
+    if len(latest) > KEPT_HOSTS:
+        del latest[next(iter(latest))]
 
 
 def authority_of(url: str) -> str | None:

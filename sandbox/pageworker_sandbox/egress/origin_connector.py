@@ -2,7 +2,7 @@
 
 import asyncio
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pageworker_sandbox.dialer.connector import Connector, Resolution
@@ -29,11 +29,20 @@ REASONS: dict[int | None, UnreachableReason] = {
 class OriginConnector:
     """Connects for one runner, through a connector that no other runner shares."""
 
-    def __init__(self, limits: EgressLimits, meter: Meter, connector: Connector, upstreams: UpstreamConnector) -> None:
+    def __init__(
+        self,
+        limits: EgressLimits,
+        meter: Meter,
+        connector: Connector,
+        upstreams: UpstreamConnector,
+        on_connected: Callable[[Target, Address], None],
+    ) -> None:
+        """`on_connected(target, address)`: a connection was made to an address that the target's name resolved to."""
         self._limits = limits
         self._meter = meter
         self._connector = connector
         self._upstreams = upstreams
+        self._on_connected = on_connected
         self._loop = asyncio.get_running_loop()
         self._resolved: dict[str, tuple[float, Resolution]] = {}
         """Resolution by name, and the loop time until which it is valid."""
@@ -61,8 +70,12 @@ class OriginConnector:
     async def _connect_route(self, route: Route) -> Stream:
         if route.fixed is not None:
             address, port = route.fixed
-            return await self._connect_any([address], port)
-        return await self._connect_any(await self._public_addresses(route.target), route.target.port)
+            # Not reported: a runner does not learn what the operator has set.
+            return (await self._connect_any([address], port))[1]
+        addresses = await self._public_addresses(route.target)
+        address, stream = await self._connect_any(addresses, route.target.port)
+        self._on_connected(route.target, address)
+        return stream
 
     async def _target_for(self, proxy: UpstreamProxy, target: Target) -> Target:
         """The target as the proxy gets it: as a checked address, unless the proxy resolves."""
@@ -114,15 +127,16 @@ class OriginConnector:
         self._resolved[target.host] = (now + self._limits.resolved_seconds, found)
         return found
 
-    async def _connect_any(self, addresses: Sequence[Address], port: int) -> Stream:
+    async def _connect_any(self, addresses: Sequence[Address], port: int) -> tuple[Address, Stream]:
+        """A connection to the first address that takes one."""
         for address in addresses[:-1]:
             try:
                 async with asyncio.timeout(FIRST_TRY_SECONDS):
-                    return await self._open(address, port)
+                    return address, await self._open(address, port)
             except (TimeoutError, OSError):
                 continue
         try:
-            return await self._open(addresses[-1], port)
+            return addresses[-1], await self._open(addresses[-1], port)
         except OSError as error:
             raise _unreachable(error) from error
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from pageworker_sandbox.dialer.connector import Connector
 from pageworker_sandbox.egress.access_log import NOT_RECORDED, AccessLog, RequestRecord
+from pageworker_sandbox.egress.address import Address
 from pageworker_sandbox.egress.connection_pool import ConnectionPool
 from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable, UnreachableReason, UpstreamFailed
 from pageworker_sandbox.egress.failover import Failover, RouteDoubts, candidates
@@ -30,6 +31,7 @@ class PolicyEnforcer:
         limits: EgressLimits,
         connector: Connector,
         on_refusal: Callable[[Reason, Target], None],
+        on_connected: Callable[[Target, Address], None],
         upstreams: UpstreamMonitor,
         words: memoryview | None = None,
         access: AccessLog | None = None,
@@ -49,7 +51,7 @@ class PolicyEnforcer:
         self.meter = Meter(words=words)
         self.parse_budget = CpuBudget(limits.parse_share, limits.parse_burst_seconds, limits.parse_pause_seconds)
         self.pool = ConnectionPool(limits)
-        self._origins = OriginConnector(limits, self.meter, connector, upstreams.connector)
+        self._origins = OriginConnector(limits, self.meter, connector, upstreams.connector, on_connected)
         self._apply(policy)
 
     def update(self, policy: EgressPolicy) -> None:

@@ -41,7 +41,9 @@ class RunnerProxy:
         self._connections = 0
         self._unserved: set[socket.socket] = set()
         """Accepted connections whose task has not begun. A task that is cancelled before it begins closes nothing."""
-        self._enforcer = PolicyEnforcer(policy, limits, connector, on_refusal, upstreams, words, access)
+        self._enforcer = PolicyEnforcer(
+            policy, limits, connector, on_refusal, reports.connected, upstreams, words, access
+        )
         self.started = asyncio.Event()
         """Set once `run` accepts or has failed. A task that is cancelled before its first step cleans up nothing."""
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pageworker_runner.pages.gateway_failures import KEPT_HOSTS, GatewayFailures, authority_of
+from pageworker_runner.pages.gateway_reports import KEPT_HOSTS, GatewayReports, authority_of
+from pageworker_sandbox.wire.origin_address import OriginAddress
 from pageworker_sandbox.wire.request_failure import RequestFailure, failure_pipe
 
 DOWN = RequestFailure("unreachable", "connection_refused", "shop.test:80")
@@ -16,10 +17,10 @@ Write = Callable[[bytes], int]
 
 
 @pytest.fixture
-def pipe() -> Iterator[tuple[GatewayFailures, Write]]:
+def pipe() -> Iterator[tuple[GatewayReports, Write]]:
     """The reader, and what writes into the pipe."""
     read, write = failure_pipe()
-    yield GatewayFailures(read), lambda data: os.write(write, data)
+    yield GatewayReports(read), lambda data: os.write(write, data)
     os.close(write)
 
 
@@ -27,7 +28,7 @@ def line(failure: RequestFailure) -> bytes:
     return f"{failure.line}\n".encode()
 
 
-async def test_the_latest_report_per_host_and_port_is_kept(pipe: tuple[GatewayFailures, Write]) -> None:
+async def test_the_latest_report_per_host_and_port_is_kept(pipe: tuple[GatewayReports, Write]) -> None:
     failures, write = pipe
     assert failures.latest("http://shop.test/") is None
     write(line(RequestFailure("unreachable", "connect_timeout", "shop.test:80")) + line(DOWN) + line(REFUSED))
@@ -37,8 +38,19 @@ async def test_the_latest_report_per_host_and_port_is_kept(pipe: tuple[GatewayFa
     assert failures.latest("data:text/html,x") is None
 
 
+async def test_the_latest_address_per_host_and_port_is_kept(pipe: tuple[GatewayReports, Write]) -> None:
+    reports, write = pipe
+    assert reports.address("http://shop.test/") is None
+    for address in ("93.184.216.34", "2606:4700::1111"):
+        write(f"{OriginAddress('shop.test:80', address).line}\n".encode() + line(DOWN))
+    assert reports.address("http://shop.test/offers") == "2606:4700::1111"
+    assert reports.latest("http://shop.test/offers") == DOWN
+    assert reports.address("https://shop.test/") is None
+    assert reports.address("about:blank") is None
+
+
 async def test_a_line_may_come_in_two_pieces_and_another_text_is_no_report(
-    pipe: tuple[GatewayFailures, Write],
+    pipe: tuple[GatewayReports, Write],
 ) -> None:
     failures, write = pipe
     write(b"nonsense\n\n\xff\n" + line(DOWN)[:20])
@@ -47,7 +59,7 @@ async def test_a_line_may_come_in_two_pieces_and_another_text_is_no_report(
     assert failures.latest("http://shop.test/") == DOWN
 
 
-async def test_reports_are_read_as_they_come_and_old_ones_are_dropped(pipe: tuple[GatewayFailures, Write]) -> None:
+async def test_reports_are_read_as_they_come_and_old_ones_are_dropped(pipe: tuple[GatewayReports, Write]) -> None:
     failures, write = pipe
     failures.watch()
     for number in range(KEPT_HOSTS + 10):
@@ -61,7 +73,7 @@ async def test_reports_are_read_as_they_come_and_old_ones_are_dropped(pipe: tupl
 
 async def test_the_end_of_the_gateway_ends_the_reading() -> None:
     read, write = failure_pipe()
-    failures = GatewayFailures(read)
+    failures = GatewayReports(read)
     failures.watch()
     os.write(write, line(DOWN))
     os.close(write)

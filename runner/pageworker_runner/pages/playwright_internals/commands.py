@@ -33,9 +33,9 @@ def is_main_frame(frame: Any) -> bool:
     return frame._parent_frame is None
 
 
-def first_url_of(request: ChannelOwner) -> str:
-    """The address that a request was made for."""
-    url: str = request._initializer["url"]
+def first_url_of(exchange: ChannelOwner) -> str:
+    """The address that a request was made for, or that a response has."""
+    url: str = exchange._initializer["url"]
     return url
 
 
