@@ -1,6 +1,7 @@
 """Sessions: what is refused, with which answer, and that no origin sees it."""
 
 import asyncio
+import os
 import socket
 
 import pytest
@@ -8,6 +9,8 @@ from pw_egress.client import ask, client, get
 from pw_egress.origin import answering, serving
 from pw_egress.running_proxy import ALL, running, to
 
+from pageworker_sandbox.dialer.connector import DirectConnector
+from pageworker_sandbox.egress.address import Address
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.wire.request_failure import RequestFailure
 
@@ -50,6 +53,23 @@ async def test_what_a_name_resolved_to_is_not_reported() -> None:
         assert b"10.0.0.7" not in await reader.read()
         assert proxy.reported() == [RequestFailure("refused", "private_address", "inner.test:80")]
         writer.close()
+
+
+async def test_the_runner_gets_the_public_address_that_its_request_goes_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(answering()) as origin:
+
+        async def connect(connector: DirectConnector, address: Address, port: int) -> socket.socket:
+            # The public address is not reached from a test.
+            connected = socket.create_connection(("127.0.0.1", origin.port))
+            connected.setblocking(False)
+            return connected
+
+        monkeypatch.setattr(DirectConnector, "connect", connect)
+        policy = EgressPolicy(hosts=ALL, fixed={"fixed.test": f"127.0.0.1:{origin.port}"})
+        async with running(policy, names={"shop.test": ["93.184.216.34"]}) as proxy:
+            for host in ("fixed.test", "shop.test"):
+                assert (await ask(proxy.port, get(f"http://{host}/"))).status == 200
+            assert os.read(proxy.failures, 1000) == b"origin shop.test|80 93.184.216.34\n"
 
 
 async def test_this_machine_is_refused_by_any_of_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
