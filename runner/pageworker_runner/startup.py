@@ -77,7 +77,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
                 boot, catalog, pool, translator, reporter, tasks, threads, interpreter, blocker.take
             )
             report_listener_errors(browser.context, attempts.listener_failed)
-            client_guard.install(pool.recorder, pool.belongs_to, attempts.requests, attempts.warn)
+            client_guard.install(pool.recorder, pool.belongs_to, pool.pages_of, attempts.requests, attempts.warn)
             package_files.install(catalog.read_file, catalog.list_folder)
             await pool.fill([interpreter])
     except BrowserError as error:

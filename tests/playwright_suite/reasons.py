@@ -31,11 +31,6 @@ REASONS: tuple[DifferenceReason, ...] = (
         error=r"^CallRefused: ",
     ),
     DifferenceReason(
-        why="`page.context.close()` closes the context for later calls only. A wait that has begun goes on.",
-        instead="`page.close()`",
-        tests=frozenset({"test_should_reject_response_finished_if_context_closes"}),
-    ),
-    DifferenceReason(
         why="A module has no network of its own: the test starts a server.",
         instead="Nothing.",
         error="a job cannot start a server",

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from playwright.async_api import Page
+
 from pageworker_runner.errors import CallRefused
 from pageworker_runner.pages.command_recorder import CommandRecorder
 from pageworker_runner.pages.playwright_internals.client_errors import closed_error
@@ -19,6 +21,7 @@ from pageworker_runner.pages.playwright_internals.client_methods import (
     intercept_pages,
 )
 from pageworker_runner.pages.playwright_internals.client_objects import client_requests
+from pageworker_runner.pages.playwright_internals.timeouts_and_bindings import end_waits
 from pageworker_runner.pages.recent_requests import RecentRequests
 from pageworker_runner.pages.refused_calls import refusal
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, own_work
@@ -52,17 +55,19 @@ LEFT_IN = "page.pause does nothing in a job, which has no inspector. Remove the 
 def install(
     recorder: CommandRecorder,
     is_visible: Callable[[str, str], bool],
+    pages_of: Callable[[str], list[Page]],
     requests: RecentRequests,
     warn: Callable[[str], None],
 ) -> None:
     """Guard the client, for the rest of the process.
 
     `is_visible(guid, attempt)`: whether the page belongs to the attempt. A module finds no other one in
-    `page.context.pages`: a loop that closes all pages closes its own. `requests` has those of the attempts' pages.
+    `page.context.pages`: a loop that closes all pages closes its own. `pages_of(attempt)` are these pages.
+    `requests` has the requests of the attempts' pages.
     `warn(text)` writes into the log of the attempt that runs now.
     """
     for type, method, closed in CLOSING:
-        intercept_method(type, method, partial(_closing, recorder, closed))
+        intercept_method(type, method, partial(_closing, recorder, pages_of, closed))
     for type, methods in REFUSED.items():
         for method in methods:
             intercept_method(type, method, partial(_refused, f"{type}.{method}"))
@@ -72,11 +77,15 @@ def install(
     intercept_pages(lambda guid: _is_shown(guid, recorder, is_visible))
 
 
-def _closing(recorder: CommandRecorder, type: str, plain: Method) -> Method:
+def _closing(recorder: CommandRecorder, pages_of: Callable[[str], list[Page]], type: str, plain: Method) -> Method:
     async def close(owner: Any, reason: str | None) -> Any:
         if OWN_WORK.get():
             return await plain(owner, reason=reason)
-        return recorder.close_for_caller(type, reason)
+        attempt_id = recorder.close_for_caller(type, reason)
+        if type == "BrowserContext":
+            for page in pages_of(attempt_id):
+                end_waits(page, closed_error(reason))
+        return None
 
     return close
 

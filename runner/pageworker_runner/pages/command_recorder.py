@@ -174,15 +174,16 @@ class CommandRecorder:
         """The error that no call of the attempt has raised yet."""
         return self._listener_errors.pop(attempt_id, None)
 
-    def close_for_caller(self, type: str, reason: str | None) -> None:
+    def close_for_caller(self, type: str, reason: str | None) -> str:
         """The attempt that runs now closes its `BrowserContext`, or the `APIRequestContext` alone.
 
         To the attempt it is closed: what it calls from then on fails, as in plain Playwright. To all others nothing
-        has happened. Raises CallRefused outside of attempts.
+        has happened. Returns the attempt. Raises CallRefused outside of attempts.
         """
         attempt_id = self._current_attempt(f"{type}.close")
         if not self.has_closed_context(attempt_id):
             self._closed[attempt_id] = ClosedForAttempt(type, reason)
+        return attempt_id
 
     def has_closed_context(self, attempt_id: str) -> bool:
         """Whether the attempt has closed the browser context for itself."""

@@ -93,7 +93,7 @@ class PagePool:
         self._downloads = Downloads()
         self._hints = ClientHints(context)
         self._popups = Popups(context, self, self._downloads, tasks, reporter, self._opened)
-        self._clocks = PageClocks(context, self._pages_of)
+        self._clocks = PageClocks(context, self.pages_of)
         self.recorder = CommandRecorder(context, self._owner_of, self._popups.claim, self._clocks.run, self._give_clock)
         self.recordings = Recordings(context, self.recorder, reporter, redaction(settings.options))
 
@@ -129,6 +129,11 @@ class PagePool:
         """Whether the page is the one of this attempt, or a popup that may be its own."""
         owner = self._owner_of(guid)
         return owner == attempt_id if owner is not None else self._popups.may_belong_to(guid, attempt_id)
+
+    def pages_of(self, attempt_id: str) -> list[Page]:
+        """The attempt's own page and its popups, without those that are closed."""
+        own = [slot.page for slot in self._slots if slot.attempt == attempt_id]
+        return [page for page in (*own, *self._popups.pages_of(attempt_id)) if not page.is_closed()]
 
     async def reserve(self, attempt_id: str) -> PageSlot:
         """A clean page for an attempt. Waits while pages are recycled. Raises PageLost if none becomes idle in time."""
@@ -284,10 +289,6 @@ class PagePool:
         elif was_idle:
             self._reporter.warn("an idle page crashed and is replaced")
             self._tasks.spawn(self.recycle(slot))
-
-    def _pages_of(self, attempt_id: str) -> list[Page]:
-        own = [slot.page for slot in self._slots if slot.attempt == attempt_id]
-        return [page for page in (*own, *self._popups.pages_of(attempt_id)) if not page.is_closed()]
 
     def _opened(self, attempt_id: str, page: Page) -> None:
         """A page of the attempt has opened another one."""

@@ -109,6 +109,32 @@ async def test_a_closed_context_is_closed_to_its_job(runner: Supervisor, after: 
 
 
 @pytest.mark.parametrize("closes", ["page.context", "page.context.browser"])
+async def test_waits_end_when_their_context_is_closed(runner: Supervisor, closes: str) -> None:
+    runner.site.pages["/endless"] = SiteAnswer("x", unfinished=True)
+    waits = handler(
+        OPEN
+        + "async with page.expect_response('**/endless') as got:\n"
+        + "    await page.evaluate(\"fetch('/endless').then(() => 1)\")\n"
+        + "response = await got.value\n"
+        + "begun = asyncio.ensure_future(response.finished())\n"
+        + "await asyncio.sleep(0)\n"
+        + f"await {closes}.close(reason='done')\n"
+        + "found = await asyncio.gather(begun, response.finished(), return_exceptions=True)\n"
+        + "if payload['catches']:\n"
+        + "    return {'errors': [f'{each.name}: {each}' for each in found]}\n"
+        + "raise found[0]",
+        name="waits-for-the-end",
+        version=f"1.0.{len(closes)}",
+    )
+    assert (await runner.run(waits, {"catches": True})).data == {"errors": ["TargetClosedError: done"] * 2}
+    assert (await runner.run(waits, {"catches": False})).failure.type == "page_closed"
+    finishes = "response = await page.goto('http://shop.example/p')\nawait response.finished()\nreturn {'well': True}"
+    assert (await runner.run(handler(finishes, name="finishes"))).data == {"well": True}
+    assert (await runner.run(LOOK)).data == WELL
+    assert runner.retired == []
+
+
+@pytest.mark.parametrize("closes", ["page.context", "page.context.browser"])
 async def test_a_closed_context_has_no_pages(runner: Supervisor, closes: str) -> None:
     body = f"context = page.context\nawait {closes}.close()\nreturn {{'pages': len(context.pages)}}"
     assert (await runner.run(handler(body, name="counts", version=f"1.0.{len(closes)}"))).data == {"pages": 0}

@@ -26,6 +26,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
         "_bindings",
         "_browser_context",
         "_channel",
+        "_closed_or_crashed_scope",
         "_guid",
         "_har_routers",
         "_initializer",
@@ -65,7 +66,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
         "set_default_timeout",
     ),
     "ImplToApiMapping": ("wrap_handler",),
-    "Error": ("_message", "_stack"),
+    "Error": ("_message", "_name", "_stack"),
     "expect": ("_timeout",),
     "client_helper": ("_read_file",),
     "element_handle": ("convert_input_files",),
@@ -76,7 +77,7 @@ PRIVATE_NAMES: dict[str, tuple[str, ...]] = {
 
 LIVE_STATE: dict[str, tuple[str, ...]] = {
     "": ("_events", "_events_count", "_objects", "_pending_handlers", "_pw_api_instance_", "_warned"),
-    "Page": ("_frames", "_viewport_size"),
+    "Page": ("_closed_or_crashed_scope", "_frames", "_viewport_size"),
     "Frame": ("_child_frames", "_load_states", "_name", "_url"),
     "BrowserContext": ("_pages", "_service_workers"),
     "BrowserType": ("_contexts",),

@@ -1,7 +1,9 @@
-"""What Playwright's client alone keeps of a page and a browser context: default timeouts and names of bindings."""
+"""What Playwright's client alone keeps of a page and a browser context: timeouts, names of bindings, what is closed."""
 
+from playwright._impl.isomorphic.manual_promise import LongStandingScope
 from playwright._impl.timeout_settings import TimeoutSettings
 from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.pages.playwright_internals.client_objects import impl_of
 
@@ -38,9 +40,15 @@ def use_timeout(page: Page, runners_seconds: float, attempts_seconds: float) -> 
     impl._timeout_settings._parent = AttemptTimeouts(context, 1000 * runners_seconds, 1000 * attempts_seconds)
 
 
+def end_waits(page: Page, error: BrowserError) -> None:
+    """Have the waits of the client that send no command (`response.finished()`) raise `error`, begun or to come."""
+    impl_of(page)._closed_or_crashed_scope.close(error)
+
+
 def reset_client_state(page: Page) -> None:
-    """Reset what only Playwright's client keeps: default timeouts and names of bindings."""
+    """Reset what only Playwright's client keeps: timeouts, names of bindings, and whether waits have ended."""
     impl = impl_of(page)
+    impl._closed_or_crashed_scope = LongStandingScope()
     impl._timeout_settings._parent = impl._browser_context._timeout_settings
     impl._timeout_settings.set_default_timeout(None)
     impl._timeout_settings.set_default_navigation_timeout(None)
