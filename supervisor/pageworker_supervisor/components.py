@@ -233,7 +233,7 @@ class Components:
             settings.worker.id,
             metrics,
             environment.timeouts.intake,
-            ModuleContext(registry, profile_pages, proxies, budgets).placed,
+            ModuleContext(registry, profile_pages, proxies, budgets).with_context,
         )
         self._metrics = metrics
         self._artifact_days = live.part(lambda now: now.artifacts.keep_days)

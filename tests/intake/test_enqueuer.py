@@ -69,7 +69,7 @@ async def with_context(new_job: NewJob) -> NewJob:
 
 
 def enqueuer(queue: RecordingQueue, metrics: Metrics | None = None) -> Enqueuer:
-    return Enqueuer(any_typed(queue), Availability(probe), ADMISSION, metrics or Metrics(), placed)
+    return Enqueuer(any_typed(queue), Availability(probe), ADMISSION, metrics or Metrics(), with_context)
 
 
 def arrivals(count: int) -> list[Arrival]:
@@ -260,7 +260,7 @@ async def test_a_job_is_queued_with_the_options_of_module_profile_and_job(place:
         (new_job(profile_id="lyon-1", page=asked), {"locale": "it-IT"}),
     ):
         wanted = parse_options({**options, "block": ["image"]})
-        assert (await modules.placed(asked_for)).options == options_digest(wanted)
+        assert (await modules.with_context(asked_for)).options == options_digest(wanted)
     refused = new_job(page=parse_options({"has_touch": True}))
     assert (await modules.with_context(refused)).options == "", "the worker that runs it rejects it"
 
@@ -293,7 +293,7 @@ async def test_a_job_is_queued_with_the_policy_of_job_module_or_tenant(place: Pa
         (new_job(module=("shop.plain", None), tenant_id="other"), ""),
         (new_job(proxy_wish="gone"), ""),
     ):
-        assert (await modules.placed(job_)).proxy == policy
+        assert (await modules.with_context(job_)).proxy == policy
 
 
 async def test_a_job_with_a_budget_waits_for_a_runner_with_one_page(place: Path, tmp_path: Path) -> None:
@@ -304,6 +304,6 @@ async def test_a_job_with_a_budget_waits_for_a_runner_with_one_page(place: Path,
     tenants = {"small": TenantSettings(egress_budget_bytes=10)}
     modules = ModuleContext(registry, NO_PROFILES, policies(), EgressBudgets(Live(EgressSettings()), Live(tenants)))
     plain = ("shop.plain", None)
-    assert (await modules.placed(new_job())).context.one_page
-    assert (await modules.placed(new_job(module=plain, tenant_id="small"))).context.one_page
-    assert not (await modules.placed(new_job(module=plain))).context.one_page
+    assert (await modules.with_context(new_job())).context.one_page
+    assert (await modules.with_context(new_job(module=plain, tenant_id="small"))).context.one_page
+    assert not (await modules.with_context(new_job(module=plain))).context.one_page

@@ -146,7 +146,7 @@ async def _session(policy: EgressPolicy, script: PeerScript, dialer: _Dialer) ->
     access = AccessLog("r", LIMITS, sampling, LOOP.time, lambda: None)
     # In place of a TLS context: no proxy of this policy is reached by TLS.
     upstreams = UpstreamMonitor(UpstreamConnector(dialer, cast(Any, object()), LIMITS), sent.append)
-    enforcer = PolicyEnforcer(policy, LIMITS, dialer, on_refusal, upstreams, access=access)
+    enforcer = PolicyEnforcer(policy, LIMITS, dialer, on_refusal, lambda *_: None, upstreams, access=access)
     stream = Stream(LIMITS.buffer_bytes)
     transport = MemoryTransport(LOOP, stream, script)
     stream.connection_made(transport)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from pw_doubles import any_typed
 from pw_runner.bundles import handler
 from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import Supervisor
@@ -28,7 +29,7 @@ class RequestingPage:
 
 
 def test_the_last_requests_of_an_attempt_are_kept_until_it_ends() -> None:
-    recent: Any = RecentRequests()
+    recent = any_typed(RecentRequests())
     page = RequestingPage()
     assert recent.of("a-1") is None
     recent.begin("a-1", page)
