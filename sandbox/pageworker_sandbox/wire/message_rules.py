@@ -152,7 +152,7 @@ class MessageRules:
     def _advance(self, attempt_id: str, event: AttemptMessage) -> None:
         state = self.attempts.get(attempt_id)
         if state is None:
-            raise ProtocolViolation(f"{event.value} names an attempt that was never sent, or is freed already")
+            raise ProtocolViolation(f"{event.value} is not permitted for an attempt that was not sent, or is freed")
         try:
             after = next_state(ATTEMPT_TRANSITIONS, state, event)
         except IllegalTransition:
