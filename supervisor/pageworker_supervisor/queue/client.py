@@ -15,6 +15,7 @@ from pageworker_supervisor.queue.limits_in_force import LimitsInForce
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.producer import JobProducer
+from pageworker_supervisor.queue.request_rates import RequestRates
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
 from pageworker_supervisor.redis_client.router import Router
 
@@ -41,6 +42,7 @@ class QueueClient:
         self.dead_letters = DeadLetters(self._shards)
         self.limits = LimitsInForce(self._shards)
         self.config = ConfigStore(self._shards)
+        self.request_rates = RequestRates(self._shards)
 
     @property
     def options(self) -> QueueOptions:

@@ -47,6 +47,7 @@ SHARD_KEYS = {
     "module_tenants": "module:<module>:parked",
     "module_backlogs": "module:<module>:parked:<tenant>",
     "fleet": "fleet",
+    "request_rate": "requests:<host>",
     "timers": "timers",
     "waited_for": "waited_for",
     "limits": "limits",
@@ -131,7 +132,7 @@ FILES = (
     *("shard", "limits", "limits_table", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer", "backlog"),
     *("browser_context", "profile_lock", "job", "cancellation", "push", "listing", "dead_letter", "rejection"),
     *("claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox", "fn_dead_letters"),
-    *("fn_workers", "fn_config", "fn_inspect", "fn_audit", "fn_apply_event", "register"),
+    *("fn_workers", "fn_requests", "fn_config", "fn_inspect", "fn_audit", "fn_apply_event", "register"),
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
 
