@@ -19,6 +19,7 @@ from pageworker_runner.exit_codes import RunnerExit
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.pages.playwright_internals.connection import watch_driver
+from pageworker_runner.pages.request_permits import RequestPermits
 from pageworker_runner.reporting.reporter import Reporter, SendQueue
 from pageworker_runner.startup import StartedRunner, start
 from pageworker_runner.task_ownership import Tasks
@@ -77,7 +78,9 @@ class RunnerProcess:
             await self._finish(RunnerExit.NOT_STARTED)
             return
         self._watch_browser(started)
-        await MessageLoop(started.attempts, started.catalog, self._reporter.send_queue).run(self._channel)
+        await MessageLoop(started.attempts, started.catalog, started.permits, self._reporter.send_queue).run(
+            self._channel
+        )
         self._stopping = True
         flushed = await started.browser.close()
         await self._finish(RunnerExit.STOPPED if flushed else RunnerExit.NOT_FLUSHED)
@@ -128,9 +131,12 @@ class MessageLoop:
     One method call per message. No message waits for the work that an earlier one started.
     """
 
-    def __init__(self, attempts: AttemptExecutor, catalog: Catalog, send_queue: SendQueue) -> None:
+    def __init__(
+        self, attempts: AttemptExecutor, catalog: Catalog, permits: RequestPermits, send_queue: SendQueue
+    ) -> None:
         self._attempts = attempts
         self._catalog = catalog
+        self._permits = permits
         self._send_queue = send_queue
 
     async def run(self, channel: Channel) -> None:
@@ -162,6 +168,8 @@ class MessageLoop:
                 self._attempts.grant(message.attempt_id, message.number)
             case m.SecretAnswer():
                 self._attempts.answer_secret(message)
+            case m.PermitAnswer():
+                self._permits.answered(message)
             case m.Ping():
                 self._send_queue.put(m.Pong(number=message.number))
             case _:

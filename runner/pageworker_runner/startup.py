@@ -24,6 +24,8 @@ from pageworker_runner.pages.playwright_internals.driver_files import node_progr
 from pageworker_runner.pages.playwright_internals.listeners import report_listener_errors
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
 from pageworker_runner.pages.request_blocker import RequestBlocker
+from pageworker_runner.pages.request_limiter import RequestLimiter
+from pageworker_runner.pages.request_permits import RequestPermits
 from pageworker_runner.pages.server_addresses import ServerAddresses
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
@@ -42,6 +44,7 @@ class StartedRunner:
     browser: RunnerBrowser
     attempts: AttemptExecutor
     catalog: Catalog
+    permits: RequestPermits
 
 
 async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment: RunnerEnvironment) -> StartedRunner:
@@ -58,6 +61,8 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             translator = FailureTranslator(browser.context, failures)
             GatewayHeaders(browser.context)
             ServerAddresses(browser.context, failures)
+            permits = RequestPermits(boot.limited_hosts, reporter.send_queue.put)
+            await RequestLimiter(browser.context, permits, failures, tasks).start()
             # Before the pool watches for new pages: the page of this check belongs to no attempt.
             sandbox = await chromium_sandbox(browser.context)
             catalog = Catalog()
@@ -92,7 +97,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             evidence={**answers, "chromium_sandbox": sandbox},
         )
     )
-    return StartedRunner(browser, attempts, catalog)
+    return StartedRunner(browser, attempts, catalog, permits)
 
 
 def limit_own_data(memory_bytes: int) -> None:

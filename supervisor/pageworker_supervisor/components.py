@@ -50,6 +50,7 @@ from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.gateway_process import GatewayEvents, GatewayProcess
 from pageworker_supervisor.runners.option_sets import OptionSets
+from pageworker_supervisor.runners.request_permits import RequestPermits
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.secrets.fleet_secrets import FleetSecrets
@@ -188,6 +189,12 @@ class Components:
             option_sets=option_sets,
             browsers=browsers,
             proxies=proxies,
+            requests=RequestPermits(
+                domains=lambda: live.value.domains,
+                rates=queue.request_rates,
+                availability=availability,
+                longest_seconds=lambda: live.value.egress.request_wait_seconds,
+            ),
         )
         self.settlement = Settlement(name, settings.worker.id, settings.jobs, queue.consumer, availability, metrics)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))

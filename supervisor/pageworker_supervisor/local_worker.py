@@ -30,6 +30,7 @@ from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
+from pageworker_supervisor.queue.request_rates import LocalRequestRates, RequestRates
 from pageworker_supervisor.redis_client import RedisClient, connect
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.publisher import Publisher
@@ -128,11 +129,12 @@ class LocalConsumer(JobConsumer):
 
 
 class LocalQueue(QueueClient):
-    """The queue's client with a LocalConsumer. Its other parts are never called."""
+    """The queue's client with a LocalConsumer and rates of its own. Its other parts are never called."""
 
     def __init__(self, redis_client: RedisClient) -> None:
         super().__init__(redis_client)
         self.consumer: LocalConsumer = LocalConsumer()
+        self.request_rates: RequestRates = LocalRequestRates()
 
 
 class LocalWorker:

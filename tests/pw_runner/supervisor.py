@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -81,6 +82,10 @@ class Supervisor:
         # Not pytest's own folder: the runner's user cannot enter it.
         self._scratch = None if profile else tempfile.TemporaryDirectory(prefix="pw_", ignore_cleanup_errors=True)
         self.profile = profile or Path(self._scratch.name if self._scratch else "")
+        self.permits: list[str] = []
+        """Hosts of the permits that were asked for, one per request."""
+        self.answer_permits: Callable[[str], bool | None] = lambda _: True
+        """Whether a host gets a permit; None: no answer."""
         self._boot = {"pages": 2, "persistent": True, "recycle_seconds": 3.0, **boot}
         self._browser = browser
         self._numbers = itertools.count()
@@ -327,6 +332,11 @@ class Supervisor:
                 self.offers.append(message)
                 if self.grants:
                     await self.grant(message)
+            case m.PermitRequest():
+                self.permits.append(message.host)
+                if (permitted := self.answer_permits(message.host)) is not None:
+                    self._rules.permit_answered()
+                    await self.send(m.PermitAnswer(number=message.number, refused=not permitted))
             case m.SecretRequest():
                 self.asked.append(message)
                 await self.answer(message)

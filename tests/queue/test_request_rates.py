@@ -1,4 +1,4 @@
-"""The rate of requests to one host: kept in every window, shared by all tenants, and whole on every number of shards."""
+"""The rate of requests to one host: kept in every window, shared by all tenants, whole on any number of shards."""
 
 import asyncio
 
@@ -128,4 +128,4 @@ def test_no_window_has_more_than_the_burst_and_the_rate(
 
 async def now_of(harness: QueueHarness) -> float:
     seconds, micros = await harness.client.time()
-    return float(seconds) + micros / 1e6 + harness.ahead / 1000
+    return float(seconds + micros / 1e6 + harness.ahead / 1000)

@@ -14,7 +14,13 @@ from pageworker_sandbox.launch import Host, SandboxSpec
 from pageworker_sandbox.page_rules import parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.egress_budget import EgressBudget
-from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
+from pageworker_supervisor.config.settings import (
+    DomainSettings,
+    EgressSettings,
+    PoolSettings,
+    SandboxSettings,
+    TenantSettings,
+)
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.proxies.policies import ProxyPolicies
@@ -22,6 +28,7 @@ from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.option_sets import OptionSets
+from pageworker_supervisor.runners.request_permits import RequestPermits
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner_turn import NO_TURN
 from pageworker_supervisor.runners.uid_pool import UidPool
@@ -35,6 +42,7 @@ def resources(
     uids: IdRange | None = None,
     sets: EgressSets | None = None,
     proxies: ProxyPolicies | None = None,
+    domains: dict[str, DomainSettings] | None = None,
 ) -> RunnerResources:
     return RunnerResources(
         worker_id="w1",
@@ -52,6 +60,7 @@ def resources(
         option_sets=OptionSets(),
         browsers=BrowserFlavors(HOST.browsers),
         proxies=proxies or policies(),
+        requests=RequestPermits(lambda: domains or {}, UNUSED, UNUSED, lambda: 30.0),
     )
 
 
@@ -150,3 +159,30 @@ def test_a_runner_is_replaced_if_its_right_or_its_pages_change_and_kept_if_its_p
     usual = terms({"p": {}})
     assert terms({"p": {"upstreams": ["http://q1.test:3128"], "fallback": "direct", "country": "de"}}) == usual
     assert usual not in (terms({}), terms({"p": {"tenants": ["other"]}}), terms({"p": {"rotation": "job"}}))
+
+
+def test_a_runner_asks_for_the_hosts_with_a_rate_that_it_may_reach(tmp_path: Path) -> None:
+    sets = EgressSets()
+    context = ContextKey("acme", None, sets.name(["*"]))
+    limited = DomainSettings(requests_per_second=5)
+    domains = {
+        "Shop.acme.test": limited,
+        "shop.other.test": limited,
+        "*.test": limited,
+        "free.acme.test": DomainSettings(),
+    }
+    found = resources(tmp_path, sets=sets, domains=domains)
+    assert found.boot_message("w1.1", context).limited_hosts == ("*.test", "shop.acme.test")
+    assert resources(tmp_path, sets=sets).boot_message("w1.1", context).limited_hosts == ()
+
+
+def test_a_runner_goes_when_other_hosts_have_a_rate_but_not_when_a_rate_changes(tmp_path: Path) -> None:
+    sets = EgressSets()
+    context = ContextKey("acme", None, sets.name(["*"]))
+
+    def terms(**rates: float) -> object:
+        domains = {f"{name}.acme.test": DomainSettings(requests_per_second=rate) for name, rate in rates.items()}
+        return resources(tmp_path, sets=sets, domains=domains).terms(context)
+
+    assert terms(shop=5) == terms(shop=7)
+    assert terms(shop=5) != terms(shop=5, news=5) != terms()

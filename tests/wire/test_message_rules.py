@@ -29,15 +29,16 @@ MESSAGES: dict[str, m.Message] = {
     "Done": m.Done(attempt_id="a", outcome="succeeded"),
     "Free": m.Free(attempt_id="a"),
     "Retire": m.Retire(cause="jobs", reason=""),
+    "PermitRequest": m.PermitRequest(number=1, host="shop.test"),
 }
 
 CONNECTION_GRID = """
-          hello   listener  ready log_line  pong  accepted offer artifact_data secret_request done  free  retire
-started   greeted -         -     -         -     -        -     -             -              -     -     -
-greeted   -       listening -     greeted   -     -        -     -             -              -     -     -
-listening -       -         ready listening -     -        -     -             -              -     -     -
-ready     -       -         -     ready     ready ready    ready ready         ready          ready ready ready
-"""
+          hello   listener  ready log_line  pong  accepted offer artifact_data secret_request done  free  retire permit_request
+started   greeted -         -     -         -     -        -     -             -              -     -     -      -
+greeted   -       listening -     greeted   -     -        -     -             -              -     -     -      -
+listening -       -         ready listening -     -        -     -             -              -     -     -      -
+ready     -       -         -     ready     ready ready    ready ready         ready          ready ready ready  ready
+"""  # noqa: E501 - one column per message
 
 ATTEMPT_GRID = """
          log_line  accepted  offer    grant    artifact_data  secret_request  done  free
@@ -101,6 +102,16 @@ def ready() -> MessageRules:
     rules = MessageRules()
     rules.state = ConnectionState.READY
     return rules
+
+
+def test_a_runner_waits_for_a_bounded_number_of_permits() -> None:
+    rules = ready()
+    for number in range(m.MAX_WAITING_PERMITS):
+        rules.receive(m.PermitRequest(number=number, host="shop.test"))
+    rules.permit_answered()
+    rules.receive(MESSAGES["PermitRequest"])
+    with pytest.raises(ProtocolViolation, match="more than 1024 permit requests"):
+        rules.receive(MESSAGES["PermitRequest"])
 
 
 def test_nothing_may_be_said_of_an_attempt_that_was_not_sent() -> None:

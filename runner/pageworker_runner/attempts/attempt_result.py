@@ -13,7 +13,7 @@ from pageworker.navigation import is_interrupted_by_navigation
 from pageworker_runner.attempts.plain_data import NotPlain, plain
 from pageworker_runner.errors import BrowserLost, CallRefused, ModuleBroken, OutputLimit, PageLost
 from pageworker_runner.pages.playwright_internals.client_errors import is_closed_error
-from pageworker_runner.pages.request_errors import PROXY_UNAVAILABLE, network_error_in, refusal_in
+from pageworker_runner.pages.request_errors import PROXY_UNAVAILABLE, RATE_LIMITED, network_error_in, refusal_in
 from pageworker_runner.reporting.error_text import describe, frames, playwright_call, redact, text_of
 from pageworker_runner.reporting.sanitize import fit, fit_fields
 from pageworker_sandbox.wire.messages import (
@@ -57,7 +57,8 @@ REFUSALS = {
     "host_not_allowed": "Both `[tenants.<id>] egress` and `egress` in module.toml must list the host.",
     "port_not_allowed": "`egress.ports` must list the port.",
     "budget_exhausted": "The job's budget of bytes or requests is used up.",
-    "rate_limited": "There were too many requests per second.",
+    "rate_limited": "The host gets `requests_per_second` of its `[domains]` entry, and the request would have waited "
+    "longer than `egress.request_wait_seconds`.",
     "malformed_request": "The URL has no valid host, or the request's head is over 32 KiB.",
 }
 """How to fix a refusal, by the gateway's reason."""
@@ -205,7 +206,7 @@ def _is_a_file(error: BaseException, label: str) -> AttemptResult:
 
 
 def _refused(refusal: RequestFailure, url: str | None, where: dict[str, Any]) -> AttemptResult:
-    """Not retryable: another attempt would have the same policy. But proxies come back."""
+    """Not retryable: another attempt would have the same policy. But proxies come back, and a host's queue empties."""
     detail = {"egress": refusal.reason, "host": refusal.authority, "url": url, **where}
     if refusal.reason == PROXY_UNAVAILABLE:
         text = (
@@ -216,6 +217,7 @@ def _refused(refusal: RequestFailure, url: str | None, where: dict[str, Any]) ->
     return failed(
         "egress_refused",
         f"Blocked by egress policy: {refusal.reason} for {refusal.authority}. {REFUSALS.get(refusal.reason, '')}",
+        retryable=refusal.reason == RATE_LIMITED,
         detail=detail,
     )
 

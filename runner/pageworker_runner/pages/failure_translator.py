@@ -25,6 +25,7 @@ from pageworker_runner.pages.playwright_internals.commands import (
 from pageworker_runner.pages.playwright_internals.connection import intercept_commands, intercept_messages, object_of
 from pageworker_sandbox.wire.request_failure import RequestFailure
 
+FAILURES = (request_errors.FAILED_HTTP, request_errors.FAILED_TUNNEL, request_errors.FAILED_LIMITED)
 NAVIGATIONS = {"goto", "reload", "goBack", "goForward"}
 ERROR_PAGE = "chrome-error:"
 FAILED_RESOURCE = "Failed to load resource: "
@@ -108,7 +109,11 @@ class FailureTranslator:
     def _failure_of(self, text: str | None, url: str) -> RequestFailure | None:
         """The gateway's report on a request that failed with this text. None: the gateway had no part in it."""
         expected = request_errors.FAILED_TUNNEL if url.startswith("https:") else request_errors.FAILED_HTTP
-        return self._failures.latest(url) if text == expected else None
+        failure = self._failures.latest(url) if text in (expected, request_errors.FAILED_LIMITED) else None
+        if failure is None or text == expected:
+            return failure
+        # A route of the module may have aborted the request in the same words.
+        return failure if failure.reason == request_errors.RATE_LIMITED else None
 
     def _on_navigated(self, frame: str, reply: asyncio.Future[Any]) -> None:
         """The caller has not run yet: its callback on this reply comes after this one."""
@@ -116,7 +121,7 @@ class FailureTranslator:
         error = None if reply.cancelled() else reply.exception()
         if failure is None or not isinstance(error, BrowserError):
             return
-        if error.message.startswith((request_errors.FAILED_HTTP, request_errors.FAILED_TUNNEL)):
+        if error.message.startswith(FAILURES):
             reword(error, request_errors.reworded(error.message, failure))
 
 

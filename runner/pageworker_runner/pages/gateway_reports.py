@@ -65,9 +65,13 @@ class GatewayReports:
         for line in lines:
             text = line.decode("latin-1")
             if (failure := parse_line(text)) is not None:
-                _keep(self._latest, failure.authority, failure)
+                self.add(failure)
             elif (origin := parse_address(text)) is not None:
                 _keep(self._addresses, origin.authority, origin.address)
+
+    def add(self, failure: RequestFailure) -> None:
+        """Note a failure. The runner itself refuses requests, too, before they reach the gateway."""
+        _keep(self._latest, failure.authority, failure)
 
 
 def _keep(latest: dict[str, T], authority: str, report: T) -> None:

@@ -14,6 +14,10 @@ FAILED_HTTP = "net::ERR_RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH"
 """What Chromium makes of the gateway's answer to a failed request over `http:`. No origin can cause it there."""
 FAILED_TUNNEL = "net::ERR_TUNNEL_CONNECTION_FAILED"
 """The same for a tunnel, which is a request over `https:`."""
+FAILED_LIMITED = "net::ERR_BLOCKED_BY_CLIENT"
+"""The same for a request that the runner refuses, because it would wait too long for a limit on requests."""
+RATE_LIMITED = "rate_limited"
+"""The reason of such a refusal."""
 REFUSED = "ERR_BLOCKED_BY_ADMINISTRATOR"
 """Chromium's name for a request that the egress policy forbids."""
 PROXY_UNAVAILABLE = "proxy_unavailable"
@@ -102,6 +106,11 @@ def reworded_request(text: str) -> tuple[str, str] | None:
     host = urlsplit(f"//{failure.authority}").hostname or failure.authority
     said = words.format(authority=failure.authority, host=host)
     return said.split()[1], said + _why(failure) + text[found.end() :]
+
+
+def refused_request_text(failure: RequestFailure) -> str:
+    """The error of a call of `page.request` that the runner refuses. Its code is `EACCES`."""
+    return f"connect EACCES {failure.authority}{_why(failure)}"
 
 
 def refusal_in(error: BaseException) -> tuple[RequestFailure, str | None] | None:

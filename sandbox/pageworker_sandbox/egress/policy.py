@@ -87,6 +87,10 @@ class CompiledPolicy:
             return "private_address"
         return tuple(Route(target, None, proxy) for proxy in self._in_order(target.host))
 
+    def permits_host(self, host: str) -> bool:
+        """Whether the policy permits a host by its name, on some port. An IPv6 address has no brackets."""
+        return self._matches(host)
+
     def _in_order(self, host: str) -> Ways:
         if self.source.order == "given":
             return self._given

@@ -2,7 +2,8 @@
 
 A runner says hello, hands over its listening socket, and is ready. Only a ready runner may speak of attempts, and
 only of those that the supervisor sent. An attempt is accepted, asks for secrets, offers artifacts one at a time and
-hands each over after a grant, is done, and frees its page. Feed every received message to `MessageRules.receive`: a
+hands each over after a grant, is done, and frees its page. A ready runner asks for permits at any time: requests
+of its pages need not belong to an attempt. Feed every received message to `MessageRules.receive`: a
 message that the tables do not permit raises ProtocolViolation, and the supervisor kills the runner. The shape is
 OpenSSH's monitor: one table of permitted requests per phase. Pure.
 """
@@ -40,6 +41,7 @@ class RunnerMessage(Enum):
     DONE = "Done"
     FREE = "Free"
     RETIRE = "Retire"
+    PERMIT_REQUEST = "PermitRequest"
 
 
 class SentAttemptState(Enum):
@@ -84,6 +86,7 @@ CONNECTION_TRANSITIONS: TransitionTable[ConnectionState, RunnerMessage] = {
     (ConnectionState.READY, RunnerMessage.DONE): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.FREE): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.RETIRE): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.PERMIT_REQUEST): ConnectionState.READY,
 }
 
 ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
@@ -115,6 +118,7 @@ class MessageRules:
         self.state = ConnectionState.STARTED
         self.attempts: dict[str, SentAttemptState] = {}
         self._secret_requests: Counter[str] = Counter()
+        self._waiting_permits = 0
         # For the runner's own lines, and as many again for lines that it cannot assign to an attempt.
         self._lines = self._most_lines = 2 * m.MAX_LINES
 
@@ -129,6 +133,10 @@ class MessageRules:
         """A Grant message went out: the artifact that was offered last may come. No effect if none is offered."""
         if self.attempts.get(attempt_id) is SentAttemptState.OFFERED:
             self._advance(attempt_id, AttemptMessage.GRANT)
+
+    def permit_answered(self) -> None:
+        """A PermitAnswer message is about to go out."""
+        self._waiting_permits -= 1
 
     def receive(self, message: m.Message) -> None:
         """Advance by one received message. Raises ProtocolViolation if it is not permitted."""
@@ -145,6 +153,10 @@ class MessageRules:
             self._secret_requests[message.attempt_id] += 1
             if self._secret_requests[message.attempt_id] > m.MAX_SECRET_REQUESTS:
                 raise ProtocolViolation(f"more than {m.MAX_SECRET_REQUESTS} secret requests of one attempt")
+        if isinstance(message, m.PermitRequest):
+            self._waiting_permits += 1
+            if self._waiting_permits > m.MAX_WAITING_PERMITS:
+                raise ProtocolViolation(f"more than {m.MAX_WAITING_PERMITS} permit requests without an answer")
         attempt_id: str | None = getattr(message, "attempt_id", None)
         if attempt_id is not None:
             self._advance(attempt_id, AttemptMessage(kind))

@@ -30,6 +30,10 @@ MAX_SECRET_REQUESTS = 100
 """Secrets that one attempt may ask for, the same one again included."""
 MAX_BLOCKED = 1_000_000
 """Blocked requests of one kind that an attempt reports. More of them count as so many."""
+MAX_LIMITED_HOSTS = 2048
+"""Hosts, and globs of hosts, that a runner needs permits for."""
+MAX_WAITING_PERMITS = 1024
+"""Permits that a runner has asked for and that are not answered yet."""
 MAX_LINES = 2000
 """Log lines per attempt. A runner has the same number for lines of its own, in its whole life."""
 
@@ -38,6 +42,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=8192)]
 FLAG_NAME = r"^[a-z][a-z0-9_.-]{0,62}\Z"
 MAX_FLAGS = 200
+Host = Annotated[str, Meta(min_length=1, max_length=255)]
 Kind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z")]
 MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}\Z")]
 SECRET_NAME = r"^(?=.{1,63}\Z)[a-z][a-z0-9]*(_[a-z0-9]+)*\Z"  # noqa: S105 - a pattern
@@ -83,6 +88,8 @@ class Boot(Message, frozen=True):
     """After this number of jobs the runner sends Retire."""
     memory_bytes: int = 0
     """What the runner's own process may allocate. Its data size limit may be higher. 0: that limit alone."""
+    limited_hosts: Annotated[tuple[Host, ...], Meta(max_length=MAX_LIMITED_HOSTS)] = ()
+    """Hosts, and globs of hosts, that have a limit on requests: a request to one needs a permit (`PermitRequest`)."""
 
 
 class Module(Message, frozen=True):
@@ -145,6 +152,13 @@ class SecretAnswer(Message, frozen=True):
     value: Annotated[str, Meta(max_length=MAX_SECRET_CHARS)] | None = None
     denied: Text | None = None
     """Why the job does not get it, as a sentence for the module's author."""
+
+
+class PermitAnswer(Message, frozen=True):
+    """The answer to a PermitRequest, when the request may begin: send it now. `refused`: it would wait too long."""
+
+    number: int
+    refused: bool = False
 
 
 class Ping(Message, frozen=True):
@@ -210,6 +224,13 @@ class SecretRequest(Message, frozen=True):
     name: Annotated[str, Meta(pattern=SECRET_NAME)]
     form: Literal["value", "totp"]
     """`totp`: the one-time password of now. The supervisor computes it, and the seed stays there."""
+
+
+class PermitRequest(Message, frozen=True):
+    """A page or a module sends a request to this host. It is held until the answer comes."""
+
+    number: int
+    host: Host
 
 
 class Offer(Message, frozen=True):
@@ -285,7 +306,7 @@ class MessageSpec(Struct, frozen=True):
 
 KIB = 1024
 TO_RUNNER: dict[int, MessageSpec] = {
-    1: MessageSpec(Boot, 64 * KIB, 1),
+    1: MessageSpec(Boot, 640 * KIB, 1),
     2: MessageSpec(Module, 4 * KIB, 1),
     3: MessageSpec(Forget, 4 * KIB),
     4: MessageSpec(Run, 320 * KIB),
@@ -294,6 +315,7 @@ TO_RUNNER: dict[int, MessageSpec] = {
     7: MessageSpec(Stop, 64),
     8: MessageSpec(Grant, 512),
     9: MessageSpec(SecretAnswer, 80 * KIB),
+    20: MessageSpec(PermitAnswer, 64),
 }
 TO_SUPERVISOR: dict[int, MessageSpec] = {
     64: MessageSpec(Hello, 64),
@@ -308,4 +330,5 @@ TO_SUPERVISOR: dict[int, MessageSpec] = {
     73: MessageSpec(Retire, 16 * KIB),
     74: MessageSpec(Offer, 512),
     75: MessageSpec(SecretRequest, 1 * KIB),
+    90: MessageSpec(PermitRequest, 512),
 }

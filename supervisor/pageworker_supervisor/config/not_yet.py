@@ -3,9 +3,12 @@
 from pageworker_supervisor.config.toml_lines import Path
 
 EXPECTED = "not supported yet"
+ANY = "*"
+"""In a path: whatever a user named the entry of the table."""
 
 SETTINGS: dict[Path, str] = {
     ("worker", "tags"): "leave it out; `modules.channel` gives this worker other module versions than the rest",
+    ("domains", ANY, "request_concurrency"): "leave it out; `requests_per_second` limits how many begin",
     ("ingress",): "leave it out; give each producer its own Redis user instead (docs/redis.md)",
 }
 """Path of a setting or section, and what to do instead."""
@@ -13,4 +16,8 @@ SETTINGS: dict[Path, str] = {
 
 def instead_of(path: Path) -> str | None:
     """What to do instead of the setting. None if the setting is not a planned one."""
-    return next((hint for known, hint in SETTINGS.items() if path[: len(known)] == known), None)
+    return next((hint for known, hint in SETTINGS.items() if _begins_with(path, known)), None)
+
+
+def _begins_with(path: Path, known: Path) -> bool:
+    return len(path) >= len(known) and all(part in (ANY, each) for part, each in zip(known, path, strict=False))

@@ -51,6 +51,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "proxy_ports": LOCAL,
         "proxy_ca": LOCAL,
         "connect_seconds": HOT,
+        "request_wait_seconds": HOT,
         "access_log": HOT,
         "access_log_sample": HOT,
         "budget_bytes": HOT,

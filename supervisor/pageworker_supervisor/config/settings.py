@@ -165,6 +165,9 @@ class EgressSettings(Section, frozen=True):
     """PEM file with the CA certificates of `https://` upstream proxies, beside those of the system."""
     connect_seconds: Seconds = 10.0
     """Maximum seconds to connect to a host. Then the request fails with `ERR_CONNECTION_TIMED_OUT`."""
+    request_wait_seconds: Annotated[float, Meta(gt=0, le=600)] = 30.0
+    """Maximum seconds that a request waits for the `requests_per_second` of its domain. A request that would wait
+    longer is refused with the reason `rate_limited`."""
     access_log: Literal["off", "sampled", "all"] = "off"
     """Whether each finished request and tunnel, or a share of them, has a line `egress request` in the log."""
     access_log_sample: Annotated[float, Meta(gt=0, le=1)] = 0.01
@@ -330,6 +333,11 @@ class DomainSettings(Section, frozen=True):
     """Jobs for the domain that start per second on all workers. Default: no limit."""
     burst: Count = 100
     """Jobs that may start at once before `rate_per_second` slows them down."""
+    requests_per_second: Annotated[float, Meta(gt=0, le=100_000)] | None = None
+    """Requests to the domain that begin per second on all workers, of all tenants together, whichever job sends them
+    (docs/egress.md). Each host that a glob matches has this rate for itself. Default: no limit."""
+    request_burst: Count = 1
+    """Requests that may begin at once before `requests_per_second` slows them down."""
 
 
 class SharedLimits(Section, frozen=True):

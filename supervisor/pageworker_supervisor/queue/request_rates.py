@@ -1,5 +1,7 @@
 """The rate of requests to each host, of all workers together: reserves the moment at which a request may begin."""
 
+import time
+from collections.abc import Callable
 from math import ceil
 
 from msgspec import Struct
@@ -41,3 +43,24 @@ class RequestRates:
             longest_us=int(longest_seconds * 1e6),
         )
         return None if microseconds < 0 else microseconds / 1e6
+
+
+class LocalRequestRates(RequestRates):
+    """The rate of one process, in place of the fleet's: for jobs that run without Redis."""
+
+    def __init__(
+        self, now: Callable[[], float] = time.monotonic
+    ) -> None:  # no call of the base: it has nothing but Redis
+        self._now = now
+        self._free_at: dict[str, float] = {}
+        """By host: when a host with burst 1 would permit one more request."""
+
+    async def reserve(self, host: str, rate: RequestRate, longest_seconds: float) -> float | None:
+        """As `RequestRates.reserve`."""
+        now = self._now()
+        free_at = max(now, self._free_at.get(host, now))
+        wait = max(0.0, free_at - (rate.burst - 1) * rate.interval_seconds - now)
+        if wait > longest_seconds:
+            return None
+        self._free_at[host] = free_at + rate.interval_seconds
+        return wait

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from pageworker_profiles import ProfileFolders, ProfileTooLarge
 from pageworker_sandbox.egress.messages import EgressPolicy
+from pageworker_sandbox.egress.policy import CompiledPolicy
 from pageworker_sandbox.hostname import policy_host_glob
 from pageworker_sandbox.launch import Host, SandboxedProcess, SandboxSpec, launch
 from pageworker_sandbox.wire import messages as m
@@ -21,6 +22,7 @@ from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.gateway_process import GatewayProcess
 from pageworker_supervisor.runners.limit_breach import Breach, profile_breach
 from pageworker_supervisor.runners.option_sets import OptionSets
+from pageworker_supervisor.runners.request_permits import RequestPermits
 from pageworker_supervisor.runners.runner_turn import NO_TURN, RunnerTurn
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -71,6 +73,7 @@ class RunnerResources:
     option_sets: OptionSets
     browsers: BrowserFlavors
     proxies: ProxyPolicies
+    requests: RequestPermits
 
     @asynccontextmanager
     async def folder(self, context: ContextKey, fence: int | None) -> AsyncIterator[RunnerFolder]:
@@ -112,12 +115,24 @@ class RunnerResources:
             failure_artifacts=self.failure_artifacts,
             options=self.option_sets.options(context.options),
             memory_bytes=self.sandbox.memory_bytes,
+            limited_hosts=self.limited_hosts(context),
         )
+
+    def permits_host(self, context: ContextKey) -> Callable[[str], bool]:
+        """Whether a runner of this context may reach a host, by its name."""
+        return CompiledPolicy(self._reach(context)).permits_host
+
+    def limited_hosts(self, context: ContextKey) -> tuple[str, ...]:
+        """Hosts and globs for which a runner of this context needs permits."""
+        return self.requests.limited_hosts(self.permits_host(context))
 
     def terms(self, context: ContextKey) -> object:
         """What a runner of this context keeps as long as it lives. Equal for equal settings."""
-        pool, standing = self.pool, self.proxies.standing(context)
-        return pool.pages, pool.recycle_seconds, pool.max_jobs, self.failure_artifacts, self._reach(context), standing
+        pool = self.pool
+        return (
+            *(pool.pages, pool.recycle_seconds, pool.max_jobs, self.failure_artifacts),
+            *(self._reach(context), self.proxies.standing(context), self.limited_hosts(context)),
+        )
 
     def pages(self, context: ContextKey) -> int:
         """Pages that a runner of this context has."""

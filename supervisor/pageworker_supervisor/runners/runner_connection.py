@@ -107,6 +107,12 @@ class RunnerConnection:
         with suppress(ChannelClosed):
             await self._channel.send(answer)
 
+    async def answer_permit(self, answer: m.PermitAnswer) -> None:
+        """Answer a PermitRequest."""
+        self._rules.permit_answered()
+        with suppress(ChannelClosed):
+            await self._channel.send(answer)
+
     async def _load(self, bundle: VerifiedBundle) -> None:
         if self._modules.use(bundle.name, bundle.version):
             return

@@ -8,6 +8,7 @@ from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, Protoc
 from pageworker_supervisor.runners.errors import BrowserNotReady, SpawnFailed
 from pageworker_supervisor.runners.handshake import Handshake
 from pageworker_supervisor.runners.limit_breach import Breach
+from pageworker_supervisor.runners.request_permits import RunnerPermits
 from pageworker_supervisor.runners.resources import RunnerFolder
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
@@ -30,6 +31,8 @@ class SandboxedRunner(Runner):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(watch(self, connection, process, self._limits, folder))
                 tasks.create_task(self._stop_gently(connection, process))
+                self._permits = self._permits_over(connection)
+                tasks.create_task(self._permits.run())
                 tasks.create_task(connection.serve(self._receive))
         except* ChannelClosed:
             self._log.info("runner is gone", stderr=process.stderr[-2000:])
@@ -47,6 +50,21 @@ class SandboxedRunner(Runner):
         finally:
             # Shielded: a cancelled daemon still waits until the tree is gone, or it would leave its user in use.
             await asyncio.shield(self._leave(process, connection))
+
+    def _permits_over(self, connection: RunnerConnection) -> RunnerPermits:
+        resources, tenant_id = self._resources, self.context.tenant_id
+        return RunnerPermits(
+            resources.requests,
+            resources.permits_host(self.context),
+            connection.answer_permit,
+            lambda _: resources.metrics.egress_refused(tenant_id, "rate_limited"),
+        )
+
+    def _handle(self, message: m.Message, descriptors: list[int]) -> None:
+        if isinstance(message, m.PermitRequest):
+            self._permits.ask(message)
+        else:
+            super()._handle(message, descriptors)
 
     async def _leave(self, process: SandboxedProcess, connection: RunnerConnection) -> None:
         process.kill()

@@ -1,0 +1,183 @@
+"""Which hosts have a rate, and when the requests of several runners to one host are answered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from pageworker_sandbox.wire import messages as m
+from pageworker_supervisor.config.settings import DomainSettings
+from pageworker_supervisor.queue.request_rates import LocalRequestRates, RequestRate
+from pageworker_supervisor.redis_client.availability import Availability
+from pageworker_supervisor.redis_client.errors import RedisRefused
+from pageworker_supervisor.runners.request_permits import (
+    RequestPermits,
+    RunnerPermits,
+    limited_hosts,
+    moments_ahead,
+    rate_of,
+)
+
+DOMAINS = {
+    "shop.test": DomainSettings(requests_per_second=50),
+    "slow.test": DomainSettings(requests_per_second=0.5),
+    "*.cdn.test": DomainSettings(requests_per_second=100, request_burst=3),
+    "free.cdn.test": DomainSettings(),
+    "Ümlaut.test": DomainSettings(requests_per_second=5),
+    "*": DomainSettings(concurrency=2),
+}
+
+
+def everywhere(host: str) -> bool:
+    return True
+
+
+async def _probe() -> None:
+    """Redis answers."""
+
+
+class BrokenRates(LocalRequestRates):
+    """A bug, or a right that is missing."""
+
+    async def reserve(self, host: str, rate: RequestRate, longest_seconds: float) -> float | None:
+        """Fail."""
+        raise RedisRefused("no such function")
+
+
+def permits(rates: LocalRequestRates | None = None, longest_seconds: float = 30.0) -> RequestPermits:
+    return RequestPermits(lambda: DOMAINS, rates or LocalRequestRates(), Availability(_probe), lambda: longest_seconds)
+
+
+class AnswerLog:
+    """What one runner asked for, and when it was answered."""
+
+    def __init__(self, shared: RequestPermits, may_reach: Callable[[str], bool]) -> None:
+        self.permits = RunnerPermits(shared, may_reach, self._answer, lambda host: self.refused.append(host))
+        self.answers: dict[int, tuple[float, bool]] = {}
+        self.refused: list[str] = []
+        self._more = asyncio.Condition()
+        self._asked = 0
+
+    def ask(self, host: str, count: int = 1) -> None:
+        for _ in range(count):
+            self._asked += 1
+            self.permits.ask(m.PermitRequest(number=self._asked, host=host))
+
+    async def answered(self, count: int) -> list[float]:
+        """Wait for so many answers. Returns their times, in the order of the requests."""
+        async with asyncio.timeout(10), self._more:
+            await self._more.wait_for(lambda: len(self.answers) >= count)
+        return [at for _, (at, _) in sorted(self.answers.items())]
+
+    async def _answer(self, answer: m.PermitAnswer) -> None:
+        self.answers[answer.number] = asyncio.get_running_loop().time(), answer.refused
+        async with self._more:
+            self._more.notify_all()
+
+
+@asynccontextmanager
+async def runner(shared: RequestPermits, may_reach: Callable[[str], bool] = everywhere) -> AsyncIterator[AnswerLog]:
+    log = AnswerLog(shared, may_reach)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(log.permits.run())
+        yield log
+        running.cancel()
+
+
+@pytest.mark.parametrize(
+    ("host", "rate"),
+    [
+        ("shop.test", RequestRate(50, 1)),
+        ("a.cdn.test", RequestRate(100, 3)),
+        ("free.cdn.test", None),
+        ("xn--mlaut-jva.test", RequestRate(5, 1)),
+        ("other.test", None),
+    ],
+)
+def test_the_rate_is_that_of_the_longest_matching_key(host: str, rate: RequestRate | None) -> None:
+    assert rate_of(DOMAINS, host) == rate
+
+
+def test_hosts_with_a_rate_are_those_that_may_be_reached_and_all_globs() -> None:
+    assert limited_hosts(DOMAINS, everywhere) == ("*.cdn.test", "shop.test", "slow.test", "xn--mlaut-jva.test")
+    assert limited_hosts(DOMAINS, "shop.test".__eq__) == ("*.cdn.test", "shop.test")
+    assert limited_hosts({"*": DomainSettings()}, everywhere) == ()
+
+
+def test_too_many_hosts_for_a_message_are_every_host() -> None:
+    many = {f"h{n}.test": DomainSettings(requests_per_second=1) for n in range(m.MAX_LIMITED_HOSTS + 1)}
+    assert limited_hosts(many, everywhere) == ("*",)
+    assert len(limited_hosts(dict(list(many.items())[1:]), everywhere)) == m.MAX_LIMITED_HOSTS
+
+
+@pytest.mark.parametrize(("rate", "moments"), [((5, 1), 2), ((0.1, 1), 2), ((100, 1), 11), ((5, 8), 8)])
+def test_a_runner_reserves_few_moments_in_advance(rate: tuple[float, int], moments: int) -> None:
+    assert moments_ahead(RequestRate(*rate)) == moments
+
+
+async def test_requests_begin_at_the_rate_of_their_host() -> None:
+    async with runner(permits()) as log:
+        log.ask("SHOP.test.", 11)
+        times = await log.answered(11)
+    assert times == sorted(times)
+    assert times[-1] - times[0] >= 0.199
+    assert log.refused == []
+
+
+async def test_hosts_do_not_wait_for_each_other() -> None:
+    """A flood for one host delays neither another host with a rate nor one without."""
+    async with runner(permits()) as log:
+        log.ask("slow.test", 500)
+        log.ask("shop.test")
+        log.ask("other.test")
+        await log.answered(3)
+        assert set(log.answers) == {1, 501, 502}
+
+
+async def test_runners_that_share_a_host_take_turns() -> None:
+    shared = permits()
+    async with runner(shared) as flood, runner(shared) as other:
+        flood.ask("shop.test", 100)
+        await flood.answered(3)
+        other.ask("shop.test")
+        await other.answered(1)
+        assert len(flood.answers) <= 12, "not after all that the other one had asked for before"
+
+
+async def test_a_request_that_would_wait_too_long_is_refused() -> None:
+    async with runner(permits(longest_seconds=0.1)) as log:
+        log.ask("slow.test", 3)
+        times = await log.answered(3)
+        assert [refused for _, (_, refused) in sorted(log.answers.items())] == [False, True, True]
+        assert log.refused == ["slow.test"] * 2
+        assert times[-1] - times[0] < 1
+
+
+async def test_a_host_that_the_runner_may_not_reach_has_no_moment_reserved() -> None:
+    """It could use up the permits of other tenants."""
+    shared = permits()
+    async with runner(shared, "other.test".__eq__) as stranger, runner(shared) as log:
+        stranger.ask("slow.test", 5)
+        stranger.ask("not a host")
+        await stranger.answered(6)
+        log.ask("slow.test")
+        (at,) = await log.answered(1)
+        assert not any(refused for _, refused in stranger.answers.values()), "the gateway refuses them"
+        assert at < asyncio.get_running_loop().time() + 1
+
+
+async def test_without_an_answer_of_redis_no_request_begins() -> None:
+    async with runner(permits(BrokenRates())) as log:
+        log.ask("shop.test")
+        await log.answered(1)
+        assert log.refused == ["shop.test"]
+
+
+async def test_a_process_without_redis_keeps_the_same_rate() -> None:
+    clock = [100.0]
+    rates = LocalRequestRates(lambda: clock[0])
+    waits = [await rates.reserve("a.test", RequestRate(0.5, burst=2), 5.0) for _ in range(5)]
+    assert waits == [0, 0, 2, 4, None]
+    clock[0] += 100
+    assert [await rates.reserve("a.test", RequestRate(0.5, burst=2), 5.0) for _ in range(3)] == [0, 0, 2]
