@@ -86,6 +86,8 @@ class Supervisor:
         """Hosts of the permits that were asked for, one per request."""
         self.answer_permits: Callable[[str], bool | None] = lambda _: True
         """Whether a host gets a permit; None: no answer."""
+        self.held_permits: list[int] = []
+        """Numbers of the requests without an answer."""
         self._boot = {"pages": 2, "persistent": True, "recycle_seconds": 3.0, **boot}
         self._browser = browser
         self._numbers = itertools.count()
@@ -286,6 +288,11 @@ class Supervisor:
             )
             await self.send(answer)
 
+    async def permit(self, number: int, *, refused: bool = False) -> None:
+        """Answer a permit request."""
+        self._rules.permit_answered()
+        await self.send(m.PermitAnswer(number=number, refused=refused))
+
     async def ping(self) -> None:
         """Wait for a Pong."""
         number = next(self._numbers)
@@ -334,9 +341,10 @@ class Supervisor:
                     await self.grant(message)
             case m.PermitRequest():
                 self.permits.append(message.host)
-                if (permitted := self.answer_permits(message.host)) is not None:
-                    self._rules.permit_answered()
-                    await self.send(m.PermitAnswer(number=message.number, refused=not permitted))
+                if (permitted := self.answer_permits(message.host)) is None:
+                    self.held_permits.append(message.number)
+                else:
+                    await self.permit(message.number, refused=not permitted)
             case m.SecretRequest():
                 self.asked.append(message)
                 await self.answer(message)

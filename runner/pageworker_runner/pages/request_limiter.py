@@ -28,6 +28,9 @@ from pageworker_runner.pages.request_permits import RequestPermits
 from pageworker_runner.task_ownership import Tasks, own_work
 from pageworker_sandbox.wire.request_failure import RequestFailure
 
+BLOCKED = "BlockedByClient"
+"""DevTools' name for the reason of `request_errors.FAILED_LIMITED`."""
+
 Command = tuple[ChannelOwner, str, dict[str, Any], dict[str, Any]]
 
 
@@ -63,12 +66,15 @@ class RequestLimiter:
 
     async def _serve(self, session: CDPSession, request_id: str, url: str) -> None:
         host = requested_host(url)
-        with own_work(), suppress(BrowserError):  # the page was closed meanwhile
-            if host is None or not self._permits.needed_for(host) or await self._permits.ask(host):
-                await session.send("Fetch.continueRequest", {"requestId": request_id})
-            else:
+        with own_work():
+            if host is None or not self._permits.needed_for(host):
+                await _proceed(session, request_id)
+            elif not await self._permits.ask(host):
                 self._failures.add(_refusal(url))
-                await session.send("Fetch.failRequest", {"requestId": request_id, "errorReason": "BlockedByClient"})
+                with suppress(BrowserError):
+                    await session.send("Fetch.failRequest", {"requestId": request_id, "errorReason": BLOCKED})
+            elif not await _proceed(session, request_id):
+                self._permits.unused(host)
 
     def _on_send(self, target: ChannelOwner, method: str, params: Any, options: dict[str, Any]) -> asyncio.Future[Any]:
         if method != "fetch":
@@ -109,6 +115,15 @@ class RequestLimiter:
             error = BrowserError(refused_request_text(_refusal(url)))
             vars(error)["code"] = "EACCES"
             raise error
+
+
+async def _proceed(session: CDPSession, request_id: str) -> bool:
+    """Let a request go on. False: it is gone, because its page has gone elsewhere or is closed."""
+    try:
+        await session.send("Fetch.continueRequest", {"requestId": request_id})
+    except BrowserError:
+        return False
+    return True
 
 
 class _Deadline:

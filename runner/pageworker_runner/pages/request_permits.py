@@ -1,6 +1,11 @@
-"""The permits that this runner asks the supervisor for, one per request to a host with a limit on requests."""
+"""The permits that this runner asks the supervisor for, one per request to a host with a limit on requests.
+
+A permit is for a host and for the moment at which it comes, not for a certain request: the request that waits longest
+for the host gets it. So no moment is lost when a page goes elsewhere while its requests wait.
+"""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -18,8 +23,11 @@ class RequestPermits:
         self.hosts = hosts
         self._matches: Callable[[str], bool] = lru_cache(REMEMBERED_HOSTS)(host_matcher(hosts))
         self._put = put
-        self._asked = 0
-        self._waiting: dict[int, asyncio.Future[bool]] = {}
+        self._number = 0
+        self._asked: dict[int, str] = {}
+        """The host of each permit that is not answered yet, though its request may be gone."""
+        self._waiting: dict[str, deque[asyncio.Future[bool]]] = {}
+        """The requests that wait, by host."""
 
     def needed_for(self, host: str) -> bool:
         """Whether a request to this host needs a permit. The supervisor has a better look at unusual spellings."""
@@ -27,18 +35,31 @@ class RequestPermits:
 
     async def ask(self, host: str) -> bool:
         """Return when a request to `host` may begin: True. False: it is refused, because it would wait too long."""
-        if len(self._waiting) >= m.MAX_WAITING_PERMITS:
+        if len(self._asked) >= m.MAX_WAITING_PERMITS:
             return False
-        self._asked += 1
-        number = self._asked
+        self._number += 1
+        self._asked[self._number] = host
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        # Kept until the answer comes, though its request may be gone before: the supervisor counts it until then.
-        self._waiting[number] = answer
-        self._put(m.PermitRequest(number=number, host=host))
+        self._waiting.setdefault(host, deque()).append(answer)
+        self._put(m.PermitRequest(number=self._number, host=host))
         return await answer
 
     def answered(self, message: m.PermitAnswer) -> None:
         """The supervisor's answer."""
-        answer = self._waiting.pop(message.number, None)
-        if answer is not None and not answer.done():
-            answer.set_result(not message.refused)
+        host = self._asked.pop(message.number, None)
+        if host is not None:
+            self._end_wait(host, permitted=not message.refused)
+
+    def unused(self, host: str) -> None:
+        """A request was gone when its permit came: the next one has it."""
+        self._end_wait(host, permitted=True)
+
+    def _end_wait(self, host: str, *, permitted: bool) -> None:
+        waiting = self._waiting.get(host, deque())
+        while waiting:
+            answer = waiting.popleft()
+            if not answer.done():  # else it was cancelled
+                answer.set_result(permitted)
+                break
+        if not waiting:
+            self._waiting.pop(host, None)

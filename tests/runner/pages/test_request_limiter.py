@@ -76,8 +76,10 @@ async def limited() -> AsyncIterator[Supervisor]:
     await supervisor.close()
 
 
-@pytest.fixture(autouse=True)
-def _anew(limited: Supervisor) -> None:
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def _anew(limited: Supervisor) -> None:
+    while limited.held_permits:
+        await limited.permit(limited.held_permits.pop())
     limited.permits.clear()
     limited.site.seen.clear()
     limited.answer_permits = lambda _: True
@@ -165,6 +167,16 @@ async def test_another_spelling_of_a_host_is_asked_for(limited: Supervisor) -> N
     await limited.run(CALLS, {"url": "http://sh%6Fp.test/plain"})
     await limited.run(CALLS, {"url": "HTTP://SHOP.test./plain"})
     assert limited.permits == ["sh%6Fp.test", "shop.test"]
+
+
+async def test_a_page_that_goes_elsewhere_leaves_its_permit_to_the_next_request(limited: Supervisor) -> None:
+    limited.answer_permits = lambda _: None
+    await limited.run(GOES, {"url": "http://shop.test/gone", "ms": 500})
+    waiting = await limited.begin(GOES, {"url": "http://shop.test/plain"})
+    await limited.until(lambda: len(limited.permits) == 2)
+    await limited.permit(limited.held_permits.pop(0))
+    assert (await limited.finished(waiting)).data == {}
+    assert [request.path for request in limited.site.seen if request.host == "shop.test"] == ["/plain"]
 
 
 async def test_many_requests_wait_at_once_and_those_of_other_hosts_do_not(limited: Supervisor) -> None:

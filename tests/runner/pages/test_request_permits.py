@@ -12,18 +12,47 @@ async def asked(tasks: asyncio.TaskGroup, permits: RequestPermits) -> asyncio.Ta
     return task
 
 
-async def test_each_answer_ends_its_own_wait() -> None:
+def asks(count: int) -> list[m.Message]:
+    return [m.PermitRequest(number=number, host="shop.test") for number in range(1, count + 1)]
+
+
+async def test_each_answer_ends_the_longest_wait_for_its_host() -> None:
+    sent: list[m.Message] = []
+    permits = RequestPermits(("*.test",), sent.append)
+    async with asyncio.TaskGroup() as tasks:
+        first, second = await asked(tasks, permits), await asked(tasks, permits)
+        assert sent == asks(2)
+        other = tasks.create_task(permits.ask("other.test"))
+        await asyncio.sleep(0)
+        permits.answered(m.PermitAnswer(number=2))
+        assert await first is True
+        permits.answered(m.PermitAnswer(number=2))
+        permits.answered(m.PermitAnswer(number=7))
+        assert not second.done()
+        permits.answered(m.PermitAnswer(number=3, refused=True))
+        assert await other is False
+        permits.answered(m.PermitAnswer(number=1, refused=True))
+        assert await second is False
+
+
+async def test_a_permit_whose_request_is_gone_is_for_the_next_one() -> None:
+    """The moment of a request that a page gave up would be lost for the whole fleet."""
     sent: list[m.Message] = []
     permits = RequestPermits(("shop.test",), sent.append)
     async with asyncio.TaskGroup() as tasks:
-        first, second = await asked(tasks, permits), await asked(tasks, permits)
-        assert sent == [m.PermitRequest(number=1, host="shop.test"), m.PermitRequest(number=2, host="shop.test")]
-        permits.answered(m.PermitAnswer(number=2, refused=True))
-        assert await second is False
-        assert not first.done()
+        cancelled, gone, last = [await asked(tasks, permits) for _ in range(3)]
+        cancelled.cancel()
         permits.answered(m.PermitAnswer(number=1))
-        assert await first is True
-        permits.answered(m.PermitAnswer(number=1))
+        assert await gone is True
+        permits.unused("shop.test")
+        assert await last is True
+        permits.unused("shop.test")
+        for number in (2, 3):
+            permits.answered(m.PermitAnswer(number=number))
+        late = await asked(tasks, permits)
+        assert not late.done(), "a permit is not kept for later"
+        permits.answered(m.PermitAnswer(number=4))
+        assert await late is True
 
 
 async def test_a_request_that_is_gone_counts_until_its_answer() -> None:
@@ -35,11 +64,11 @@ async def test_a_request_that_is_gone_counts_until_its_answer() -> None:
             (await asked(tasks, permits)).cancel()
         await asyncio.sleep(0)
         assert await permits.ask("shop.test") is False
-        assert len(sent) == m.MAX_WAITING_PERMITS
+        assert sent == asks(m.MAX_WAITING_PERMITS)
         permits.answered(m.PermitAnswer(number=1))
         waiting = await asked(tasks, permits)
-        assert len(sent) == m.MAX_WAITING_PERMITS + 1
-        permits.answered(m.PermitAnswer(number=m.MAX_WAITING_PERMITS + 1))
+        assert sent == asks(m.MAX_WAITING_PERMITS + 1)
+        permits.answered(m.PermitAnswer(number=2))
         assert await waiting
 
 
