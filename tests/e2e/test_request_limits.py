@@ -119,7 +119,7 @@ async def test_two_workers_keep_the_rate_of_a_host_and_use_it_up(
     """In no window of 10 s more than 55 requests, and no less than 45 while there was work."""
     module = write_module(tmp_path, "test.load", LOAD, egress=[*LIMITED, FREE], page={"ignore_https_errors": True})
     http, https = (f"127.0.0.1:{ports[scheme]}" for scheme in ("http", "https"))
-    settings = {
+    settings: dict[str, Any] = {
         "pool": {"runners": 1, "pages": 5},
         "browser": HEADLESS_SHELL,
         "egress": {"hosts": {"plain.test": http, "free.test": http, "localhost": https}},

@@ -38,7 +38,7 @@ def test_every_message_is_frozen_and_bounded_and_forbids_unknown_fields(spec: Me
         {"connect_seconds": 0},
         {"connect_seconds": 601},
         {"budget_bytes": -1},
-        {"requests_per_second": 0},
+        {"limited": ["x"] * (MAX_HOSTS + 1)},
         {"hosts": [["x"] * (MAX_HOSTS + 1)]},
         {"hosts": [["x"]] * 9},
         {"hosts": [[""]]},
@@ -57,5 +57,5 @@ def test_a_policy_outside_its_limits_is_refused(fields: dict[str, Any]) -> None:
 def test_an_empty_policy_allows_two_ports_and_no_host() -> None:
     policy = EgressPolicy()
     assert (policy.hosts, policy.ports) == ((), (80, 443))
-    assert (policy.budget_bytes, policy.requests_per_second) == (None, None)
+    assert (policy.budget_bytes, policy.limited) == (None, ())
     assert (policy.upstreams, policy.without_upstream) == ((), "refuse")

@@ -8,14 +8,59 @@ from pw_egress.running_proxy import ALL, running, to
 
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.egress.session import ESTABLISHED
+from pageworker_sandbox.egress.target import Target
 
 CONNECT = b"CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test:443\r\n\r\n"
 
 
-async def test_a_rate_is_kept() -> None:
-    async with serving(answering()) as origin, running(to(origin.port, requests_per_second=5)) as proxy:
-        answers = [(await ask(proxy.port, get("http://shop.test/"))).egress for _ in range(8)]
-        assert answers == [""] * 5 + ["rate_limited"] * 3
+class PermitLog:
+    """What the gateway asked for. Nothing goes on before `permit`."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, bool]] = []
+        self.permit = asyncio.Event()
+        self.refuses = False
+
+    async def ask(self, target: Target, tunnel: bool) -> bool:
+        """Wait."""
+        self.asked.append((target.authority, tunnel))
+        await self.permit.wait()
+        return not self.refuses
+
+
+async def test_a_request_to_a_limited_host_waits_for_its_permit() -> None:
+    permits = PermitLog()
+    async with serving(answering()) as origin:
+        policy = to(origin.port, limited=("shop.*",), connect_seconds=0.3)
+        async with running(policy, ask_permit=permits.ask) as proxy, asyncio.TaskGroup() as tasks:
+            asking = tasks.create_task(ask(proxy.port, get("http://shop.test/")))
+            done, _ = await asyncio.wait([asking], timeout=0.5)
+            assert not done
+            assert origin.heads == []
+            permits.permit.set()
+            assert (await asking).status == 200, "the wait takes no time from the connection"
+            permits.refuses = True
+            response = await ask(proxy.port, get("http://shop.test/"))
+            assert (response.status, response.egress) == (403, "rate_limited")
+            assert len(origin.heads) == 1
+            assert proxy.refused[-1] == ("rate_limited", "shop.test:80")
+            assert permits.asked == [("shop.test:80", False)] * 2
+
+
+async def test_a_tunnel_to_a_limited_host_waits_as_well_and_port_80_has_no_tls() -> None:
+    permits = PermitLog()
+    permits.permit.set()
+    async with serving(answering()) as origin:
+        fixed = dict.fromkeys(("shop.test", "free.test"), f"127.0.0.1:{origin.port}")
+        policy = EgressPolicy(hosts=ALL, limited=("shop.test",), fixed=fixed)
+        async with running(policy, ask_permit=permits.ask) as proxy:
+            for authority in (b"shop.test:443", b"shop.test:80", b"free.test:443"):
+                async with client(proxy.port) as runner:
+                    runner.writer.write(b"CONNECT " + authority + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+                    assert b" 200 " in await runner.reader.readuntil(b"\r\n\r\n")
+            assert (await ask(proxy.port, get("http://free.test/"))).status == 200
+            assert (await ask(proxy.port, get("http://shop.test:99/"))).egress == "port_not_allowed"
+    assert permits.asked == [("shop.test:443", True), ("shop.test:80", False)]
 
 
 async def test_a_budget_ends_transfers_and_further_requests() -> None:

@@ -13,7 +13,14 @@ from pw_egress.running_proxy import ALL, listener, to
 
 from pageworker_sandbox.egress.client import GatewayClient, GatewayRefused, Notice
 from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
-from pageworker_sandbox.egress.messages import MAX_HOSTS, EgressPolicy, ProxyLost, RefusalNotice, Upstream
+from pageworker_sandbox.egress.messages import (
+    MAX_HOSTS,
+    EgressPolicy,
+    GatewayPermitRequest,
+    ProxyLost,
+    RefusalNotice,
+    Upstream,
+)
 
 
 async def _heard(client: GatewayClient) -> Notice:
@@ -50,6 +57,40 @@ async def test_a_runner_from_attach_to_detach() -> None:
         with pytest.raises(GatewayRefused, match="unknown_runner"):
             await supervisor.detach("runner-1")
     assert process.returncode == 0
+
+
+async def test_the_supervisor_permits_each_request_to_a_limited_host() -> None:
+    """Answers find their requests in any order, and one that nobody waits for any more is dropped."""
+    asked: asyncio.Queue[GatewayPermitRequest] = asyncio.Queue()
+    async with (
+        serving(answering()) as origin,
+        gateway(f"127.0.0.1:{origin.port}", on_permit=asked.put_nowait) as (supervisor, _),
+    ):
+        with listener() as sock:
+            port = sock.getsockname()[1]
+            await attach(supervisor, "runner-1", sock, to(origin.port, limited=("shop.test",)))
+        async with asyncio.TaskGroup() as tasks:
+            answers = []
+            numbers = []
+            for path in ("one", "two"):
+                answers.append(tasks.create_task(ask(port, get(f"http://shop.test/{path}"))))
+                request = await asked.get()
+                assert request == GatewayPermitRequest(
+                    number=request.number, runner_id="runner-1", host="shop.test", tunnel=False
+                )
+                numbers.append(request.number)
+            await supervisor.permit(999)
+            await supervisor.permit(numbers[1])
+            assert (await answers[1]).body == b"ok"
+            assert not answers[0].done()
+            await supervisor.permit(numbers[0], refused=True)
+            assert (await answers[0]).egress == "rate_limited"
+        assert (await supervisor.usage("runner-1")).refused == {"rate_limited": 1}
+        async with client(port) as gone:
+            gone.writer.write(get("http://shop.test/"))
+            await asked.get()
+        await supervisor.detach("runner-1")
+        await supervisor.ping()
 
 
 async def test_a_runner_is_attached_once() -> None:

@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 
 from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, connect
-from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy
+from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy, GatewayPermitRequest
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.request_failure import failure_pipe
 
@@ -20,11 +20,15 @@ SANDBOX = Path(__file__).resolve().parents[2] / "sandbox"
 
 @asynccontextmanager
 async def gateway(
-    *targets: str, on_access: Callable[[AccessRecord], None] = lambda _: None, authorities: str = ""
+    *targets: str,
+    on_access: Callable[[AccessRecord], None] = lambda _: None,
+    on_permit: Callable[[GatewayPermitRequest], None] = lambda _: None,
+    authorities: str = "",
 ) -> AsyncIterator[tuple[GatewayClient, asyncio.subprocess.Process]]:
     """A running gateway and its process, which ends with the channel. `targets`: private ones that may be dialled.
 
-    `on_access` gets the records for the access log. `authorities`: PEM certificates for `https://` upstream proxies.
+    `on_access` gets the records for the access log, `on_permit` what needs a permit.
+    `authorities`: PEM certificates for `https://` upstream proxies.
     """
     for_gateway, for_dialer = socket.socketpair()
     with for_gateway, for_dialer:
@@ -36,7 +40,7 @@ async def gateway(
     channel = Channel(to_dialer, outgoing=FROM_SUPERVISOR, incoming=TO_SUPERVISOR)
     await channel.send(DialRules(ports=(80, 443), targets=targets))
     await channel.receive()
-    client = connect(ours, on_access)
+    client = connect(ours, on_access, on_permit)
     async with asyncio.TaskGroup() as group:
         reading = group.create_task(_read(client))
         yield client, process

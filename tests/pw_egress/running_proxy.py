@@ -16,6 +16,7 @@ from pageworker_sandbox.egress.address import Address
 from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy, Reason, UpstreamState
+from pageworker_sandbox.egress.policy_enforcer import AskPermit
 from pageworker_sandbox.egress.runner_proxy import RunnerProxy
 from pageworker_sandbox.egress.target import Target
 from pageworker_sandbox.egress.upstream_connector import UpstreamConnector
@@ -64,6 +65,7 @@ async def running(
     authorities: str = "",
     short_names: Mapping[str, list[str]] | None = None,
     rules: TargetRules | None = None,
+    ask_permit: AskPermit | None = None,
 ) -> AsyncIterator[RunningProxy]:
     """A proxy that resolves only `names`, and `short_names` as upstream proxies have them, without a last dot.
 
@@ -88,7 +90,9 @@ async def running(
         monitor = UpstreamMonitor(UpstreamConnector(connector, client_context(authorities), limits), changes.append)
         failures, theirs = failure_pipe()
         reports = FailureReports(theirs)
-        proxy = RunnerProxy(adopt(sock.detach()), policy, limits, connector, on_refusal, reports, monitor)
+        proxy = RunnerProxy(
+            *(adopt(sock.detach()), policy, limits, connector, on_refusal, reports, monitor), ask_permit=ask_permit
+        )
     async with asyncio.TaskGroup() as group:
         task = group.create_task(proxy.run())
         probing = group.create_task(monitor.run())

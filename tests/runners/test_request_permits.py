@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,8 @@ from pageworker_supervisor.queue.request_rates import LocalRequestRates, Request
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.redis_client.errors import RedisRefused
 from pageworker_supervisor.runners.request_permits import (
+    PAID_SECONDS,
+    PaidRequests,
     RequestPermits,
     RunnerPermits,
     limited_hosts,
@@ -53,16 +56,16 @@ class AnswerLog:
     """What one runner asked for, and when it was answered."""
 
     def __init__(self, shared: RequestPermits, may_reach: Callable[[str], bool]) -> None:
-        self.permits = RunnerPermits(shared, may_reach, self._answer, lambda host: self.refused.append(host))
+        self.permits = RunnerPermits(shared, may_reach, lambda host: self.refused.append(host))
         self.answers: dict[int, tuple[float, bool]] = {}
         self.refused: list[str] = []
         self._more = asyncio.Condition()
         self._asked = 0
 
-    def ask(self, host: str, count: int = 1) -> None:
+    def ask(self, host: str, count: int = 1, *, tls: bool = False, at_gateway: bool = False) -> None:
         for _ in range(count):
             self._asked += 1
-            self.permits.ask(m.PermitRequest(number=self._asked, host=host))
+            self.permits.hold(host, partial(self._answer, self._asked), tls=tls, at_gateway=at_gateway)
 
     async def answered(self, count: int) -> list[float]:
         """Wait for so many answers. Returns their times, in the order of the requests."""
@@ -70,8 +73,8 @@ class AnswerLog:
             await self._more.wait_for(lambda: len(self.answers) >= count)
         return [at for _, (at, _) in sorted(self.answers.items())]
 
-    async def _answer(self, answer: m.PermitAnswer) -> None:
-        self.answers[answer.number] = asyncio.get_running_loop().time(), answer.refused
+    async def _answer(self, number: int, refused: bool) -> None:
+        self.answers[number] = asyncio.get_running_loop().time(), refused
         async with self._more:
             self._more.notify_all()
 
@@ -165,6 +168,33 @@ async def test_a_host_that_the_runner_may_not_reach_has_no_moment_reserved() -> 
         (at,) = await log.answered(1)
         assert not any(refused for _, refused in stranger.answers.values()), "the gateway refuses them"
         assert at < asyncio.get_running_loop().time() + 1
+
+
+async def test_what_the_gateway_sees_is_paid_once() -> None:
+    """The permit that the runner got is for the same request. What went around the runner takes one of its own."""
+    async with runner(permits()) as log:
+        log.ask("slow.test")
+        await log.answered(1)
+        log.ask("slow.test", at_gateway=True)
+        await log.answered(2)
+        log.ask("slow.test", at_gateway=True)
+        log.ask("other.test", at_gateway=True)
+        await log.answered(3)
+        assert set(log.answers) == {1, 2, 4}, "the second request at the gateway waits for its moment"
+        (_, first), (_, second) = (log.answers[number] for number in (1, 2))
+        assert (first, second) == (False, False)
+
+
+def test_a_permit_pays_for_one_request_of_its_kind_for_a_while() -> None:
+    paid = PaidRequests()
+    for host in ("a.test", "a.test", "b.test"):
+        paid.add(host, False, 100.0)
+    assert not paid.take("a.test", True, 101.0), "a plain request opens no tunnel"
+    assert paid.take("a.test", False, 100.0 + PAID_SECONDS)
+    assert not paid.take("a.test", False, 100.1 + PAID_SECONDS)
+    paid.add("b.test", False, 105.0)
+    assert paid.take("b.test", False, 100.1 + PAID_SECONDS)
+    assert not paid.take("b.test", False, 100.1 + PAID_SECONDS)
 
 
 async def test_without_an_answer_of_redis_no_request_begins() -> None:

@@ -31,6 +31,11 @@ def requested_host(url: str) -> str | None:
     return f"[{host}]" if ":" in host else host
 
 
+def is_over_tls(url: str) -> bool:
+    """Whether a request for this URL goes through a tunnel."""
+    return url[:6].lower() == "https:"
+
+
 def is_canonical(host: str) -> bool:
     """Whether a host can be compared as it is. False: it may be another spelling of a host that has a limit, such as
     `münchen.test`, `sh%6Fp.test`, `0x7f.1` or `[::ffff:7f00:1]`."""

@@ -20,7 +20,7 @@ from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker_runner.pages.api_redirects import MOST_REDIRECTS, RedirectLoop, next_request
 from pageworker_runner.pages.gateway_reports import GatewayReports, authority_of
-from pageworker_runner.pages.host_globs import requested_host, url_pattern
+from pageworker_runner.pages.host_globs import is_over_tls, requested_host, url_pattern
 from pageworker_runner.pages.playwright_internals.commands import ChannelOwner, drop_response
 from pageworker_runner.pages.playwright_internals.connection import intercept_commands
 from pageworker_runner.pages.request_errors import RATE_LIMITED, refused_request_text
@@ -69,7 +69,7 @@ class RequestLimiter:
         with own_work():
             if host is None or not self._permits.needed_for(host):
                 await _proceed(session, request_id)
-            elif not await self._permits.ask(host):
+            elif not await self._permits.ask(host, tls=is_over_tls(url)):
                 self._failures.add(_refusal(url))
                 with suppress(BrowserError):
                     await session.send("Fetch.failRequest", {"requestId": request_id, "errorReason": BLOCKED})
@@ -108,7 +108,7 @@ class RequestLimiter:
             return
         try:
             async with asyncio.timeout(deadline.left_seconds()):
-                permitted = await self._permits.ask(host)
+                permitted = await self._permits.ask(host, tls=is_over_tls(url))
         except TimeoutError:
             raise deadline.error() from None
         if not permitted:

@@ -33,7 +33,7 @@ class RequestPermits:
         """Whether a request to this host needs a permit. The supervisor has a better look at unusual spellings."""
         return bool(self.hosts) and (self._matches(host) or not is_canonical(host))
 
-    async def ask(self, host: str) -> bool:
+    async def ask(self, host: str, *, tls: bool = False) -> bool:
         """Return when a request to `host` may begin: True. False: it is refused, because it would wait too long."""
         if len(self._asked) >= m.MAX_WAITING_PERMITS:
             return False
@@ -41,7 +41,7 @@ class RequestPermits:
         self._asked[self._number] = host
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(host, deque()).append(answer)
-        self._put(m.PermitRequest(number=self._number, host=host))
+        self._put(m.PermitRequest(number=self._number, host=host, tls=tls))
         return await answer
 
     def answered(self, message: m.PermitAnswer) -> None:

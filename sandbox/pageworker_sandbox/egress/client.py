@@ -16,6 +16,8 @@ from pageworker_sandbox.egress.messages import (
     Detach,
     EgressPolicy,
     GatewayAnswer,
+    GatewayPermit,
+    GatewayPermitRequest,
     ProxyLost,
     RefusalNotice,
     SetAccessLog,
@@ -42,20 +44,31 @@ class GatewayRefused(EgressError):
     """The runner is attached already, is not attached, or the gateway has too many. The blame is the caller's."""
 
 
-def connect(sock: socket.socket, on_access: Callable[[AccessRecord], None] = lambda _: None) -> "GatewayClient":
+def connect(
+    sock: socket.socket,
+    on_access: Callable[[AccessRecord], None] = lambda _: None,
+    on_permit: Callable[[GatewayPermitRequest], None] = lambda _: None,
+) -> "GatewayClient":
     """A client over the supervisor's end of the gateway's socket pair.
 
     `on_access` gets the records for the access log, in order: those of a runner come before the answer to its Detach.
+    `on_permit` gets the requests for permits, which `permit` answers.
     """
-    return GatewayClient(Channel(sock, outgoing=TO_GATEWAY, incoming=TO_SUPERVISOR), on_access)
+    return GatewayClient(Channel(sock, outgoing=TO_GATEWAY, incoming=TO_SUPERVISOR), on_access, on_permit)
 
 
 class GatewayClient:
     """One gateway process. `run` must run while the other methods are used."""
 
-    def __init__(self, channel: Channel, on_access: Callable[[AccessRecord], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        on_access: Callable[[AccessRecord], None] = lambda _: None,
+        on_permit: Callable[[GatewayPermitRequest], None] = lambda _: None,
+    ) -> None:
         self._channel = channel
         self._on_access = on_access
+        self._on_permit = on_permit
         self._number = 0
         self._waiting: dict[int, asyncio.Future[GatewayAnswer]] = {}
         self._notices: asyncio.Queue[Notice] = asyncio.Queue(KEPT_NOTICES)
@@ -73,6 +86,8 @@ class GatewayClient:
                             waiting.set_result(message)
                     case AccessRecord():
                         self._on_access(message)
+                    case GatewayPermitRequest():
+                        self._on_permit(message)
                     case RefusalNotice() | ProxyLost() | UpstreamState():
                         if self._notices.full():
                             self._notices.get_nowait()
@@ -128,6 +143,13 @@ class GatewayClient:
         """Record this share of the requests that begin from now on, 0 to 1. Raises GatewayLost."""
         self._number += 1
         await self._request(SetAccessLog(number=self._number, share=share))
+
+    async def permit(self, number: int, *, refused: bool = False) -> None:
+        """Answer a request for a permit. Raises GatewayLost."""
+        try:
+            await self._channel.send(GatewayPermit(number=number, refused=refused))
+        except ChannelClosed as error:
+            raise GatewayLost(str(error)) from error
 
     async def ping(self) -> None:
         """Return once the gateway answers. Raises GatewayLost."""

@@ -39,6 +39,7 @@ async def forward(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Reque
     target, path = parse_url(request.target)
     with enforcer.record(request.method, target) as record:
         failover = enforcer.admit(target)
+        await enforcer.until_permitted(target, failover, tunnel=False)
         for route in failover:
             exchange = Exchange(enforcer, runner, request, route, path, record)
             try:

@@ -58,7 +58,12 @@ class Failover:
         self.routes = routes
         self._untried = untried
         self._clock = clock
+        self._seconds = seconds
         self._deadline = clock() + seconds
+
+    def restart(self) -> None:
+        """Count the time from now on: the request had to wait before it could begin."""
+        self._deadline = self._clock() + self._seconds
 
     def __iter__(self) -> Iterator[Route]:
         while self._untried and self.left_seconds > SHORTEST_SECONDS:

@@ -77,8 +77,8 @@ class EgressPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Limit of requests and tunnels, refused ones included, from the same moment on."""
     budget_turn: Annotated[int, Meta(ge=0)] = 0
     """Another number than before begins both budgets anew. The supervisor counts the attempts of the runner."""
-    requests_per_second: Annotated[float, Meta(gt=0)] | None = None
-    """Rate limit, with a burst of one second, at least one request. No setting sets it yet."""
+    limited: Annotated[tuple[Host, ...], Meta(max_length=MAX_HOSTS)] = ()
+    """Globs of hosts with a limit on requests: a request or tunnel to one needs a permit (`GatewayPermitRequest`)."""
     upstreams: Annotated[tuple[Upstream, ...], Meta(max_length=MAX_UPSTREAMS)] = ()
     """The first one that works carries a request. Without one, the runner's requests go out directly."""
     order: Literal["given", "host"] = "given"
@@ -145,6 +145,13 @@ class SetAccessLog(Message, frozen=True):
     share: Annotated[float, Meta(ge=0, le=1)]
 
 
+class GatewayPermit(Message, frozen=True):
+    """The answer to a GatewayPermitRequest, when the request may begin. `refused`: it would wait too long."""
+
+    number: Number
+    refused: bool = False
+
+
 # ---- gateway to supervisor ----
 
 
@@ -166,6 +173,16 @@ class RefusalNotice(Message, frozen=True):
     host: Host
     port: Port
     suppressed: Number = 0
+
+
+class GatewayPermitRequest(Message, frozen=True):
+    """A request or tunnel of a runner to a host with a limit on requests. It is held until the answer comes."""
+
+    number: Number
+    runner_id: Id
+    host: Host
+    tunnel: bool
+    """A tunnel that may carry requests over TLS. False: one request, or the handshake of one WebSocket."""
 
 
 class AccessRecord(Message, frozen=True):
@@ -211,6 +228,7 @@ TO_GATEWAY: dict[int, MessageSpec] = {
     130: MessageSpec(Detach, 1 * KIB),
     131: MessageSpec(UsageRequest, 1 * KIB),
     132: MessageSpec(SetAccessLog, 64),
+    140: MessageSpec(GatewayPermit, 64),
 }
 TO_SUPERVISOR: dict[int, MessageSpec] = {
     192: MessageSpec(GatewayAnswer, 64 * KIB),
@@ -218,4 +236,5 @@ TO_SUPERVISOR: dict[int, MessageSpec] = {
     194: MessageSpec(ProxyLost, 2 * KIB),
     195: MessageSpec(UpstreamState, 1 * KIB),
     196: MessageSpec(AccessRecord, 2 * KIB),
+    200: MessageSpec(GatewayPermitRequest, 1 * KIB),
 }

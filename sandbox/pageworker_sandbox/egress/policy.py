@@ -67,6 +67,7 @@ class CompiledPolicy:
         """None is a direct connection: the last choice, or the only one."""
         self.proxies = frozenset(self._proxies.values())
         self._given: Ways = (*self._proxies.values(), *self._last)
+        self._limited = [_compile(glob) for glob in policy.limited]
         self._known: dict[str, bool] = {}
         self._orders: dict[str, Ways] = {}
         """By host, if each host has an order of its own."""
@@ -86,6 +87,10 @@ class CompiledPolicy:
         if target.host == "localhost" or target.host.endswith(".localhost"):
             return "private_address"
         return tuple(Route(target, None, proxy) for proxy in self._in_order(target.host))
+
+    def is_limited(self, target: Target) -> bool:
+        """Whether a request or tunnel to this target needs a permit."""
+        return any(matches(target.host) for matches in self._limited)
 
     def permits_host(self, host: str) -> bool:
         """Whether the policy permits a host by its name, on some port. An IPv6 address has no brackets."""

@@ -1,7 +1,7 @@
 """Enforces one runner's policy: admits requests, opens connections to origins, counts them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from pageworker_sandbox.dialer.connector import Connector
 from pageworker_sandbox.egress.access_log import NOT_RECORDED, AccessLog, RequestRecord
@@ -17,8 +17,12 @@ from pageworker_sandbox.egress.policy import CompiledPolicy, Route, Routes
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
 from pageworker_sandbox.egress.upstream_monitor import UpstreamMonitor
-from pageworker_sandbox.wire.token_bucket import CpuBudget, TokenBucket
+from pageworker_sandbox.wire.token_bucket import CpuBudget
 
+HTTP_PORT = 80
+AskPermit = Callable[[Target, bool], Awaitable[bool]]
+"""Returns when a request to this target may begin; False: it is refused. The second argument is the `tunnel` of
+`GatewayPermitRequest`."""
 POLICY_CHANGED = "the policy changed"
 
 
@@ -35,7 +39,10 @@ class PolicyEnforcer:
         upstreams: UpstreamMonitor,
         words: memoryview | None = None,
         access: AccessLog | None = None,
+        ask_permit: AskPermit | None = None,
     ) -> None:
+        """`ask_permit`: for hosts with a limit on requests; None: they have none."""
+        self._ask_permit = ask_permit
         self._policy = CompiledPolicy(policy)
         upstreams.name(self, self._policy.proxies)
         self._on_refusal = on_refusal
@@ -45,8 +52,6 @@ class PolicyEnforcer:
         self._doubts = RouteDoubts()
         self._open: dict[Stream, tuple[Route, Route]] = {}
         """The route of each connection, and the one that was preferred when it was made."""
-        self._rate: float | None = None
-        self._bucket: TokenBucket | None = None
         self.limits = limits
         self.meter = Meter(words=words)
         self.parse_budget = CpuBudget(limits.parse_share, limits.parse_burst_seconds, limits.parse_pause_seconds)
@@ -77,6 +82,15 @@ class PolicyEnforcer:
             raise self._refuse(routes, target)
         untried = candidates(routes, self._upstreams.usable, self._doubts, self._loop.time())
         return Failover(routes, untried, self._policy.source.connect_seconds, self._loop.time)
+
+    async def until_permitted(self, target: Target, failover: Failover, *, tunnel: bool) -> None:
+        """Return when an admitted request may begin. Raises EgressRefused."""
+        if self._ask_permit is None or not self._policy.is_limited(target):
+            return
+        # Chromium opens a tunnel to port 80 for a WebSocket without TLS, and for nothing else.
+        if not await self._ask_permit(target, tunnel and target.port != HTTP_PORT):
+            raise self._refuse("rate_limited", target)
+        failover.restart()
 
     async def connect(self, failover: Failover, route: Route, tunnel: bool) -> Stream:
         """A new connection for an admitted route. Raises EgressRefused, TargetUnreachable, UpstreamFailed."""
@@ -158,16 +172,11 @@ class PolicyEnforcer:
         self.meter.leave_words()
 
     def _apply(self, policy: EgressPolicy) -> None:
-        if policy.requests_per_second != self._rate:
-            self._rate = rate = policy.requests_per_second
-            self._bucket = None if rate is None else TokenBucket(rate, max(1.0, rate), self._loop.time())
         self.meter.set_budget(policy.budget_bytes, policy.budget_requests, policy.budget_turn)
 
     def _decide(self, target: Target) -> Routes | Reason:
         if self.meter.over:
             return "budget_exhausted"
-        if self._bucket is not None and not self._bucket.take(self._loop.time()):
-            return "rate_limited"
         return self._policy.decide(target)
 
     def _refuse(self, reason: Reason, target: Target) -> EgressRefused:

@@ -11,7 +11,7 @@ from pageworker_sandbox.egress.errors import InvalidListener
 from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy, Reason, Usage
-from pageworker_sandbox.egress.policy_enforcer import PolicyEnforcer
+from pageworker_sandbox.egress.policy_enforcer import AskPermit, PolicyEnforcer
 from pageworker_sandbox.egress.session import serve
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
@@ -32,9 +32,10 @@ class RunnerProxy:
         upstreams: UpstreamMonitor,
         words: memoryview | None = None,
         access: AccessLog | None = None,
+        ask_permit: AskPermit | None = None,
     ) -> None:
         """`reports` is closed with the proxy. `words`: where the counts are kept; None: in memory of its own.
-        `access`: gets its finished requests."""
+        `access`: gets its finished requests. `ask_permit`: for hosts with a limit on requests."""
         self._listener = listener
         self._reports = reports
         self._limits = limits
@@ -42,7 +43,7 @@ class RunnerProxy:
         self._unserved: set[socket.socket] = set()
         """Accepted connections whose task has not begun. A task that is cancelled before it begins closes nothing."""
         self._enforcer = PolicyEnforcer(
-            policy, limits, connector, on_refusal, reports.connected, upstreams, words, access
+            policy, limits, connector, on_refusal, reports.connected, upstreams, words, access, ask_permit
         )
         self.started = asyncio.Event()
         """Set once `run` accepts or has failed. A task that is cancelled before its first step cleans up nothing."""

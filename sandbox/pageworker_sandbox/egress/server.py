@@ -3,7 +3,7 @@
 import asyncio
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from pageworker_sandbox.dialer.client import DialerClient
@@ -17,6 +17,8 @@ from pageworker_sandbox.egress.messages import (
     Detach,
     EgressPolicy,
     GatewayAnswer,
+    GatewayPermit,
+    GatewayPermitRequest,
     ProxyLost,
     Reason,
     SetAccessLog,
@@ -61,6 +63,9 @@ class GatewayServer:
         """By runner id."""
         self._sampling = AccessSampling()
         self._to_report = asyncio.Event()
+        self._permits: dict[int, asyncio.Future[bool]] = {}
+        """Those that are asked for, by number."""
+        self._permit_number = 0
         self._changes: asyncio.Queue[UpstreamState] = asyncio.Queue()
         upstreams = UpstreamConnector(dialer.connector(UPSTREAMS), proxy_tls, limits)
         self._upstreams = UpstreamMonitor(upstreams, self._changes.put_nowait)
@@ -74,6 +79,9 @@ class GatewayServer:
             try:
                 while True:
                     message, descriptors = await self._channel.receive()
+                    if isinstance(message, GatewayPermit):
+                        self._permit(message)
+                        continue
                     await self._channel.send(await self._answer(group, message, descriptors))
             except ChannelClosed:
                 for task in background:
@@ -124,11 +132,16 @@ class GatewayServer:
         clock = asyncio.get_running_loop().time
         access = AccessLog(runner_id, self._limits, self._sampling, clock, self._to_report.set)
         connector = self._dialer.connector(runner_id)
+
+        def ask_permit(target: Target, tunnel: bool) -> Awaitable[bool]:
+            return self._ask_permit(runner_id, target, tunnel)
+
         try:
             proxy = RunnerProxy(
                 *(listener, message.policy, self._limits, connector, on_refusal, reports, self._upstreams),
                 words,
                 access,
+                ask_permit,
             )
         except InvalidPolicy as error:
             listener.close()
@@ -138,6 +151,27 @@ class GatewayServer:
         self._runners[runner_id] = AttachedRunner(proxy, task, refusals, access)
         await proxy.started.wait()
         return GatewayAnswer(number=number)
+
+    async def _ask_permit(self, runner_id: str, target: Target, tunnel: bool) -> bool:
+        self._permit_number += 1
+        number = self._permit_number
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._permits[number] = answer
+        try:
+            await self._channel.send(
+                GatewayPermitRequest(number=number, runner_id=runner_id, host=target.host, tunnel=tunnel)
+            )
+            return await answer
+        except ChannelClosed:
+            return False  # the supervisor is gone, and so is this gateway in a moment
+        finally:
+            del self._permits[number]
+
+    def _permit(self, message: GatewayPermit) -> None:
+        # The runner may be gone, or may have closed its connection.
+        answer = self._permits.get(message.number)
+        if answer is not None and not answer.done():
+            answer.set_result(not message.refused)
 
     def _update(self, number: int, runner_id: str, policy: EgressPolicy) -> GatewayAnswer:
         if runner_id not in self._runners:

@@ -70,6 +70,7 @@ async def _connect(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Requ
 
 async def _open_tunnel(enforcer: PolicyEnforcer, target: Target) -> Stream:
     failover = enforcer.admit(target)
+    await enforcer.until_permitted(target, failover, tunnel=True)
     for route in failover:
         try:
             stream = await enforcer.connect(failover, route, tunnel=True)

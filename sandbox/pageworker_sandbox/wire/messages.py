@@ -231,6 +231,8 @@ class PermitRequest(Message, frozen=True):
 
     number: int
     host: Host
+    tls: bool = False
+    """Whether it goes through a tunnel of the gateway."""
 
 
 class Offer(Message, frozen=True):

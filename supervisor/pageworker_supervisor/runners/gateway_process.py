@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -10,7 +11,14 @@ from typing import NoReturn
 from pageworker_sandbox.dialer.messages import DialRules
 from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, GatewayRefused, connect
 from pageworker_sandbox.egress.errors import EgressError, InvalidRules
-from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy, RefusalNotice, UpstreamState, Usage
+from pageworker_sandbox.egress.messages import (
+    AccessRecord,
+    EgressPolicy,
+    GatewayPermitRequest,
+    RefusalNotice,
+    UpstreamState,
+    Usage,
+)
 from pageworker_sandbox.launch import GatewayProcesses, GatewayUsers, Host, launch_gateway
 from pageworker_sandbox.wire.errors import WireError
 from pageworker_supervisor.backoff import Backoff
@@ -67,6 +75,8 @@ class GatewayProcess:
         """Of the runners that are attached."""
         self._policies: dict[str, EgressPolicy] = {}
         """In force, by runner."""
+        self._permits: dict[str, Callable[[GatewayPermitRequest], None]] = {}
+        """Who answers the requests for permits, by runner."""
         self._rules_changed = asyncio.Event()
         self._access_share = 0.0
         self._access_changed = asyncio.Event()
@@ -106,7 +116,7 @@ class GatewayProcess:
         rules = self._rules
         process = await launch_gateway(self._host, self._users, rules, self._proxy_ca)
         try:
-            gateway = connect(process.channel, self._log_access)
+            gateway = connect(process.channel, self._log_access, self._on_permit)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(gateway.run())
                 tasks.create_task(self._report(gateway))
@@ -163,6 +173,11 @@ class GatewayProcess:
         if self._access_share:
             log.info("egress request", **access_line(record, self._traffic.get(record.runner_id)))
 
+    def _on_permit(self, request: GatewayPermitRequest) -> None:
+        # The gateway may be taken over, or the runner may be gone. Then nobody waits for an answer.
+        if (asked := self._permits.get(request.runner_id)) is not None:
+            asked(request)
+
     async def _report(self, gateway: GatewayClient) -> None:
         async for notice in gateway.notices():
             if isinstance(notice, RefusalNotice):
@@ -185,6 +200,15 @@ class GatewayProcess:
         traffic.read_from(counts, counts.over_budget)
         self._traffic[runner_id] = traffic
         self._policies[runner_id] = policy
+
+    def serve_permits(self, runner_id: str, asked: Callable[[GatewayPermitRequest], None]) -> None:
+        """Pass on what a runner that is attached needs permits for. `permit` answers."""
+        self._permits[runner_id] = asked
+
+    async def permit(self, number: int, *, refused: bool) -> None:
+        """Answer a request for a permit, if the gateway is still there."""
+        with suppress(GatewayLost):
+            await self._alive().permit(number, refused=refused)
 
     async def update(self, runner_id: str, policy: EgressPolicy) -> None:
         """Put another policy in force for a runner that is attached. Raises EgressError."""
@@ -219,6 +243,7 @@ class GatewayProcess:
     async def detach(self, runner_id: str) -> None:
         """Close a runner's network, if it still has one."""
         self._policies.pop(runner_id, None)
+        self._permits.pop(runner_id, None)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._alive().detach(runner_id)

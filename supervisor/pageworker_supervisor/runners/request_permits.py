@@ -5,6 +5,7 @@ gets its answer at that moment.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -23,6 +24,10 @@ from pageworker_supervisor.telemetry import log
 AHEAD_SECONDS = 0.1
 """A runner reserves the moments of about this time in advance, and one more. No moment passes while its next request is
 on the way to Redis, and runners that share a host take turns."""
+
+PAID_SECONDS = 10.0
+"""How long a permit of a request is good for the gateway. Chromium opens at most 6 connections to a host, and a request
+waits for one of them."""
 
 
 class Rates(Protocol):
@@ -86,14 +91,56 @@ class RequestPermits:
         return None if wait is None else now() + wait
 
 
+class PaidRequests:
+    """Permits that a runner got, and whose request the gateway has not seen yet. Pure: times are passed in."""
+
+    def __init__(self) -> None:
+        self._until: dict[tuple[str, bool], deque[float]] = {}
+        """By host, and whether its request goes through a tunnel for TLS."""
+
+    def add(self, host: str, tls: bool, now: float) -> None:
+        """The runner got one."""
+        until = self._until.setdefault((host, tls), deque(maxlen=m.MAX_WAITING_PERMITS))
+        until.append(now + PAID_SECONDS)
+
+    def take(self, host: str, tls: bool, now: float) -> bool:
+        """The gateway sees a request. False: no permit of the last PAID_SECONDS is left for it."""
+        until = self._until.get((host, tls))
+        while until and until[0] < now:
+            until.popleft()
+        if not until:
+            self._until.pop((host, tls), None)
+            return False
+        until.popleft()
+        return True
+
+
+@dataclass(frozen=True)
+class HeldRequest:
+    """A request that waits for its permit, in the runner or in the gateway."""
+
+    host: str
+    answer: Callable[[bool], Awaitable[None]]
+    """Gets whether it is refused."""
+    deadline: float
+    """The loop's time."""
+    at_gateway: bool = False
+    tls: bool = False
+    """It goes through a tunnel for TLS, or is such a tunnel."""
+
+
 class RunnerPermits:
-    """The permits that one runner asks for. `run` must run, or nothing is answered."""
+    """The permits that one runner asks for, and the gateway for it. `run` must run, or nothing is answered.
+
+    The runner holds requests, because each one can be seen there. The gateway holds what it sees: plain requests and
+    tunnels. A permit that the runner got pays for one of these. So only what the runner did not hold takes another one:
+    a WebSocket, or a request of a module that does not use its page.
+    """
 
     def __init__(
         self,
         permits: RequestPermits,
         permits_host: Callable[[str], bool],
-        answer: Callable[[m.PermitAnswer], Awaitable[None]],
         on_refused: Callable[[str], None],
     ) -> None:
         """`permits_host`: whether the runner may reach a host. It gets no moments of others, which it could only waste.
@@ -102,37 +149,44 @@ class RunnerPermits:
         """
         self._permits = permits
         self._permits_host = permits_host
-        self._answer = answer
         self._on_refused = on_refused
-        self._asked: asyncio.Queue[tuple[m.PermitRequest, float]] = asyncio.Queue()
+        self._held: asyncio.Queue[HeldRequest] = asyncio.Queue()
+        self._paid = PaidRequests()
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         """Of the hosts for which requests wait."""
 
-    def ask(self, request: m.PermitRequest) -> None:
-        """The runner holds a request."""
+    def hold(
+        self, host: str, answer: Callable[[bool], Awaitable[None]], *, tls: bool, at_gateway: bool = False
+    ) -> None:
+        """A request waits. `answer` is called once, when it may begin or is refused."""
         deadline = asyncio.get_running_loop().time() + self._permits.longest_seconds()
-        self._asked.put_nowait((request, deadline))
+        self._held.put_nowait(HeldRequest(host, answer, deadline, at_gateway, tls))
 
     async def run(self) -> NoReturn:
         """Answer until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                request, deadline = await self._asked.get()
-                tasks.create_task(self._serve(request, deadline))
+                tasks.create_task(self._serve(await self._held.get()))
         raise AssertionError("unreachable")
 
-    async def _serve(self, request: m.PermitRequest, deadline: float) -> None:
+    async def _serve(self, held: HeldRequest) -> None:
         refused = False
-        if (host := self._host(request)) is not None and (rate := self._permits.rate_of(host)) is not None:
-            refused = not await self._wait(host, rate, deadline)
-            if refused:
-                self._on_refused(host)
-        await self._answer(m.PermitAnswer(number=request.number, refused=refused))
+        host = self._host(held.host)
+        rate = None if host is None else self._permits.rate_of(host)
+        if host is not None and rate is not None:
+            now = asyncio.get_running_loop().time
+            if not (held.at_gateway and self._paid.take(host, held.tls, now())):
+                refused = not await self._wait(host, rate, held.deadline)
+                if refused:
+                    self._on_refused(host)
+                elif not held.at_gateway:
+                    self._paid.add(host, held.tls, now())
+        await held.answer(refused)
 
-    def _host(self, request: m.PermitRequest) -> str | None:
-        """None: the gateway will refuse the request."""
+    def _host(self, untrusted_host: str) -> str | None:
+        """None: the gateway refuses the request."""
         try:
-            host = normalise_host(request.host)
+            host = normalise_host(untrusted_host)
         except HostInvalid:
             return None
         return host if self._permits_host(host.strip("[]")) else None

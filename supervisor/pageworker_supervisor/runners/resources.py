@@ -156,6 +156,7 @@ class RunnerResources:
             budget_bytes=turn.budget.bytes,
             budget_requests=turn.budget.requests,
             budget_turn=turn.number,
+            limited=tuple(host.strip("[]") for host in self.limited_hosts(context)),
         )
 
     def _reach(self, context: ContextKey) -> EgressPolicy:

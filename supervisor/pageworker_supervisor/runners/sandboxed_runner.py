@@ -2,6 +2,7 @@
 
 import asyncio
 
+from pageworker_sandbox.egress.messages import GatewayPermitRequest
 from pageworker_sandbox.launch import SandboxedProcess
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, ProtocolViolation
@@ -31,7 +32,8 @@ class SandboxedRunner(Runner):
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(watch(self, connection, process, self._limits, folder))
                 tasks.create_task(self._stop_gently(connection, process))
-                self._permits = self._permits_over(connection)
+                self._permits = self._new_permits()
+                self._resources.gateway.serve_permits(self.runner_id, self._permit_at_gateway)
                 tasks.create_task(self._permits.run())
                 tasks.create_task(connection.serve(self._receive))
         except* ChannelClosed:
@@ -51,18 +53,32 @@ class SandboxedRunner(Runner):
             # Shielded: a cancelled daemon still waits until the tree is gone, or it would leave its user in use.
             await asyncio.shield(self._leave(process, connection))
 
-    def _permits_over(self, connection: RunnerConnection) -> RunnerPermits:
+    def _new_permits(self) -> RunnerPermits:
         resources, tenant_id = self._resources, self.context.tenant_id
         return RunnerPermits(
             resources.requests,
             resources.permits_host(self.context),
-            connection.answer_permit,
             lambda _: resources.metrics.egress_refused(tenant_id, "rate_limited"),
         )
 
+    def _permit_at_gateway(self, request: GatewayPermitRequest) -> None:
+        async def answer(refused: bool) -> None:
+            await self._resources.gateway.permit(request.number, refused=refused)
+
+        self._permits.hold(request.host, answer, tls=request.tunnel, at_gateway=True)
+
+    def _permit(self, request: m.PermitRequest) -> None:
+        connection = self._connection
+
+        async def answer(refused: bool) -> None:
+            if connection is not None:
+                await connection.answer_permit(m.PermitAnswer(number=request.number, refused=refused))
+
+        self._permits.hold(request.host, answer, tls=request.tls)
+
     def _handle(self, message: m.Message, descriptors: list[int]) -> None:
         if isinstance(message, m.PermitRequest):
-            self._permits.ask(message)
+            self._permit(message)
         else:
             super()._handle(message, descriptors)
 
