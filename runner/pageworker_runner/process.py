@@ -19,7 +19,7 @@ from pageworker_runner.exit_codes import RunnerExit
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.pages.playwright_internals.connection import watch_driver
-from pageworker_runner.pages.request_permits import RequestPermits
+from pageworker_runner.pages.request_permits import PermitClient
 from pageworker_runner.reporting.reporter import Reporter, SendQueue
 from pageworker_runner.startup import StartedRunner, start
 from pageworker_runner.task_ownership import Tasks
@@ -132,7 +132,7 @@ class MessageLoop:
     """
 
     def __init__(
-        self, attempts: AttemptExecutor, catalog: Catalog, permits: RequestPermits, send_queue: SendQueue
+        self, attempts: AttemptExecutor, catalog: Catalog, permits: PermitClient, send_queue: SendQueue
     ) -> None:
         self._attempts = attempts
         self._catalog = catalog

@@ -25,7 +25,7 @@ from pageworker_runner.pages.playwright_internals.listeners import report_listen
 from pageworker_runner.pages.pool import PagePool, PagePoolSettings
 from pageworker_runner.pages.request_blocker import RequestBlocker
 from pageworker_runner.pages.request_limiter import RequestLimiter
-from pageworker_runner.pages.request_permits import RequestPermits
+from pageworker_runner.pages.request_permits import PermitClient
 from pageworker_runner.pages.server_addresses import ServerAddresses
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
@@ -44,7 +44,7 @@ class StartedRunner:
     browser: RunnerBrowser
     attempts: AttemptExecutor
     catalog: Catalog
-    permits: RequestPermits
+    permits: PermitClient
 
 
 async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment: RunnerEnvironment) -> StartedRunner:
@@ -61,7 +61,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             translator = FailureTranslator(browser.context, failures)
             GatewayHeaders(browser.context)
             ServerAddresses(browser.context, failures)
-            permits = RequestPermits(boot.limited_hosts, reporter.send_queue.put)
+            permits = PermitClient(boot.limited_hosts, reporter.send_queue.put)
             await RequestLimiter(browser.context, permits, failures, tasks).start()
             # Before the pool watches for new pages: the page of this check belongs to no attempt.
             sandbox = await chromium_sandbox(browser.context)

@@ -44,24 +44,30 @@ while time.monotonic() < until:
     await asyncio.sleep(payload.get("pause", 0))
 return {"ended": until - time.monotonic() + time.time(), "slowest": max(seconds), "rounds": len(seconds)}
 """
-PAGE = b"<title>shop</title><img src=/moved><img src=/a.gif><script>fetch('/b')</script>"
+PAGE = b"""<title>shop</title><img src=/moved><img src=/a.gif><script>
+fetch('/b')
+if (location.protocol === 'http:') new WebSocket('ws://' + location.host + '/socket')
+</script>"""
 
 
 @dataclass
-class Origin:
+class RecordingOrigin:
     """When requests arrived (seconds since the epoch), by host."""
 
     arrivals: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    sockets: int = 0
+    """Handshakes of WebSockets among them. None is accepted."""
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
         """For a server."""
-        arrivals = self.arrivals
+        origin = self
 
-        class Recorder(BaseHTTPRequestHandler):
+        class ArrivalHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                arrivals[self.headers["Host"]].append(time.time())
+                origin.arrivals[self.headers["Host"]].append(time.time())
+                origin.sockets += self.path == "/socket"
                 body = PAGE if self.path == "/" else b"x"
                 self.send_response(302 if self.path == "/moved" else 200)
                 self.send_header("Location", "/there")
@@ -74,7 +80,7 @@ class Origin:
             def log_message(self, format: str, *args: Any) -> None:
                 """Nothing."""
 
-        return Recorder
+        return ArrivalHandler
 
     def counts(self, host: str, until: float) -> list[int]:
         """Arrivals in each window that begins with one and ends before `until`, and in those just before the next."""
@@ -92,7 +98,7 @@ def certificates(tmp_path: Path) -> Certificates:
 
 
 @pytest.fixture
-def ports(origin: Origin, certificates: Certificates) -> Iterator[dict[str, int]]:
+def ports(origin: RecordingOrigin, certificates: Certificates) -> Iterator[dict[str, int]]:
     """Of the origin, by scheme."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.certificate, certificates.key)
@@ -109,12 +115,12 @@ def ports(origin: Origin, certificates: Certificates) -> Iterator[dict[str, int]
 
 
 @pytest.fixture
-def origin() -> Origin:
-    return Origin()
+def origin() -> RecordingOrigin:
+    return RecordingOrigin()
 
 
 async def test_two_workers_keep_the_rate_of_a_host_and_use_it_up(
-    tmp_path: Path, origin: Origin, ports: dict[str, int]
+    tmp_path: Path, origin: RecordingOrigin, ports: dict[str, int]
 ) -> None:
     """In no window of 10 s more than 55 requests, and no less than 45 while there was work."""
     module = write_module(tmp_path, "test.load", LOAD, egress=[*LIMITED, FREE], page={"ignore_https_errors": True})
@@ -144,4 +150,5 @@ async def test_two_workers_keep_the_rate_of_a_host_and_use_it_up(
         print(f"{host}: {min(counts)} to {max(counts)} requests in 10 s, {len(origin.arrivals[host])} in all")
         assert max(counts) <= RATE * WINDOW_SECONDS * 1.1
         assert min(counts) >= RATE * WINDOW_SECONDS * 0.9
+    assert origin.sockets > 5
     assert results["free"]["data"]["slowest"] < 5

@@ -60,7 +60,7 @@ async def test_a_runner_from_attach_to_detach() -> None:
 
 
 async def test_the_supervisor_permits_each_request_to_a_limited_host() -> None:
-    """Answers find their requests in any order, and one that nobody waits for any more is dropped."""
+    """Answers find their requests in any order, and one that no request waits for is dropped."""
     asked: asyncio.Queue[GatewayPermitRequest] = asyncio.Queue()
     async with (
         serving(answering()) as origin,

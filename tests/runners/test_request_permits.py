@@ -155,6 +155,10 @@ async def test_a_request_that_would_wait_too_long_is_refused() -> None:
         assert [refused for _, (_, refused) in sorted(log.answers.items())] == [False, True, True]
         assert log.refused == ["slow.test"] * 2
         assert times[-1] - times[0] < 1
+        log.ask("slow.test", at_gateway=True)
+        log.ask("slow.test", at_gateway=True)
+        await log.answered(5)
+        assert len(log.refused) == 2, "the gateway reports its own"
 
 
 async def test_a_host_that_the_runner_may_not_reach_has_no_moment_reserved() -> None:

@@ -24,7 +24,7 @@ from pageworker_runner.pages.host_globs import is_over_tls, requested_host, url_
 from pageworker_runner.pages.playwright_internals.commands import ChannelOwner, drop_response
 from pageworker_runner.pages.playwright_internals.connection import intercept_commands
 from pageworker_runner.pages.request_errors import RATE_LIMITED, refused_request_text
-from pageworker_runner.pages.request_permits import RequestPermits
+from pageworker_runner.pages.request_permits import PermitClient
 from pageworker_runner.task_ownership import Tasks, own_work
 from pageworker_sandbox.wire.request_failure import RequestFailure
 
@@ -37,9 +37,7 @@ Command = tuple[ChannelOwner, str, dict[str, Any], dict[str, Any]]
 class RequestLimiter:
     """All requests of one browser context."""
 
-    def __init__(
-        self, context: BrowserContext, permits: RequestPermits, failures: GatewayReports, tasks: Tasks
-    ) -> None:
+    def __init__(self, context: BrowserContext, permits: PermitClient, failures: GatewayReports, tasks: Tasks) -> None:
         self._context = context
         self._permits = permits
         self._failures = failures

@@ -15,7 +15,7 @@ from pageworker_sandbox.wire import messages as m
 REMEMBERED_HOSTS = 1024
 
 
-class RequestPermits:
+class PermitClient:
     """Permits that are asked for and not answered yet, of all pages and modules."""
 
     def __init__(self, hosts: tuple[str, ...], put: Callable[[m.Message], None]) -> None:

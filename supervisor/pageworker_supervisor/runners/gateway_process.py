@@ -174,7 +174,7 @@ class GatewayProcess:
             log.info("egress request", **access_line(record, self._traffic.get(record.runner_id)))
 
     def _on_permit(self, request: GatewayPermitRequest) -> None:
-        # The gateway may be taken over, or the runner may be gone. Then nobody waits for an answer.
+        # The gateway may be taken over, or the runner may be gone. Then no request waits for an answer.
         if (asked := self._permits.get(request.runner_id)) is not None:
             asked(request)
 

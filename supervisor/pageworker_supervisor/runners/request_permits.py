@@ -78,7 +78,7 @@ class RequestPermits:
     async def reserve(self, host: str, rate: RequestRate, deadline: float) -> float | None:
         """When a request may begin, as the loop's time; None: not before `deadline`.
 
-        While Redis does not answer, the request waits: without Redis nobody knows what other workers send.
+        While Redis does not answer, the request waits: only Redis knows what other workers send.
         """
         now = asyncio.get_running_loop().time
         try:
@@ -145,7 +145,8 @@ class RunnerPermits:
     ) -> None:
         """`permits_host`: whether the runner may reach a host. It gets no moments of others, which it could only waste.
 
-        `on_refused` gets the host of a request that would wait too long.
+        `on_refused` gets the host of a request that would wait too long, if the runner held it: the gateway reports its
+        refusals itself.
         """
         self._permits = permits
         self._permits_host = permits_host
@@ -177,11 +178,15 @@ class RunnerPermits:
             now = asyncio.get_running_loop().time
             if not (held.at_gateway and self._paid.take(host, held.tls, now())):
                 refused = not await self._wait(host, rate, held.deadline)
-                if refused:
-                    self._on_refused(host)
-                elif not held.at_gateway:
-                    self._paid.add(host, held.tls, now())
+                if not held.at_gateway:
+                    self._settle(host, held, refused, now())
         await held.answer(refused)
+
+    def _settle(self, host: str, held: HeldRequest, refused: bool, now: float) -> None:
+        if refused:
+            self._on_refused(host)
+        else:
+            self._paid.add(host, held.tls, now)
 
     def _host(self, untrusted_host: str) -> str | None:
         """None: the gateway refuses the request."""

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from pageworker_runner.pages.request_permits import RequestPermits
+from pageworker_runner.pages.request_permits import PermitClient
 from pageworker_sandbox.wire import messages as m
 
 
-async def asked(tasks: asyncio.TaskGroup, permits: RequestPermits) -> asyncio.Task[bool]:
+async def asked(tasks: asyncio.TaskGroup, permits: PermitClient) -> asyncio.Task[bool]:
     task = tasks.create_task(permits.ask("shop.test"))
     await asyncio.sleep(0)
     return task
@@ -18,7 +18,7 @@ def asks(count: int) -> list[m.Message]:
 
 async def test_each_answer_ends_the_longest_wait_for_its_host() -> None:
     sent: list[m.Message] = []
-    permits = RequestPermits(("*.test",), sent.append)
+    permits = PermitClient(("*.test",), sent.append)
     async with asyncio.TaskGroup() as tasks:
         first, second = await asked(tasks, permits), await asked(tasks, permits)
         assert sent == asks(2)
@@ -38,7 +38,7 @@ async def test_each_answer_ends_the_longest_wait_for_its_host() -> None:
 async def test_a_permit_whose_request_is_gone_is_for_the_next_one() -> None:
     """The moment of a request that a page gave up would be lost for the whole fleet."""
     sent: list[m.Message] = []
-    permits = RequestPermits(("shop.test",), sent.append)
+    permits = PermitClient(("shop.test",), sent.append)
     async with asyncio.TaskGroup() as tasks:
         cancelled, gone, last = [await asked(tasks, permits) for _ in range(3)]
         cancelled.cancel()
@@ -58,7 +58,7 @@ async def test_a_permit_whose_request_is_gone_is_for_the_next_one() -> None:
 async def test_a_request_that_is_gone_counts_until_its_answer() -> None:
     """The supervisor kills a runner that asks for more."""
     sent: list[m.Message] = []
-    permits = RequestPermits(("shop.test",), sent.append)
+    permits = PermitClient(("shop.test",), sent.append)
     async with asyncio.TaskGroup() as tasks:
         for _ in range(m.MAX_WAITING_PERMITS):
             (await asked(tasks, permits)).cancel()
@@ -73,8 +73,8 @@ async def test_a_request_that_is_gone_counts_until_its_answer() -> None:
 
 
 def test_hosts_without_limit_and_runners_without_such_hosts_need_none() -> None:
-    permits = RequestPermits(("shop.test", "*.cdn.test"), lambda _: None)
+    permits = PermitClient(("shop.test", "*.cdn.test"), lambda _: None)
     needed = ["shop.test", "a.cdn.test", "127.0.0.1", "free.test"]
     assert [permits.needed_for(host) for host in needed] == [True, True, True, False]
-    none = RequestPermits((), lambda _: None)
+    none = PermitClient((), lambda _: None)
     assert not any(none.needed_for(host) for host in needed)
