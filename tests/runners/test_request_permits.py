@@ -121,10 +121,11 @@ def test_a_runner_reserves_few_moments_in_advance(rate: tuple[float, int], momen
 
 async def test_requests_begin_at_the_rate_of_their_host() -> None:
     async with runner(permits()) as log:
+        began = asyncio.get_running_loop().time()
         log.ask("SHOP.test.", 11)
         times = await log.answered(11)
     assert times == sorted(times)
-    assert times[-1] - times[0] >= 0.199
+    assert times[-1] - began >= 0.199
     assert log.refused == []
 
 
@@ -149,12 +150,12 @@ async def test_runners_that_share_a_host_take_turns() -> None:
 
 
 async def test_a_request_that_would_wait_too_long_is_refused() -> None:
-    async with runner(permits(longest_seconds=0.1)) as log:
+    async with runner(permits(longest_seconds=1.0)) as log:
         log.ask("slow.test", 3)
         times = await log.answered(3)
         assert [refused for _, (_, refused) in sorted(log.answers.items())] == [False, True, True]
         assert log.refused == ["slow.test"] * 2
-        assert times[-1] - times[0] < 1
+        assert times[-1] - times[0] < 1.5
         log.ask("slow.test", at_gateway=True)
         log.ask("slow.test", at_gateway=True)
         await log.answered(5)

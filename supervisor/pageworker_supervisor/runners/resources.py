@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -124,7 +125,8 @@ class RunnerResources:
 
     def limited_hosts(self, context: ContextKey) -> tuple[str, ...]:
         """Hosts and globs for which a runner of this context needs permits."""
-        return self.requests.limited_hosts(self.permits_host(context))
+        compiled = cache(lambda: self.permits_host(context))  # only where a host has a rate
+        return self.requests.limited_hosts(lambda host: compiled()(host))
 
     def terms(self, context: ContextKey) -> object:
         """What a runner of this context keeps as long as it lives. Equal for equal settings."""
