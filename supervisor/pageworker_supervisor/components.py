@@ -45,7 +45,7 @@ from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS, Queue
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
-from pageworker_supervisor.runners.dial_rules import dial_rules
+from pageworker_supervisor.runners.dial_rules import Policies, dial_rules, dialled_policies
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.gateway_process import GatewayEvents, GatewayProcess
@@ -134,6 +134,8 @@ class Components:
         self.queue = queue
         self.registry = registry
         self.input_checks = InputChecks()
+        self._live = live
+        self._dialled: Policies = settings.proxies
         self._own_ports = {*redis_client.ports, *redis_client.ingress.ports, *environment.http_ports}
         self.upstreams = UpstreamReports(metrics, settings.proxies)
         self.gateway = GatewayProcess(
@@ -255,7 +257,7 @@ class Components:
         self._resources = replace(
             self._resources, pool=pool, egress=settings.egress, failure_artifacts=settings.artifacts.on_failure
         )
-        self.gateway.use_rules(dial_rules(settings.egress, self._own_ports, settings.proxies))
+        self._use_dial_rules()
         self.upstreams.use(settings.proxies)
         self.fleet.use(self._resources)
         self.gateway.use(settings.egress)
@@ -293,6 +295,13 @@ class Components:
             "gauges": self._measure(),
         }
 
+    def _use_dial_rules(self) -> None:
+        """A proxy policy that is removed may be dialled until the last runner that has it is gone."""
+        settings = self._live.value
+        in_use = {runner.context.proxy for runner in self.fleet.runners.values()}
+        self._dialled = dialled_policies(settings.proxies, self._dialled, in_use)
+        self.gateway.use_rules(dial_rules(settings.egress, self._own_ports, self._dialled))
+
     def _gateway_lost(self, reason: str) -> None:
         self.upstreams.forget()
         self.fleet.kill_all(reason)
@@ -313,9 +322,11 @@ class Components:
             await asyncio.sleep(GAUGES_SECONDS)
 
     def _fleet(self, name: str, resources: RunnerResources, probe_paths: tuple[Path | None, Path | None]) -> Fleet:
-        return Fleet(name, resources, probe_paths, self._release_profile)
+        return Fleet(name, resources, probe_paths, self._runner_gone)
 
-    async def _release_profile(self, context: ContextKey, fence: int | None) -> None:
+    async def _runner_gone(self, context: ContextKey, fence: int | None) -> None:
+        if context.proxy:
+            self._use_dial_rules()
         if context.profile_id is not None and fence is not None:
             await self.settlement.release(context.tenant_id, context.profile_id, fence)
 

@@ -191,7 +191,7 @@ class EchoComponents(Components):
 
     def _fleet(self, name: str, resources: RunnerResources, probe_paths: tuple[Path | None, Path | None]) -> Fleet:
         shared = {field.name: getattr(resources, field.name) for field in fields(RunnerResources)}
-        self.echo = EchoFleet(name, EchoResources(**shared, locks=self.locks), probe_paths, self._release_profile)
+        self.echo = EchoFleet(name, EchoResources(**shared, locks=self.locks), probe_paths, self._runner_gone)
         return self.echo
 
     def hit(self, seconds: float | None) -> None:

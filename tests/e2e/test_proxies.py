@@ -16,12 +16,16 @@ from typing import Any
 import psutil
 import pytest
 from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, Producer, place, write_module
+from pw_queue import plain_client
 from pw_servers.certificates import Certificates
 from pw_servers.forward_proxy import ForwardProxy, Kind, Way, forward_proxy
 from pw_servers.waiting import until
 
 from pageworker_sandbox.egress.messages import Upstream
 from pageworker_sandbox.egress.upstream_order import preferred
+from pageworker_supervisor.central.document import texts_of_values
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.redis_client import Router
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(1500)]
 
@@ -32,14 +36,20 @@ PROFILES = ("p1", "p2", None)
 KINDS: dict[str, Kind] = {"plain": "http", "tls": "https", "socks": "socks5"}
 VISIT = """
 response = await page.goto(payload["url"])
+for url in payload.get("then", ()):
+    response = await page.goto(url)
 return {"status": response.status}
 """
 
 
 class ProxiedSite:
-    """One site, plain and with TLS, at ports of its own for each way to it. `seen` has the ways of each job."""
+    """One site, plain and with TLS, at ports of its own for each way to it. `seen` has the ways of each job.
+
+    `/held` is answered once `released` is set.
+    """
 
     def __init__(self, certificates: Certificates) -> None:
+        self.held, self.released = asyncio.Event(), asyncio.Event()
         self.seen: dict[str, list[str]] = defaultdict(list)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificates.certificate, certificates.key)
@@ -52,6 +62,9 @@ class ProxiedSite:
             try:
                 while head := await reader.readuntil(b"\r\n\r\n"):
                     path = head.split(b" ", 2)[1].decode()
+                    if path == "/held":
+                        self.held.set()
+                        await self.released.wait()
                     if path.startswith("/job/"):
                         self.seen[path.removeprefix("/job/")].append(name)
                     # The proxies carry one plain request per connection.
@@ -293,3 +306,44 @@ async def test_a_host_keeps_its_upstream_and_goes_the_direct_way_only_if_that_is
     # No name of .test resolves, so that the direct way is seen by its failure.
     assert (direct["type"], direct["detail"].get("code")) == ("navigation_error", "ERR_NAME_NOT_RESOLVED")
     assert refused["type"] == "proxy_unavailable"
+
+
+async def change(queue: QueueClient, daemon: DaemonProcess, values: Mapping[str, Any]) -> None:
+    """Make these the central values, and wait until the worker runs them."""
+    async with asyncio.timeout(30):
+        while not (await queue.config.state()).workers:  # noqa: ASYNC110 - Redis sends no notice of it
+            await asyncio.sleep(0.05)
+    base = (await queue.config.state()).version
+    assert await queue.config.propose(f"change-{base}", base, texts_of_values(values), "test", "to see it") == "open"
+    await queue.config.wait_outcome(f"change-{base}", 8)
+    await asyncio.to_thread(until, lambda: daemon.status().config.version == base + 1, "it runs them", 30.0, 0.1)
+
+
+async def test_a_running_job_keeps_its_way_out_when_its_policy_is_removed(tmp_path: Path) -> None:
+    origin = ProxiedSite(Certificates.make(tmp_path))
+    async with AsyncExitStack() as stack:
+        way = to_site(await origin.by(stack, "one"))
+        proxy = await stack.enter_async_context(forward_proxy("http", way))
+        here = await stack.enter_async_context(home(tmp_path))
+        producer = await stack.enter_async_context(aclosing(Producer(here.redis.url)))
+        given = settings({}, tmp_path, [proxy.port])
+        given["tenants"] = {"acme": {}}
+        daemon = stack.enter_context(here.worker(**given))
+        client = await stack.enter_async_context(aclosing(plain_client(here.redis.port)))
+        queue = QueueClient(Router(client, client))
+        await change(queue, daemon, {"proxies.de.upstreams": [proxy.url], "proxies.de.resolve": "there"})
+
+        then = ["http://shop.test/held", "http://other.shop.test/job/running"]
+        payload = {"url": "http://shop.test/job/running", "then": then}
+        await producer.push(producer.job("running", "test.visit", payload, proxy="de", max_retries=0))
+        async with asyncio.timeout(60):
+            await origin.held.wait()
+        await change(queue, daemon, {})
+        await producer.push(job(producer, "late", 0, proxy="de"))
+        await producer.collect(1, 30)
+        origin.released.set()
+        await producer.collect(2, 60)
+    found = {job_id: (result["status"], result["error"]) for job_id, result in producer.results.items()}
+    assert found["running"] == ("succeeded", None)
+    assert producer.results["late"]["error"]["type"] == "proxy_unknown"
+    assert origin.seen == {"running": ["one", "one"]}

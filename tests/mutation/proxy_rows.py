@@ -1,7 +1,7 @@
 """Proxy policies: a job goes out by its own policy or not at all, and a login is for the proxy alone."""
 
 from mutation import failures as f
-from mutation.mutant import DISPATCH, SUPERVISOR, Mutant
+from mutation.mutant import DISPATCH, RUNNERS, SUPERVISOR, Mutant
 
 PROXIES = f"{SUPERVISOR}/proxies"
 EGRESS = "sandbox/pageworker_sandbox/egress"
@@ -60,6 +60,16 @@ ROWS = (
         "        proxy=proxies.choose(key.tenant_id, job.proxy, manifest.proxy),\n",
         "        proxy=key.proxy,\n",
         (f"tests/worker/test_proxies.py::{REMOVED}",),
+    ),
+    Mutant(
+        f.CONFIG_DISTURBS,
+        f"{RUNNERS}/dial_rules.py",
+        "    return {**{name: before[name] for name in in_use if name in before}, **configured}\n",
+        "    return configured\n",
+        (
+            "tests/runners/test_dial_rules.py::test_a_removed_policy_is_dialled_while_a_runner_has_it",
+            f"tests/worker/test_proxies.py::{REMOVED}",
+        ),
     ),
     Mutant(
         f.PROXY_LOGIN_SHOWN,

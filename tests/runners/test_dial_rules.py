@@ -2,7 +2,7 @@
 
 from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.settings import EgressSettings
-from pageworker_supervisor.runners.dial_rules import dial_rules
+from pageworker_supervisor.runners.dial_rules import dial_rules, dialled_policies
 
 
 def test_public_addresses_may_be_dialled_on_the_configured_ports_only() -> None:
@@ -28,3 +28,11 @@ def test_upstream_proxies_are_targets_on_their_own_ports() -> None:
 
 def test_the_workers_own_ports_are_barred() -> None:
     assert dial_rules(EgressSettings(), [9470, 6399, 9470]).barred == (6399, 9470)
+
+
+def test_a_removed_policy_is_dialled_while_a_runner_has_it() -> None:
+    old, new, other = (ProxySettings(upstreams=(f"http://{name}.test:3128",)) for name in ("old", "new", "other"))
+    before = {"removed": old, "changed": old, "unused": old}
+    kept = dialled_policies({"changed": new, "added": other}, before, ["", "removed", "changed", "unknown"])
+    assert kept == {"removed": old, "changed": new, "added": other}
+    assert dialled_policies({"added": other}, kept, [""]) == {"added": other}

@@ -93,9 +93,12 @@ async def test_a_policy_that_goes_while_jobs_use_it_ends_those_that_wait_and_lea
         await worker.push(*(nap(f"waiting-{n}", 1, fields={"proxy": "de"}) for n in range(3)))
         await change(worker, rest)
         assert taken(worker) == PAGES
+        gateway = worker.components.gateway
+        assert gateway._rules.targets == ("127.0.0.1:3128",), "those that run still have their way out"
         await worker.answered(PAGES + 3, 30)
         await worker.push(nap("direct", 1))
         await worker.answered(PAGES + 4, 30)
+        await worker.until(lambda: gateway._rules.targets == (("127.0.0.1:3128",) if rest else ()))
     for job_id, result in worker.results.items():
         if job_id.startswith("running"):
             (attempt,) = result["attempts"]
