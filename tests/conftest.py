@@ -1,3 +1,10 @@
 """Fixtures and plugins that all tests share."""
 
-pytest_plugins = ["pw_servers.fixtures", "pw_markers", "pw_parallel", "pw_collection", "pw_hypothesis"]
+pytest_plugins = [
+    "pw_servers.fixtures",
+    "pw_markers",
+    "pw_parallel",
+    "pw_collection",
+    "pw_hypothesis",
+    "pw_driver_cache",
+]
