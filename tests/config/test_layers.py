@@ -6,8 +6,9 @@ import pytest
 
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.layers import combine, origins, source_of
+from pageworker_supervisor.config.limit_settings import DomainSettings
 from pageworker_supervisor.config.load import read_local
-from pageworker_supervisor.config.settings import DomainSettings, TenantSettings
+from pageworker_supervisor.config.settings import TenantSettings
 
 
 @pytest.fixture

@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pageworker_supervisor.config.limit_settings import LimitSettings, SharedLimits
 from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.rules import broken_rules
 from pageworker_supervisor.config.settings import (
     EgressSettings,
-    LimitSettings,
     ModuleSettings,
     RedisSettings,
     Settings,
-    SharedLimits,
     TenantSettings,
 )
 

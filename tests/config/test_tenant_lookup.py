@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pageworker_sandbox.page_rules import options_digest, parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
-from pageworker_supervisor.config.settings import DomainSettings, TenantSettings
+from pageworker_supervisor.config.limit_settings import DomainSettings
+from pageworker_supervisor.config.settings import TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages, domain_for, glob_pattern, limits_for
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
+from pageworker_supervisor.config.limit_settings import DomainSettings
+from pageworker_supervisor.config.settings import JobSettings, Settings, TenantSettings
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.intake.admission import Admission, RejectedText
 from pageworker_supervisor.queue.producer import BacklogCap, NewJob, QuotaLimits

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from pageworker_supervisor.config.settings import DomainSettings, LimitSettings, Settings, SharedLimits, TenantSettings
+from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings, SharedLimits
+from pageworker_supervisor.config.settings import Settings, TenantSettings
 from pageworker_supervisor.queue.limits_comparison import MOST_LINES, differences
 from pageworker_supervisor.queue.limits_table import limits_table
 

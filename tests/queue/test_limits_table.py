@@ -4,7 +4,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.config.settings import DomainSettings, LimitSettings, Settings, SharedLimits, TenantSettings
+from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings, SharedLimits
+from pageworker_supervisor.config.settings import Settings, TenantSettings
 from pageworker_supervisor.queue.limits_table import UNLIMITED, LimitsId, LimitsTable, limits_table
 from pageworker_supervisor.queue.producer import QuotaLimits
 

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from pageworker_sandbox.wire import messages as m
-from pageworker_supervisor.config.settings import DomainSettings
+from pageworker_supervisor.config.limit_settings import DomainSettings
 from pageworker_supervisor.queue.request_rates import LocalRequestRates, RequestRate
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.redis_client.errors import RedisRefused

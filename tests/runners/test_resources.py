@@ -14,13 +14,8 @@ from pageworker_sandbox.launch import Host, SandboxSpec
 from pageworker_sandbox.page_rules import parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.egress_budget import EgressBudget
-from pageworker_supervisor.config.settings import (
-    DomainSettings,
-    EgressSettings,
-    PoolSettings,
-    SandboxSettings,
-    TenantSettings,
-)
+from pageworker_supervisor.config.limit_settings import DomainSettings
+from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.proxies.policies import ProxyPolicies

@@ -9,7 +9,14 @@ from typing import Any, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT, Struct
 
-from pageworker_supervisor.config import check_settings, flag_settings, proxy_settings, secret_settings, settings
+from pageworker_supervisor.config import (
+    check_settings,
+    flag_settings,
+    limit_settings,
+    proxy_settings,
+    secret_settings,
+    settings,
+)
 from pageworker_supervisor.config.environment import PREFIX
 from pageworker_supervisor.config.reference_examples import CHAPTERS
 from pageworker_supervisor.config.reload import reload_of
@@ -116,7 +123,7 @@ def _toml(value: Any) -> str:
 def descriptions() -> dict[tuple[str, str], str]:
     """`(class, field)` → the docstring below the field. Python keeps it only in the source."""
     found: dict[tuple[str, str], str] = {}
-    modules = (settings, check_settings, secret_settings, proxy_settings, flag_settings)
+    modules = (settings, check_settings, secret_settings, proxy_settings, flag_settings, limit_settings)
     sources = (inspect.getsource(module) for module in modules)
     for node in (node for text in sources for node in ast.parse(text).body):
         if not isinstance(node, ast.ClassDef):

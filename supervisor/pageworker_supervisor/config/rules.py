@@ -13,11 +13,12 @@ from pageworker_sandbox.wire.messages import FLAG_NAME, MAX_FLAGS
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.errors import ConfigProblem
+from pageworker_supervisor.config.limit_settings import SharedLimits
 from pageworker_supervisor.config.proxy_rules import proxy_findings
 from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.config.secret_rules import secret_settings_findings
 from pageworker_supervisor.config.self_checks import PROTECTING
-from pageworker_supervisor.config.settings import RedisSettings, Settings, SharedLimits, TenantSettings
+from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
 from pageworker_supervisor.config.value_checks import (
     RuleFinding,
     header_findings,

@@ -8,7 +8,8 @@ from typing import Any, Generic, TypeVar
 from pageworker_sandbox.hostname import normalise_host_glob
 from pageworker_sandbox.page_rules import parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
-from pageworker_supervisor.config.settings import DomainSettings, TenantSettings
+from pageworker_supervisor.config.limit_settings import DomainSettings
+from pageworker_supervisor.config.settings import TenantSettings
 
 V = TypeVar("V")
 

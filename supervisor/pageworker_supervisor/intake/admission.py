@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from pageworker_supervisor.config.limit_settings import DomainSettings
 from pageworker_supervisor.config.proxy_settings import ProxySettings
-from pageworker_supervisor.config.settings import DomainSettings, JobSettings, TenantSettings
+from pageworker_supervisor.config.settings import JobSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import GlobTable, domain_for
 from pageworker_supervisor.contract.callback_url import allowed
 from pageworker_supervisor.contract.errors import ContractError

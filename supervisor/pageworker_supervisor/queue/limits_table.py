@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_sandbox.hostname import normalise_host_glob
-from pageworker_supervisor.config.settings import DomainSettings, Settings, SharedLimits, TenantSettings
+from pageworker_supervisor.config.limit_settings import DomainSettings, SharedLimits
+from pageworker_supervisor.config.settings import Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ordered_globs
 from pageworker_supervisor.queue.producer import QuotaLimits, limits_text, share_of
 

@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 
 from pageworker_sandbox.hostname import HostInvalid, normalise_host, normalise_host_glob
 from pageworker_sandbox.wire import messages as m
-from pageworker_supervisor.config.settings import DomainSettings
+from pageworker_supervisor.config.limit_settings import DomainSettings
 from pageworker_supervisor.config.tenant_lookup import domain_for
 from pageworker_supervisor.queue.request_rates import RequestRate
 from pageworker_supervisor.redis_client.availability import Availability

@@ -11,9 +11,10 @@ from fuzz.target import FuzzTarget
 from pageworker_supervisor.config.central_document import central_layer
 from pageworker_supervisor.config.check import Checker
 from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
+from pageworker_supervisor.config.limit_settings import DomainSettings
 from pageworker_supervisor.config.load import parse_text
 from pageworker_supervisor.config.relative_paths import absolute_paths
-from pageworker_supervisor.config.settings import DomainSettings, JobSettings, Settings, TenantSettings
+from pageworker_supervisor.config.settings import JobSettings, Settings, TenantSettings
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import JobRef, JobRefInvalid, parse_job, read_identity
 from pageworker_supervisor.contract.printable import printable

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from pw_runner.bundles import handler
+from pw_runner.bundles import Packed, handler
 from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import Supervisor
 
@@ -124,10 +124,10 @@ async def test_nothing_is_sent_before_the_permit(limited: Supervisor) -> None:
 @pytest.mark.parametrize("module", [GOES, CALLS], ids=["page", "request"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_refused_request_says_why_and_the_job_is_tried_again(
-    limited: Supervisor, scheme: str, module: object
+    limited: Supervisor, scheme: str, module: Packed
 ) -> None:
     limited.answer_permits = lambda _: False
-    report = await limited.run(module, {"url": f"{scheme}://shop.test/plain"})  # type: ignore[arg-type]
+    report = await limited.run(module, {"url": f"{scheme}://shop.test/plain"})
     failure = report.failure
     assert (failure.type, failure.retryable) == ("egress_refused", True)
     port = {"http": 80, "https": 443}[scheme]
