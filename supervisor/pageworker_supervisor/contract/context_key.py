@@ -74,7 +74,8 @@ class ContextKey(Struct, frozen=True):
         options = f"{VALUE}{OPTIONS}{self.options}" if self.options else ""
         flavor = f"{VALUE}{FLAVOR}{self.flavor}" if self.flavor != "auto" else ""
         proxy = f"{VALUE}{PROXY}{self.proxy}" if self.proxy else ""
-        return self.egress + options + flavor + proxy + (f"{VALUE}{ONE_PAGE}" if self.one_page else "")
+        one_page = f"{VALUE}{ONE_PAGE}" if self.one_page else ""
+        return self.egress + options + flavor + proxy + one_page
 
     @classmethod
     def parse(cls, tenant_id: str, text: str) -> "ContextKey":
