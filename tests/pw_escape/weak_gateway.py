@@ -50,7 +50,7 @@ def weaken(without: set[str]) -> None:
         await self._public_addresses(route.target)
         self._resolved.clear()
         again = await self._addresses(replace(route.target, host=route.target.host + "."))
-        return await self._connect_any(again.addresses, route.target.port)
+        return (await self._connect_any(again.addresses, route.target.port))[1]
 
     async def relay(enforcer: Any, stream: Any, reports: Any) -> None:
         failover = enforcer.admit(Target("shop.test", 80))
