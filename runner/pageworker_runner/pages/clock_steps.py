@@ -8,6 +8,7 @@ import datetime
 import math
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -16,6 +17,8 @@ from msgspec import Struct
 TICKS = re.compile(r"(\d\d:){0,2}\d\d?")
 MOST_MS = 8.64e15
 """The latest time that a `Date` of JavaScript can have (ECMA-262, "Time Values and Time Range")."""
+LEAST_WITH_EXPONENT = 1e21
+"""From here on, JavaScript writes numbers with an exponent, as Python does."""
 TIMES = frozenset({"clockInstall", "clockPauseAt", "clockSetFixedTime", "clockSetSystemTime"})
 """Commands with a time."""
 CALLS = {
@@ -108,8 +111,15 @@ def _valid_ms(time_ms: float) -> float:
     if math.isnan(time_ms):
         return 0
     if abs(time_ms) > MOST_MS:
-        raise ClockInvalid(f"Invalid date: {int(time_ms) if math.isfinite(time_ms) else time_ms}")
+        raise ClockInvalid(f"Invalid date: {_as_in_javascript(time_ms)}")
     return time_ms
+
+
+def _as_in_javascript(number: float) -> str:
+    """The shortest digits that give this number, then zeros. Source: ECMA-262, Number::toString."""
+    if not abs(number) < LEAST_WITH_EXPONENT:
+        return str(number)
+    return f"{Decimal(str(number)):f}".removesuffix(".0")
 
 
 def _ticks_ms(params: Mapping[str, Any]) -> float:

@@ -43,6 +43,8 @@ def test_a_command_is_a_call_now_and_a_line_of_the_log_for_later(method: str, pa
     [
         ("clockInstall", {"timeString": "yesterday"}, "Invalid date: yesterday"),
         ("clockPauseAt", {"timeNumber": 1795786800000000000}, "Invalid date: 1795786800000000000"),
+        # Its nearest double is 1795815315080999936.
+        ("clockPauseAt", {"timeNumber": 1795815315081000000}, "Invalid date: 1795815315081000000"),
         ("clockInstall", {"timeNumber": -8640000000000001}, "Invalid date: -8640000000000001"),
         ("clockSetFixedTime", {"timeNumber": float("inf")}, "Invalid date: inf"),
         ("clockRunFor", {"ticksString": "1:2"}, "Clock only understands numbers, 'mm:ss' and 'hh:mm:ss'"),
