@@ -40,9 +40,22 @@ def script(name: str, functions: int) -> bytes:
 def png(side: int, noise: random.Random) -> bytes:
     """A square of noise, which does not compress: about 3 × side² bytes. Source: PNG specification, §5 and §11."""
 
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     rows = b"".join(b"\0" + noise.randbytes(3 * side) for _ in range(side))
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
+    return _png(struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0), b"", rows)
+
+
+def photo(side: int, noise: random.Random) -> bytes:
+    """A square of noise in four colours: 2 bits per pixel, as a photo on the web has them, so about side² / 4 bytes."""
+    row_bytes = (side + 3) // 4
+    rows = b"".join(b"\0" + noise.randbytes(row_bytes) for _ in range(side))
+    palette = _chunk(b"PLTE", noise.randbytes(4 * 3))
+    return _png(struct.pack(">IIBBBBB", side, side, 2, 3, 0, 0, 0), palette, rows)
+
+
+def _png(header: bytes, palette: bytes, rows: bytes) -> bytes:
+    data = zlib.compress(rows, 1)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + palette + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
