@@ -20,6 +20,7 @@ UNDONE_ELSEWHERE = {
     SideEffect.PRESSED,
     SideEffect.RELEASED,
     SideEffect.DIALOGS,
+    SideEffect.UNNEEDED,
 }
 
 
