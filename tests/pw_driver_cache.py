@@ -1,4 +1,4 @@
-"""A compile cache for Playwright's driver, in tests that start it without a sandbox. A start takes less processor time.
+"""A compile cache for Playwright's driver in runners without a sandbox. Their start takes less processor time.
 
 It is in pytest's cache folder, so a later run has it, too. Node.js adds what is missing when a driver ends, and ignores
 an entry that does not fit its version or its file. Source: nodejs.org/api/module.html, module compile cache.
