@@ -13,7 +13,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytes
 
 VISIT = """
 try:
-    await page.goto(payload["url"])
+    # A document that is cut never ends loading.
+    await page.goto(payload["url"], timeout=payload.get("ms", 3_000))
 except Exception:
     pass
 await asyncio.sleep(0.5)
@@ -31,14 +32,17 @@ async def test_a_tenant_past_its_budgets_takes_nothing_from_another_one(tmp_path
             "browser": HEADLESS_SHELL,
             "pool": {"runners": 2, "pages": 2},
             "egress": {"hosts": {"site.test": f"127.0.0.1:{site.port}"}},
-            "tenants": {"team-a": {"egress_budget_bytes": BYTES, "egress_budget_requests": REQUESTS}, "team-b": {}},
+            "tenants": {
+                "team-a": {"egress_budget_bytes": BYTES, "egress_budget_requests": REQUESTS},
+                "team-b": {"weight": 1},
+            },
         }
         async with aclosing(Producer(here.redis.url, "team-a")) as a, aclosing(Producer(here.redis.url, "team-b")) as b:
             with here.worker(**settings):
                 for n in range(JOBS):
                     path = "/images" if n % 2 else "/big"
                     await a.push(a.job(f"a-{n}", "test.visit", {"url": f"http://site.test{path}"}))
-                    await b.push(b.job(f"b-{n}", "test.visit", {"url": f"http://site.test{path}"}))
+                    await b.push(b.job(f"b-{n}", "test.visit", {"url": f"http://site.test{path}", "ms": 60_000}))
                 # The stream has the results of both.
                 await asyncio.gather(a.collect(2 * JOBS, 90), b.collect(2 * JOBS, 90))
     theirs = [a.results[f"a-{n}"] for n in range(JOBS)]
