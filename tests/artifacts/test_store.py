@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import time
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -121,14 +122,19 @@ async def test_slow_artifacts_of_one_tenant_delay_no_other_tenant(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     monkeypatch.setenv("AWS_REGION", "eu-1")
     gone = asyncio.Event()
+    answering: list[asyncio.Task[None]] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if b"/slow/" in await reader.readuntil(b"\r\n\r\n"):
-            await gone.wait()
-        writer.write(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
-        writer.close()
+        # A store that gives up may do so before it has sent anything.
+        with suppress(asyncio.IncompleteReadError, ConnectionError), closing(writer):
+            if b"/slow/" in await reader.readuntil(b"\r\n\r\n"):
+                await gone.wait()
+            writer.write(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answering.append(asyncio.get_running_loop().create_task(answer(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
     async with server, asyncio.timeout(30):
         monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         store = ArtifactStore.open("s3://bucket/prefix", tmp_path)
@@ -140,6 +146,7 @@ async def test_slow_artifacts_of_one_tenant_delay_no_other_tenant(
         assert caught.group_contains(ArtifactError, match="not stored within")
         await store.put(JobRef("quick", "j"), 2, "html", "text/html", b"x")
         gone.set()
+        await asyncio.gather(*answering)
 
 
 async def test_bytes_are_read_and_hashed_beside_the_loop(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ POLICIES = (
         Upstream(url=f"https://{PROXY}:3129", resolves=True, username="bob", password="hunter2"),
         without_upstream="direct",
     ),
-    _policy(budget_bytes=300, requests_per_second=1.0),
+    _policy(budget_bytes=300, budget_requests=2),
 )
 PROXY_PORTS = {3128, 3129, 1080}
 
