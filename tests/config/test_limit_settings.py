@@ -19,6 +19,13 @@ def test_a_limit_of_nothing_is_refused(name: str) -> None:
         convert({name: 0}, DomainSettings)
 
 
+@pytest.mark.parametrize("name", ["rate_per_second", "requests_per_second"])
+@pytest.mark.parametrize("rate", [1e-300, 1e-14, 1e300])
+def test_a_rate_whose_intervals_cannot_be_counted_is_refused(name: str, rate: float) -> None:
+    with pytest.raises(ValidationError, match=name):
+        convert({name: rate}, DomainSettings)
+
+
 @pytest.mark.parametrize("name", ["concurrency", "rate_per_second", "burst"])
 def test_a_limit_of_a_module_is_one_of_the_fleets_kind(name: str) -> None:
     with pytest.raises(ValidationError, match=r"modules|\.\.\."):

@@ -32,12 +32,14 @@ from pageworker_supervisor.dispatch.outcome import (
     json_of,
     lost_attempt,
     outcome_of_answer,
+    outcome_of_breach,
     past_attempts,
     trace_of,
     unbegun,
 )
 from pageworker_supervisor.queue.claim import Ending
 from pageworker_supervisor.runners.budget_breach import BudgetBreach
+from pageworker_supervisor.runners.limit_breach import Breach
 
 RULES = JobSettings(max_retries=2, retry_base_seconds=1, retry_cap_seconds=60)
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
@@ -109,6 +111,20 @@ def test_a_cancellation_holds_past_the_budget() -> None:
     assert outcome_of_answer(done, "cancelled", ended_page(BudgetBreach("bytes", 1, 1)), 4.0, begun=True).outcome == (
         "cancelled"
     )
+
+
+@pytest.mark.parametrize(
+    "breach", [BudgetBreach("requests", 5, 7), Breach("memory_limit", 2, 1, "bytes")], ids=["budget", "memory"]
+)
+def test_a_runner_that_is_lost_past_a_limit_ends_the_job_for_good(breach: BudgetBreach | Breach) -> None:
+    lost = outcome_of_breach(breach, ended_page(None), 4.0, cancelled=False, begun=True)
+    ended = decide(JOB, lost, 1, RULES, lambda: 0.5)
+    assert isinstance(ended, EndJob)
+    assert ended.error is not None
+    assert (ended.status, ended.error.retryable) == ("failed", False)
+    assert ended.error.type == ("egress_budget" if isinstance(breach, BudgetBreach) else "memory_limit")
+    assert ended.error.message == breach.message
+    assert outcome_of_breach(breach, ended_page(None), 4.0, cancelled=True, begun=True).outcome == "cancelled"
 
 
 def outcome(ran: OutcomeName, *, retryable: bool | None = None, after: float | None = None) -> Outcome:

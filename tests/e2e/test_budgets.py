@@ -30,6 +30,9 @@ for path in payload["paths"]:
         left.append(str(error))
         if not payload.get("stubborn"):
             raise
+if payload.get("crash"):
+    import os
+    os._exit(7)
 if payload.get("retry") and context.attempt == 1:
     raise RetryLater("once more", delay_seconds=0)
 if payload.get("wait"):
@@ -136,6 +139,12 @@ async def test_earlier_attempts_count(worker: BudgetWorker) -> None:
     result = await worker.run("retried", "test.bytes", HTTP, "/half", retry=True)
     assert [attempt["outcome"] for attempt in result["attempts"]] == ["failed", "failed"]
     assert BUDGET - CUT <= over(result, "bytes", BUDGET) <= BUDGET + CUT
+
+
+async def test_a_job_that_ends_with_its_runner_after_the_cut_is_not_tried_again(worker: BudgetWorker) -> None:
+    result = await worker.run("crashed", "test.bytes", HTTP, "/big", stubborn=True, crash=True)
+    assert BUDGET - CUT <= over(result, "bytes", BUDGET) <= BUDGET + CUT
+    assert len(result["attempts"]) == 1
 
 
 async def test_requests_have_a_budget(worker: BudgetWorker) -> None:

@@ -114,7 +114,7 @@ def test_too_many_hosts_for_a_message_are_every_host() -> None:
     assert len(limited_hosts(dict(list(many.items())[1:]), everywhere)) == m.MAX_LIMITED_HOSTS
 
 
-@pytest.mark.parametrize(("rate", "moments"), [((5, 1), 2), ((0.1, 1), 2), ((100, 1), 11), ((5, 8), 8)])
+@pytest.mark.parametrize(("rate", "moments"), [((5, 1), 2), ((0.1, 1), 2), ((100, 1), 11), ((5, 60), 2)])
 def test_a_runner_reserves_few_moments_in_advance(rate: tuple[float, int], moments: int) -> None:
     assert moments_ahead(RequestRate(*rate)) == moments
 

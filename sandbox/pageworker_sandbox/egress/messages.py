@@ -63,8 +63,8 @@ class EgressPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """What one runner may reach. Private addresses are always refused, except those in `fixed`."""
 
     hosts: Annotated[tuple[Annotated[tuple[Host, ...], Meta(max_length=MAX_HOSTS)], ...], Meta(max_length=8)] = ()
-    """Lists of globs (`*`: any characters, dots included). A host must match one glob of every list. Without a list,
-    every host is refused."""
+    """Lists of globs (`*`: any characters, dots included; `?`: one). A host must match one glob of every list. Without
+    a list, every host is refused."""
     ports: Annotated[tuple[Port, ...], Meta(max_length=MAX_PORTS)] = (80, 443)
     fixed: Annotated[dict[Host, Host], Meta(max_length=MAX_HOSTS)] = {}
     """`address` or `address:port` (`[v6]:port`) by host name. Such a host is never resolved, may be private, and is

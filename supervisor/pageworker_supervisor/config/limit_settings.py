@@ -7,6 +7,8 @@ from msgspec import Meta
 from pageworker_supervisor.config.section import Section
 
 Count = Annotated[int, Meta(ge=1)]
+Rate = Annotated[float, Meta(ge=0.0001, le=1_000_000)]
+"""Per second. The least is one in three hours: the wait for the next one stays a time that can be counted."""
 
 
 class DomainSettings(Section, frozen=True):
@@ -23,11 +25,11 @@ class DomainSettings(Section, frozen=True):
 
     concurrency: Count = 1000
     """Jobs for the domain that run at the same time on all workers, of all tenants together."""
-    rate_per_second: Annotated[float, Meta(gt=0)] | None = None
+    rate_per_second: Rate | None = None
     """Jobs for the domain that start per second on all workers. Default: no limit."""
     burst: Count = 100
     """Jobs that may start at once before `rate_per_second` slows them down."""
-    requests_per_second: Annotated[float, Meta(gt=0, le=100_000)] | None = None
+    requests_per_second: Rate | None = None
     """Requests to the domain that begin per second on all workers, of all tenants together, whichever job sends them
     (docs/egress.md). Each host that a glob matches has this rate for itself. Default: no limit."""
     request_burst: Count = 1
@@ -39,7 +41,7 @@ class SharedLimits(Section, frozen=True):
 
     concurrency: Count | None = None
     """Jobs that run at the same time on all workers, of all tenants together. Default: no limit."""
-    rate_per_second: Annotated[float, Meta(gt=0)] | None = None
+    rate_per_second: Rate | None = None
     """Jobs that start per second on all workers. Default: no limit."""
     burst: Count = 100
     """Jobs that may start at once before `rate_per_second` slows them down."""

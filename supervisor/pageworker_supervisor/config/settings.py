@@ -14,7 +14,7 @@ from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.wire.messages import SECRET_NAME
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
-from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings
+from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings, Rate
 from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.redact import SecretText
 from pageworker_supervisor.config.relative_paths import LOCATION
@@ -271,12 +271,12 @@ class CallbackSettings(Section, frozen=True):
 class TenantSettings(Section, frozen=True):
     """One tenant, or a glob of tenants. The longest matching key wins."""
 
-    weight: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+    weight: Annotated[float, Meta(ge=0.001, le=1000)] = 1.0
     """Share of the pages relative to other tenants while jobs of several tenants wait, measured by the time that jobs
     take."""
     concurrency: Count = 1000
     """Jobs of the tenant that run at the same time on all workers. Further jobs wait."""
-    rate_per_second: Annotated[float, Meta(gt=0)] | None = None
+    rate_per_second: Rate | None = None
     """Jobs of the tenant that start per second on all workers. Default: no limit."""
     burst: Count = 100
     """Jobs that may start at once before `rate_per_second` slows them down."""

@@ -38,9 +38,10 @@ from pageworker_supervisor.proxies.choice import ProxyRefused
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry.errors import ModuleError, ModuleUnknown
 from pageworker_supervisor.runners.browser_flavors import FlavorMissing
+from pageworker_supervisor.runners.budget_breach import BudgetBreach
 from pageworker_supervisor.runners.egress_sets import DigestCollision
 from pageworker_supervisor.runners.errors import RunnerLost, SpawnFailed
-from pageworker_supervisor.runners.limit_breach import LIMIT_FAILURES
+from pageworker_supervisor.runners.limit_breach import LIMIT_FAILURES, Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.start_failure import ContextBroken
@@ -336,11 +337,16 @@ class Attempt:
 
     async def _on_runner_lost(self, lost: RunnerLost) -> None:
         page = self._sent
+        breach: Breach | BudgetBreach | None = lost.breach if lost.alone else None
+        if page is not None and lost.charged:
+            page.end_traffic()
+            # What goes past its budget is not tried again, even if it ends with its runner.
+            breach = page.budget_breach or breach
         if not lost.charged:
             await self._settle(self._settlement.requeue, lost.reason, begun=self.begun)
-        elif lost.breach is not None and lost.alone and page is not None:
+        elif breach is not None and page is not None:
             cancelled = self._told_to == "cancelled"
-            outcome = outcome_of_breach(lost.breach, page, self.claimed_at, cancelled=cancelled, begun=self.begun)
+            outcome = outcome_of_breach(breach, page, self.claimed_at, cancelled=cancelled, begun=self.begun)
             await self._settle(self._settlement.attempt_ended, outcome)
         else:
             started = page.started_at if page else None

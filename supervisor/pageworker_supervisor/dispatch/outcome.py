@@ -32,6 +32,7 @@ from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.begin_guard import UnbegunStatus
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.runners.budget_breach import ERROR_TYPE as BUDGET_ERROR
+from pageworker_supervisor.runners.budget_breach import BudgetBreach
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation
 
@@ -99,27 +100,32 @@ def outcome_of_answer(
         answered,
         outcome="failed",
         data=msgspec.Raw(b"null"),
-        failure=Failure(type=BUDGET_ERROR, message=breach.message, retryable=False),
+        failure=_failure_of(breach),
         detail=msgspec.Raw(msgspec.json.encode(breach.detail)),
         obstacle=None,
     )
 
 
 def outcome_of_breach(
-    breach: Breach, page: PageReservation, claimed_at: float, *, cancelled: bool, begun: bool
+    breach: Breach | BudgetBreach, page: PageReservation, claimed_at: float, *, cancelled: bool, begun: bool
 ) -> Outcome:
-    """The runner was killed because this attempt exceeded a limit. A cancellation that was sent before holds."""
+    """The attempt exceeded a limit, and its runner was killed or is lost. A cancellation that was sent before holds."""
     return Outcome(
         outcome="cancelled" if cancelled else "failed",
         runner_id=page.runner.runner_id,
         started_at=page.started_at,
         admitted_seconds=page.began_at - claimed_at,
         ran_seconds=time.monotonic() - page.began_at,
-        failure=Failure(type=breach.limit, message=breach.message, retryable=False),
+        failure=_failure_of(breach),
         detail=msgspec.Raw(msgspec.json.encode(breach.detail)),
         artifacts=tuple(page.artifacts),
         begun=begun,
     )
+
+
+def _failure_of(breach: Breach | BudgetBreach) -> Failure:
+    type_ = BUDGET_ERROR if isinstance(breach, BudgetBreach) else breach.limit
+    return Failure(type=type_, message=breach.message, retryable=False)
 
 
 def json_of(untrusted_data: msgspec.Raw) -> msgspec.Raw:

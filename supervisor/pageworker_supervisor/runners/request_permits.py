@@ -52,8 +52,10 @@ def limited_hosts(domains: Mapping[str, DomainSettings], permits_host: Callable[
 
 
 def moments_ahead(rate: RequestRate) -> int:
-    """How many moments a runner may have reserved for one host. Pure."""
-    return max(rate.burst, 1 + ceil(rate.per_second * AHEAD_SECONDS))
+    """How many moments a runner may have reserved for one host. A burst needs no more: its moments are there at once.
+
+    Pure."""
+    return 1 + ceil(rate.per_second * AHEAD_SECONDS)
 
 
 @dataclass(frozen=True)
