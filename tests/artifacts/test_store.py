@@ -96,8 +96,8 @@ async def test_a_store_that_hangs_costs_one_job_its_time_and_the_next_nothing(
     gone = asyncio.Event()
 
     async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await gone.wait()
-        writer.close()
+        with closing(writer):
+            await gone.wait()
 
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     async with server:
@@ -175,11 +175,11 @@ async def test_an_object_store_gets_key_and_content_type(monkeypatch: pytest.Mon
     requests: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        requests.append(await reader.readuntil(b"\r\n\r\n"))
-        await reader.readexactly(len(PNG))
-        writer.write(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
-        await writer.drain()
-        writer.close()
+        with closing(writer):
+            requests.append(await reader.readuntil(b"\r\n\r\n"))
+            await reader.readexactly(len(PNG))
+            writer.write(b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+            await writer.drain()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:

@@ -8,7 +8,7 @@ import signal
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
+from contextlib import ExitStack, aclosing, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -48,14 +48,13 @@ class Begins:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request of a handler's page."""
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
+        with closing(writer), suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             asked = parse_qs(urlsplit(head.split()[1].decode()).query)
             if "job" in asked:
                 self.said[asked["job"][0]].append(float(asked["at"][0]))
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/html\r\n\r\nok")
             await writer.drain()
-        writer.close()
 
     async def watch(self, producer: Producer) -> None:
         """Note every mark that the queue sets, for ever."""

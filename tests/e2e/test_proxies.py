@@ -73,9 +73,10 @@ class ProxiedSite:
                     writer.write(b"Connection: close\r\n\r\nshop" if last else b"\r\nshop")
                     await writer.drain()
                     if last:
-                        writer.close()
                         return
             except (OSError, EOFError):
+                pass
+            finally:
                 writer.close()
 
         for port, context in ((80, None), (443, self._context)):

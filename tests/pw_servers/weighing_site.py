@@ -30,6 +30,9 @@ class WeighingSite:
                 writer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            # Also if the loop ends before the other side has closed.
             writer.close()
 
 

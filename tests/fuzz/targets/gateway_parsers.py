@@ -1,5 +1,6 @@
 """What the gateway parses before it decides: targets, heads, hosts. A second reader must read the same."""
 
+import atexit
 import re
 import socket
 from contextlib import suppress
@@ -115,6 +116,7 @@ HEAD = FuzzTarget(
 # ---- the answers of an upstream proxy ----
 
 LOOP = VirtualLoop()
+atexit.register(LOOP.close)
 TARGETS = (None, Target("shop.test", 443), parse_authority(b"8.8.8.8:80"), parse_authority(b"[2606:4700::1111]:80"))
 
 

@@ -6,6 +6,7 @@ An input: two bytes of choices, then parts: what the runner sends, and what each
 """
 
 import asyncio
+import atexit
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -116,6 +117,7 @@ class _Reports(FailureReports):
 
 
 LOOP = VirtualLoop()
+atexit.register(LOOP.close)
 
 
 def run(data: bytes) -> None:
