@@ -19,8 +19,16 @@ def test_a_limit_of_nothing_is_refused(name: str) -> None:
         convert({name: 0}, DomainSettings)
 
 
-@pytest.mark.parametrize("name", ["rate_per_second", "requests_per_second"])
-@pytest.mark.parametrize("rate", [1e-300, 1e-14, 1e300])
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [
+        ("rate_per_second", 1e-300),
+        ("rate_per_second", 1e-14),
+        ("requests_per_second", 1e-300),
+        ("requests_per_second", 1e-14),
+        ("requests_per_second", 1e300),
+    ],
+)
 def test_a_rate_whose_intervals_cannot_be_counted_is_refused(name: str, rate: float) -> None:
     with pytest.raises(ValidationError, match=name):
         convert({name: rate}, DomainSettings)

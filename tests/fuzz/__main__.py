@@ -6,6 +6,7 @@ does not work.
 
 import argparse
 import json
+import math
 import os
 import re
 import shutil
@@ -64,7 +65,7 @@ def main() -> int:
     def one(target: FuzzTarget) -> TargetOutcome:
         part = target.share / whole
         seconds = None if options.seconds is None else options.seconds * part * workers
-        outcome = fuzz(target, max(1, round(options.inputs * part)), seconds)
+        outcome = fuzz(target, math.ceil(options.inputs * part), seconds)
         print(f"{outcome.target}: {outcome.inputs} inputs, {outcome.edges} edges", flush=True)
         for finding in outcome.findings:
             print(f"  FINDING {finding.kind}: {finding.where}: {finding.file}", flush=True)

@@ -7,8 +7,10 @@ from msgspec import Meta
 from pageworker_supervisor.config.section import Section
 
 Count = Annotated[int, Meta(ge=1)]
-Rate = Annotated[float, Meta(ge=0.0001, le=1_000_000)]
-"""Per second. The least is one in three hours: the wait for the next one stays a time that can be counted."""
+LEAST_RATE = 0.0001
+"""Per second, which is one in three hours: the wait for the next one stays a time that can be counted."""
+Rate = Annotated[float, Meta(ge=LEAST_RATE)]
+"""Per second."""
 
 
 class DomainSettings(Section, frozen=True):
@@ -29,7 +31,7 @@ class DomainSettings(Section, frozen=True):
     """Jobs for the domain that start per second on all workers. Default: no limit."""
     burst: Count = 100
     """Jobs that may start at once before `rate_per_second` slows them down."""
-    requests_per_second: Rate | None = None
+    requests_per_second: Annotated[float, Meta(ge=LEAST_RATE, le=100_000)] | None = None
     """Requests to the domain that begin per second on all workers, of all tenants together, whichever job sends them
     (docs/egress.md). Each host that a glob matches has this rate for itself. Default: no limit."""
     request_burst: Count = 1
