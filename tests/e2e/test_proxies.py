@@ -73,11 +73,13 @@ class ProxiedSite:
                     writer.write(b"Connection: close\r\n\r\nshop" if last else b"\r\nshop")
                     await writer.drain()
                     if last:
-                        return
+                        writer.close()
+                        await writer.wait_closed()
             except (OSError, EOFError):
                 pass
             finally:
-                writer.close()
+                # To close TLS politely may take longer than the loop lives.
+                writer.transport.abort()
 
         for port, context in ((80, None), (443, self._context)):
             server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)

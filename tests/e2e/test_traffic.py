@@ -52,7 +52,8 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
-        writer.close()
+        # To close TLS politely may take longer than the loop lives.
+        writer.transport.abort()
 
 
 @asynccontextmanager

@@ -75,8 +75,9 @@ class ForwardProxy:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for writer in list(self._open):
+        for writer in self._open:
             writer.transport.abort()
+        self._open.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -87,7 +88,7 @@ class ForwardProxy:
         except (OSError, EOFError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
-            self._open.discard(writer)
+            # It stays in `_open`: to close TLS politely may take longer than the loop lives.
             writer.transport.abort() if writer.is_closing() else writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -32,8 +32,8 @@ class WeighingSite:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
-            # Also if the loop ends before the other side has closed.
-            writer.close()
+            # Also if the loop ends before the other side has closed: to close TLS politely takes longer than it has.
+            writer.transport.abort()
 
 
 @asynccontextmanager
