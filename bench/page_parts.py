@@ -6,7 +6,7 @@ import zlib
 
 FIELDS = 20
 CARDS_WITH_FIELDS = 134
-"""Every seventh card holds a field, so that a page needs so many."""
+"""How many cards a page needs, because only every seventh card holds a field."""
 
 
 def fields_of(number: int) -> dict[str, str]:

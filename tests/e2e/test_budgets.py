@@ -41,7 +41,7 @@ return {"title": await page.title(), "failed": left}
 """
 BUDGET = 500_000
 CUT = 64 * 1024
-"""Within so many bytes of its budget, a page is cut."""
+"""Bytes. The traffic of a page that is cut differs from its budget by at most this number."""
 HOSTS = ("plain.test", "secure.test")
 MODULES = {"test.bytes": {"budget_bytes": BUDGET}, "test.requests": {"budget_requests": 3}, "test.free": {}}
 HTTP, HTTPS = "http://plain.test", "https://secure.test"

@@ -314,7 +314,7 @@ async def test_a_host_keeps_its_upstream_and_goes_the_direct_way_only_if_that_is
 async def change(queue: QueueClient, daemon: DaemonProcess, values: Mapping[str, Any]) -> None:
     """Make these the central values, and wait until the worker runs them."""
     async with asyncio.timeout(30):
-        while not (await queue.config.state()).workers:  # noqa: ASYNC110 - Redis sends no notice of it
+        while not (await queue.config.state()).workers:  # noqa: ASYNC110 - Redis sends no notice of a new worker
             await asyncio.sleep(0.05)
     base = (await queue.config.state()).version
     assert await queue.config.propose(f"change-{base}", base, texts_of_values(values), "test", "to see it") == "open"

@@ -73,7 +73,7 @@ class InputJudge:
             pass
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is a finding
+        except BaseException as error:  # noqa: BLE001 - any other exception is a finding
             raised = error
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)

@@ -42,7 +42,7 @@ class VirtualLoop(base_events.BaseEventLoop):
         """Seconds since the loop was made."""
         return self._selector.now
 
-    async def create_connection(  # type: ignore[override]  # one of its forms
+    async def create_connection(  # type: ignore[override]  # asyncio has more forms
         self, factory: Callable[[], Any], *_: Any, **options: Any
     ) -> Any:
         """As asyncio's, but only the form with `sock`."""

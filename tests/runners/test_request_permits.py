@@ -68,7 +68,7 @@ class AnswerLog:
             self.permits.hold(host, partial(self._answer, self._asked), tls=tls, at_gateway=at_gateway)
 
     async def answered(self, count: int) -> list[float]:
-        """Wait for so many answers. Returns their times, in the order of the requests."""
+        """Wait until `count` answers are there. Returns their times, in the order of the requests."""
         async with asyncio.timeout(10), self._more:
             await self._more.wait_for(lambda: len(self.answers) >= count)
         return [at for _, (at, _) in sorted(self.answers.items())]

@@ -29,7 +29,7 @@ MAX_SECRET_CHARS = 16_384
 MAX_SECRET_REQUESTS = 100
 """Secrets that one attempt may ask for, the same one again included."""
 MAX_BLOCKED = 1_000_000
-"""Blocked requests of one kind that an attempt reports. More of them count as so many."""
+"""The largest count of blocked requests of one kind that an attempt reports. A larger count is reported as this one."""
 MAX_LIMITED_HOSTS = 2048
 """Hosts, and globs of hosts, that a runner needs permits for."""
 MAX_WAITING_PERMITS = 1024
