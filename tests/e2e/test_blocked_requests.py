@@ -1,7 +1,6 @@
 """Blocked requests from the settings, module.toml and a job, through a whole worker."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import aclosing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 from pw_daemon import HEADLESS_SHELL, Producer, place, write_module
+from pw_servers.pages import threaded
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(300)]
 
@@ -42,12 +42,8 @@ class _Site(BaseHTTPRequestHandler):
 def site() -> Iterator[int]:
     """A port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Site)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with threaded(server) as port:
+        yield port
 
 
 def job(job_id: str, module: str, **fields: Any) -> str:

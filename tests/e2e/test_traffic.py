@@ -7,12 +7,14 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, Producer, place, write_module
 from pw_servers.certificates import Certificates
+from pw_servers.pages import answer_all
 
 from pageworker_supervisor.admin.status import RunningJob
 
@@ -42,25 +44,15 @@ class CountedSite:
     received: int = 0
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while head := await reader.readuntil(b"\r\n\r\n"):
-            body, kind = (IMAGE, b"image/svg+xml") if head.startswith(b"GET /image") else (PAGE, b"text/html")
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nCache-Control: no-store\r\n" % kind)
-            writer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
-            await writer.drain()
-    except (asyncio.IncompleteReadError, ConnectionError):
-        pass
-    finally:
-        # To close TLS politely may take longer than the loop lives.
-        writer.transport.abort()
+def _page(path: str) -> tuple[bytes, bytes]:
+    return (b"image/svg+xml", IMAGE) if path.startswith("/image") else (b"text/html", PAGE)
 
 
 @asynccontextmanager
 async def counted_site(context: ssl.SSLContext | None) -> AsyncIterator[CountedSite]:
     """It serves one page with one image."""
     site = CountedSite()
-    behind = await asyncio.start_server(_answer, "127.0.0.1", 0, ssl=context)
+    behind = await asyncio.start_server(partial(answer_all, page=_page), "127.0.0.1", 0, ssl=context)
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counter: str) -> None:
         try:
