@@ -52,7 +52,7 @@ async def prepared(plan: BenchPlan) -> AsyncIterator[Workspace]:
                 "worker": {"id": "bench"},
                 "pool": {"runners": plan.runners, "pages": plan.pages, "max_jobs": 1_000_000},
                 "browser": {"executable": plan.browser},
-                "tenants": {TENANT: {"block": list(plan.block)}},
+                "tenants": {"*": {}, TENANT: {"block": list(plan.block)}},
                 "egress": {"hosts": {"site.example": f"127.0.0.1:{plan.site_port}"}},
                 "modules": {"registry": str(workspace.registry), "trusted_keys": [key]},
             }
