@@ -12,7 +12,7 @@ def toml_text(tree: Mapping[str, Any]) -> str:
 
 def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     values = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
-    if path and values:
+    if path and (values or not table):
         yield f"[{'.'.join(map(_value, path))}]"
     for key, value in values.items():
         yield f"{_value(key)} = {_value(value)}"
