@@ -318,7 +318,7 @@ class Components:
             pages = sum(runner.pages for runner in self.fleet.runners.values())
             for runner in self.fleet.runners.values():
                 runner.traffic.look()
-            self._metrics.states(runners, {"running": running, "other": taken - running, "free": pages - taken})
+            self._metrics.runners.states(runners, {"running": running, "other": taken - running, "free": pages - taken})
             await asyncio.sleep(GAUGES_SECONDS)
 
     def _fleet(self, name: str, resources: RunnerResources, probe_paths: tuple[Path | None, Path | None]) -> Fleet:

@@ -40,10 +40,10 @@ def test_an_unknown_field_of_a_request_is_refused(body: bytes, request_type: typ
 
 def test_counters_are_those_of_the_metrics_summed_over_labels() -> None:
     metrics = Metrics()
-    metrics.not_stored("too_large")
-    metrics.not_stored("too_large")
-    metrics.not_stored("failed")
-    metrics.connection_dropped("crowded")
+    metrics.results.not_stored("too_large")
+    metrics.results.not_stored("too_large")
+    metrics.results.not_stored("failed")
+    metrics.health.connection_dropped("crowded")
     report = StatusReport(
         state="ready",
         reason="",

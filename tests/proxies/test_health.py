@@ -11,7 +11,7 @@ POLICIES = {"de": pool(country="de"), "all": pool(upstreams=["http://p1.test:312
 def up(metrics: Metrics) -> dict[str, float]:
     return {
         f"{sample.labels['policy']} {sample.labels['upstream']}": sample.value
-        for family in metrics.upstream_up.collect()
+        for family in metrics.egress.upstream_up.collect()
         for sample in family.samples
     }
 

@@ -11,13 +11,13 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 async def test_a_blocked_event_loop_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = Metrics()
     measured = asyncio.Event()
-    observe = metrics.loop_lag_seconds.observe
+    observe = metrics.health.loop_lag_seconds.observe
 
     def notice(seconds: float) -> None:
         observe(seconds)
         measured.set()
 
-    monkeypatch.setattr(metrics.loop_lag_seconds, "observe", notice)
+    monkeypatch.setattr(metrics.health.loop_lag_seconds, "observe", notice)
     async with asyncio.TaskGroup() as tasks:
         watching = tasks.create_task(watch_lag(metrics, 0.01))
         await asyncio.sleep(0)

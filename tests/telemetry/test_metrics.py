@@ -27,7 +27,7 @@ def test_every_name_has_the_prefix() -> None:
 
 def test_a_job_is_counted_and_timed() -> None:
     metrics = Metrics(["acme"])
-    metrics.finished("shop.product", "acme", "succeeded", 0.5, 2.0)
+    metrics.jobs.finished("shop.product", "acme", "succeeded", 0.5, 2.0)
     found = samples(metrics)
     key = (("module", "shop.product"), ("status", "succeeded"), ("tenant", "acme"))
     assert found["pageworker_jobs_total", key] == 1
@@ -38,12 +38,12 @@ def test_a_job_is_counted_and_timed() -> None:
 def test_a_sender_cannot_multiply_labels() -> None:
     metrics = Metrics(["acme", "*", "b-?"])
     for number in range(3 * MAX_LABELS):
-        metrics.finished(f"rejected{number}", f"tenant-{number}", "rejected", 0, 0)
+        metrics.jobs.finished(f"rejected{number}", f"tenant-{number}", "rejected", 0, 0)
     assert labels(metrics, "pageworker_jobs_total", "module") == {OTHER}
     for number in range(3 * MAX_LABELS):
-        metrics.finished(f"module{number}", "acme", "succeeded", 0, 1)
-        metrics.lost(f"tenant-{number}")
-        metrics.egress_refused(f"tenant-{number}", "private")
+        metrics.jobs.finished(f"module{number}", "acme", "succeeded", 0, 1)
+        metrics.jobs.lost(f"tenant-{number}")
+        metrics.egress.refused(f"tenant-{number}", "private")
     assert labels(metrics, "pageworker_jobs_total", "tenant") == {"acme", OTHER}
     assert len(labels(metrics, "pageworker_jobs_total", "module")) == MAX_LABELS + 1
     assert labels(metrics, "pageworker_leases_lost_total", "tenant") == {OTHER}
@@ -51,8 +51,8 @@ def test_a_sender_cannot_multiply_labels() -> None:
 
 def test_a_state_that_is_over_is_zero_and_not_what_it_was() -> None:
     metrics = Metrics()
-    metrics.states({"ready": 2}, {"IDLE": 8})
-    metrics.states({"starting": 1}, {})
+    metrics.runners.states({"ready": 2}, {"IDLE": 8})
+    metrics.runners.states({"starting": 1}, {})
     found = samples(metrics)
     assert found["pageworker_runners", (("state", "ready"),)] == 0
     assert found["pageworker_runners", (("state", "starting"),)] == 1
@@ -61,5 +61,5 @@ def test_a_state_that_is_over_is_zero_and_not_what_it_was() -> None:
 
 def test_two_workers_in_one_process_do_not_share_anything() -> None:
     one, two = Metrics(version="1"), Metrics(version="2")
-    one.retried("m")
+    one.jobs.retried("m")
     assert ("pageworker_job_retries_total", (("module", "m"),)) not in samples(two)

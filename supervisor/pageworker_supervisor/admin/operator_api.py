@@ -28,12 +28,12 @@ def operator_app(worker: WorkerControl, metrics: Metrics, allowed_hosts: Sequenc
     async def readyz(_: Request) -> Response:
         await worker.refresh_readiness()
         ready, reason = worker.ready()
-        metrics.ready.set(ready)
+        metrics.health.ready.set(ready)
         body = {"ready": ready, "state": worker.status().state, "reason": reason}
         return json_response(body, 200 if ready else 503)
 
     async def scrape(_: Request) -> Response:
-        metrics.ready.set(worker.ready()[0])
+        metrics.health.ready.set(worker.ready()[0])
         return Response(metrics.expose(), media_type=CONTENT_TYPE_LATEST)
 
     async def status(_: Request) -> Response:

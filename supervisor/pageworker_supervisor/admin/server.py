@@ -61,7 +61,7 @@ class Endpoints:
         self._control_path = Path(control.getsockname())
         self._drains = RunningDrains()
         outside = ConnectionBounds(
-            _table(http.connections), metrics.connection_dropped, http.head_seconds, http.answer_seconds
+            _table(http.connections), metrics.health.connection_dropped, http.head_seconds, http.answer_seconds
         )
         inside = ConnectionBounds(_table(CONTROL_CONNECTIONS), _not_counted, http.head_seconds, answer_seconds=None)
         self._servers = (

@@ -92,10 +92,10 @@ class ArtifactStore:
             artifact = await self._put(ref, attempt, kind, content_type, data)
         except ArtifactError as error:
             if self._metrics is not None:
-                self._metrics.not_stored(error.type)
+                self._metrics.results.not_stored(error.type)
             raise
         if self._metrics is not None:
-            self._metrics.stored(len(data))
+            self._metrics.results.stored(len(data))
         return artifact
 
     async def _put(self, ref: JobRef, attempt: int, kind: str, content_type: str, data: bytes) -> ArtifactRecord:

@@ -108,7 +108,7 @@ class ConfigFollower:
         except ConfigInvalid as invalid:
             why = "; ".join(reasons(invalid))
             self._refused = version.digest
-            self._metrics.config_invalid.set(1)
+            self._metrics.config.invalid.set(1)
             log.error("configuration not applied", version=version.version, who=version.who, reason=why)
             self.trouble.replace(
                 f"version {version.version} of the central configuration is invalid on this worker: {why}. Correct it"
@@ -120,8 +120,8 @@ class ConfigFollower:
             self.waiting = waiting(self._started, settings)
             settings = running(self._started, settings)
         self._live.replace(settings)
-        self._metrics.config_version.set(version.version)
-        self._metrics.config_invalid.set(0)
+        self._metrics.config.version.set(version.version)
+        self._metrics.config.invalid.set(0)
         self.trouble.replace("")
         self.applied.set()
         log.info(
@@ -140,7 +140,7 @@ class ConfigFollower:
         except ConfigInvalid as invalid:
             problems = reasons(invalid)
             log.error("configuration refused", who=look.who, why=look.why, reason="; ".join(problems))
-        self._metrics.config_vote("refused" if problems else "accepted")
+        self._metrics.config.voted("refused" if problems else "accepted")
         await self._availability.retry_until_available(lambda: self._store.vote(self._name, look.id, problems))
 
     async def _restore(self) -> None:

@@ -80,7 +80,7 @@ class ParameterFollower:
             log.error("Parameter Store not applied", who=who, refusals=outcome.refusals)
 
     def _note(self, trouble: str) -> None:
-        self._metrics.config_source_up.set(int(not trouble))
+        self._metrics.config.source_up.set(int(not trouble))
         if trouble and trouble != self.trouble:
             log.error("the central configuration is not read", reason=trouble)
         elif self.trouble and not trouble:

@@ -158,7 +158,7 @@ class CallbackSender:
             outcome, decision = None, _given_up_by_bug(delivery.entry, bug)
         ended = time.monotonic()
         if outcome is not None:
-            self._metrics.callback(type(decision).__name__.lower(), ended - began)
+            self._metrics.results.callback(type(decision).__name__.lower(), ended - began)
         # An unreadable secret or a bug says nothing about the receiver. Its queue goes on as if it had answered.
         self._act(tasks, client, self._queues.finished(delivery, outcome or Answered(200), ended - began, ended))
         await self._settle(delivery.entry, decision, delivery.target, outcome)
@@ -209,7 +209,7 @@ class CallbackSender:
             case GiveUp(reason=reason):
                 line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
                 if outcome is None:
-                    self._metrics.callbacks.labels("final").inc()
+                    self._metrics.results.callbacks.labels("final").inc()
                 event = failed_event(entry, reason, outcome, self._worker_id)
                 await self._availability.retry_until_available(lambda: self._outbox.failed(entry, event))
         self._release(entry)

@@ -332,7 +332,7 @@ class Attempt:
             page.runner.kill(f"its answer to {self.job.ref} is no data: {invalid}", charged=True)
             raise RunnerLost(str(invalid), charged=True) from invalid
         if done.failure is not None and done.failure.type in LIMIT_FAILURES:
-            self._services.metrics.limit_breached(done.failure.type)
+            self._services.metrics.runners.limit_breached(done.failure.type)
         await self._settle(self._settlement.attempt_ended, outcome)
 
     async def _on_runner_lost(self, lost: RunnerLost) -> None:

@@ -52,7 +52,7 @@ class Heartbeat:
             if (
                 attempt := self._dispatcher.attempts.get(token)
             ) is not None and attempt.state is not AttemptState.DETACHED:
-                self._metrics.lost(attempt.job.tenant_id)
+                self._metrics.jobs.lost(attempt.job.tenant_id)
                 tasks.create_task(attempt.contain(attempt.on_lease_lost()))
         for token in reply.cancelled:
             self._dispatcher.cancel(tasks, token)

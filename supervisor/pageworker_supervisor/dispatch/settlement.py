@@ -95,7 +95,7 @@ class Settlement:
 
     async def attempt_ended(self, attempt: ClaimedJob, outcome: Outcome) -> bool:
         """An attempt ran: the job ends, or is retried. Returns as `end`."""
-        self._metrics.admitted(outcome.admitted_seconds)
+        self._metrics.jobs.admitted(outcome.admitted_seconds)
         return await self._decide(attempt, outcome)
 
     async def not_started(self, attempt: ClaimedJob, broken: ContextBroken, runner_id: str | None) -> bool:
@@ -168,10 +168,10 @@ class Settlement:
             return await self.end(attempt, cancelled_at_its_end(), outcome)
         if not kept:
             attempt.log.warning("result dropped, the lease was lost", status=end.status)
-            self._metrics.lost(attempt.job.tenant_id)
+            self._metrics.jobs.lost(attempt.job.tenant_id)
             return False
         queued, ran = attempt.lease.queued_seconds, outcome.ran_seconds if outcome else 0.0
-        self._metrics.finished(attempt.job.module_name, attempt.job.tenant_id, end.status, queued, ran)
+        self._metrics.jobs.finished(attempt.job.module_name, attempt.job.tenant_id, end.status, queued, ran)
         attempt.log.info(
             "job ended",
             status=end.status,
@@ -234,7 +234,7 @@ class Settlement:
         `cause`: the label of the metric. `begun`: its handler had begun.
         """
         attempt.log.warning("job deferred", reason=reason)
-        self._metrics.deferred(cause)
+        self._metrics.jobs.deferred(cause)
         await self._availability.retry_until_available(
             lambda: self._queue.defer(
                 attempt.lease, _ms(seconds + random.random()), reason, begun=begun, traffic=attempt.traffic
@@ -264,7 +264,7 @@ class Settlement:
         attempt.log.info(
             "job will be retried", delay_seconds=round(retry.delay_seconds, 3), error_type=retry.error.type
         )
-        self._metrics.retried(attempt.job.module_name)
+        self._metrics.jobs.retried(attempt.job.module_name)
         event = self._event(attempt, "retrying", retry.error)
         await self._availability.retry_until_available(
             lambda: self._queue.retry(

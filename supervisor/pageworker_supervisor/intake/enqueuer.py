@@ -96,7 +96,7 @@ class Enqueuer:
     async def _reject(self, rejected: RejectedText, reading: str) -> None:
         arguments = (rejected.raw, rejected.reason, rejected.identity, rejected.result, rejected.callback, reading)
         await self._availability.retry_until_available(lambda: self._producer.reject(*arguments, bound=rejected.bound))
-        self._metrics.rejected(rejected.type)
+        self._metrics.jobs.rejected(rejected.type)
         ref = rejected.identity
         line = log.bind(job=str(ref), tenant_id=ref.tenant_id) if ref else log
         line.warning("rejected", type=rejected.type, reason=rejected.reason)

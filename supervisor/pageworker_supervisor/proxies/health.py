@@ -46,7 +46,7 @@ class UpstreamReports:
             self._reasons[url] = reason
             log.warning("upstream proxy does not work", upstream=url, proxies=policies, reason=reason)
             for policy in policies:
-                self._metrics.upstream_failed(policy, self._pools[policy][url], reason)
+                self._metrics.egress.upstream_failed(policy, self._pools[policy][url], reason)
         self._show()
 
     def forget(self) -> None:
@@ -64,7 +64,7 @@ class UpstreamReports:
         )
 
     def _show(self) -> None:
-        self._metrics.upstreams(
+        self._metrics.egress.upstreams(
             {
                 (name, endpoint): url not in self._reasons
                 for name, pool in self._pools.items()

@@ -53,7 +53,7 @@ class RedisClient(Router):
         self._metrics = metrics
         self.availability = Availability(self.probe, self._count)
         if metrics is not None:
-            metrics.redis_up.set(1)
+            metrics.redis.up.set(1)
 
     @property
     def ingress(self) -> "RedisClient":
@@ -95,6 +95,6 @@ class RedisClient(Router):
 
     def _count(self, up: bool) -> None:
         if self._metrics is not None:
-            self._metrics.redis_up.set(int(up))
+            self._metrics.redis.up.set(int(up))
             if up:
-                self._metrics.redis_reconnects.inc()
+                self._metrics.redis.reconnects.inc()

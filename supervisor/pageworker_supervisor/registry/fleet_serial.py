@@ -98,14 +98,14 @@ class FleetSerial:
             highest = await self._redis_client.availability.retry_until_available(lambda: self._raise(serial))
         except RedisClientError as error:
             raise RegistryAway(f"the highest index serial in Redis cannot be read: {error}", "check Redis") from error
-        self._metrics.registry_serial.set(highest)
+        self._metrics.modules.serial.set(highest)
         if serial < highest:
             raise IndexBehindFleet(f"index {serial} is older than index {highest}, which other workers have accepted")
 
     async def report(self, refused: Exception) -> None:
         """Publish an event and count a metric."""
         kind = str(getattr(refused, "type", "unknown"))
-        self._metrics.index_refused(kind)
+        self._metrics.modules.index_refused(kind)
         event = {
             "event": "registry_refused",
             "worker_id": self._worker,

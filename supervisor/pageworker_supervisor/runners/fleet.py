@@ -358,7 +358,7 @@ class Fleet:
             self._gone.set()
             self._notify()
         if failure is not None and failure.blame is not Blame.NONE:
-            self._resources.metrics.start_failed(label(Blame.HOST))
+            self._resources.metrics.runners.start_failed(label(Blame.HOST))
             self._judge.blame_host(failure)
 
     def _notify(self) -> None:

@@ -183,7 +183,7 @@ class GatewayProcess:
             if isinstance(notice, RefusalNotice):
                 traffic = self._traffic.get(notice.runner_id)
                 tenant = "" if traffic is None else traffic.tenant_id
-                self._metrics.egress_refused(tenant, notice.reason, 1 + notice.suppressed)
+                self._metrics.egress.refused(tenant, notice.reason, 1 + notice.suppressed)
                 log.warning("egress refused", runner_id=notice.runner_id, host=notice.host, reason=notice.reason)
             elif isinstance(notice, UpstreamState):
                 self._events.upstream(notice.url, None if notice.up else notice.reason or "unknown")

@@ -89,7 +89,7 @@ class Runner(ABC):
         self._limits = EnforcedLimits(resources.sandbox)
         self._told_to_stop = asyncio.Event()
         self.traffic = RunnerTraffic(
-            context.tenant_id, lambda growth: resources.metrics.egress(context.tenant_id, growth)
+            context.tenant_id, lambda growth: resources.metrics.egress.add(context.tenant_id, growth)
         )
         """What it uses of the network."""
         self._pages = RunnerPages(self._page_released, self.traffic)
@@ -203,7 +203,7 @@ class Runner(ABC):
 
     def _lost(self, reason: str, *, charged: bool, breach: Breach | None) -> RunnerLost:
         if breach is not None:
-            self._resources.metrics.limit_breached(breach.limit)
+            self._resources.metrics.runners.limit_breached(breach.limit)
         alone = breach is not None and self._pages.alone(breach)
         return RunnerLost(reason, charged=charged, breach=breach, alone=alone)
 
@@ -227,7 +227,7 @@ class Runner(ABC):
         except* START_ERRORS as group:
             errors.extend(leaves(group))
         finally:
-            self._resources.metrics.ended(self._how_it_ended())
+            self._resources.metrics.runners.ended(self._how_it_ended())
             told_to_go = self.state is RunnerState.STOPPING
             self.state = next_state(TRANSITIONS, self.state, RunnerEvent.EXITED)
             # What the jobs are told becomes part of their results, and errors may name paths of the host.
@@ -253,7 +253,7 @@ class Runner(ABC):
             return StartFailure(Blame.NONE, str(self._end or "it was told to go"))
         failure = explain(errors[0] if errors else BrowserNotReady(str(self._end or "the runner exited")))
         if failure.breach is not None:
-            self._resources.metrics.limit_breached(failure.breach.limit)
+            self._resources.metrics.runners.limit_breached(failure.breach.limit)
         self._log.error("runner did not come up", reason=failure.reason, blame=label(failure.blame))
         return failure
 
@@ -294,7 +294,7 @@ class Runner(ABC):
             case m.LogLine():
                 self._write_log(message)
             case m.Retire():
-                self._resources.metrics.retirement_asked(message.cause)
+                self._resources.metrics.runners.retirement_asked(message.cause)
                 self.retire(message.reason)
             case m.Accepted():
                 self.running[message.attempt_id].accept()
@@ -326,7 +326,7 @@ class Runner(ABC):
 
     def _done(self, message: m.Done) -> None:
         self.jobs_done += 1
-        self._resources.metrics.count_blocked(self.context.tenant_id, message.blocked)
+        self._resources.metrics.egress.count_blocked(self.context.tenant_id, message.blocked)
         self._pages.end(message)
         if message.failure is not None and message.failure.type in EXHAUSTED:
             self.retire(f"an attempt ended with {message.failure.type}")

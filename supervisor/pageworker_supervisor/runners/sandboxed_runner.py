@@ -58,7 +58,7 @@ class SandboxedRunner(Runner):
         return RunnerPermits(
             resources.requests,
             resources.permits_host(self.context),
-            lambda _: resources.metrics.egress_refused(tenant_id, "rate_limited"),
+            lambda _: resources.metrics.egress.refused(tenant_id, "rate_limited"),
         )
 
     def _permit_at_gateway(self, request: GatewayPermitRequest) -> None:
@@ -108,7 +108,7 @@ class SandboxedRunner(Runner):
         self.proof = await process.proof()
         self._connection = connection
         self._came_up()
-        self._resources.metrics.spawned(self.start_seconds)
+        self._resources.metrics.runners.spawned(self.start_seconds)
         self._log.info("runner is ready", browser=ready.browser_version, seconds=round(self.start_seconds, 3))
 
     def _step(self, event: RunnerEvent) -> None:

@@ -44,7 +44,7 @@ class StartJudge:
         if self.history.host.closed:
             log.info("browsers start again")
         self.history.came_up(context, time.monotonic())
-        self._metrics.contexts_broken(self.history.broken())
+        self._metrics.runners.contexts_broken(self.history.broken())
         self._tell()
 
     async def judge(self, context: ContextKey, failure: StartFailure, began: float, ended: float) -> RunnerFailure:
@@ -54,7 +54,7 @@ class StartJudge:
             self.blame_host(failure)
         elif blame is Blame.UNKNOWN:
             blame = await self._find_out(context, began, ended)
-        self._metrics.start_failed(label(blame))
+        self._metrics.runners.start_failed(label(blame))
         match blame:
             case Blame.CONTEXT:
                 broken = self.history.failed(context, failure, time.monotonic())
@@ -69,7 +69,7 @@ class StartJudge:
         self.history.decided(context)
         if probe:
             self.history.decided(context)
-        self._metrics.contexts_broken(self.history.broken())
+        self._metrics.runners.contexts_broken(self.history.broken())
         self._changed()
 
     def blame_host(self, failure: StartFailure) -> None:

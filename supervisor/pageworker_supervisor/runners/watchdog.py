@@ -93,7 +93,7 @@ class EnforcedLimits:
         breach = await self.profile_breach(folder, jobs_done, busy=False)
         if breach is not None:
             log.warning("a profile is too large to be opened again", reason=breach.message)
-            metrics.limit_breached(breach.limit)
+            metrics.runners.limit_breached(breach.limit)
 
 
 class WatchedRunner(Protocol):

@@ -46,6 +46,6 @@ class FleetSecrets:
         if self._recorded.get((name, use)) == (outcome, told):
             return
         self._recorded[name, use] = (outcome, told)
-        self._metrics.secret_requested(outcome, FLEET)
+        self._metrics.secrets.requested(outcome, FLEET)
         more = {"secret_version": told} if outcome == "granted" else {"reason": told}
         log.bind(tenant_id=FLEET, secret_name=name, use=use, outcome=outcome, **more).log(AUDIT, "secret {}", outcome)

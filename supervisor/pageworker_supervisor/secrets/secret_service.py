@@ -95,7 +95,7 @@ class SecretService:
         return SecretGranted(text)
 
     def _record(self, user: SecretUser, name: str, form: SecretForm, outcome: str, **more: object) -> None:
-        self._metrics.secret_requested(outcome, user.tenant_id)
+        self._metrics.secrets.requested(outcome, user.tenant_id)
         log.bind(
             tenant_id=user.tenant_id,
             job=user.job,

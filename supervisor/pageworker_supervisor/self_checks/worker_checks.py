@@ -58,7 +58,7 @@ class WorkerChecks:
             log.warning("self-check", check=finding.name, found=finding.found, fix=finding.mend)
         self._failed = {finding.name: finding for finding in findings if not finding.ok}
         for finding in findings:
-            self._metrics.self_check(finding.name, failed=not finding.ok)
+            self._metrics.health.self_check(finding.name, failed=not finding.ok)
 
     async def watch(self, every_seconds: float) -> NoReturn:
         """Repeat the watched checks for ever. A failed one that is set to `refuse` withholds new jobs."""
@@ -106,13 +106,13 @@ class WorkerChecks:
             log.info("a self-check passes again", check=finding.name, found=finding.found)
             self._redis_client.availability.release(finding.name)
         for finding in (*changed.lost, *changed.regained):
-            self._metrics.self_check(finding.name, failed=not finding.ok)
+            self._metrics.health.self_check(finding.name, failed=not finding.ok)
 
     def _report_jumps(self, clocks: ClockReading | None) -> None:
         before, self._clocks = self._clocks, clocks
         if before is None or clocks is None or mode_of(self._settings, "redis_clock") == "off":
             return
         for clock, by_seconds in jumps(before, clocks).items():
-            self._metrics.clock_jumped(clock)
+            self._metrics.health.clock_jumped(clock)
             fix = "run chrony or systemd-timesyncd, which correct a clock in small steps"
             log.error("a clock jumped", clock=clock, by_seconds=round(by_seconds, 3), fix=fix)

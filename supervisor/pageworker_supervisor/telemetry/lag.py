@@ -13,4 +13,4 @@ async def watch_lag(metrics: Metrics, every_seconds: float = EVERY_SECONDS) -> N
     while True:
         due = loop.time() + every_seconds
         await asyncio.sleep(every_seconds)
-        metrics.loop_lag_seconds.observe(max(0.0, loop.time() - due))
+        metrics.health.loop_lag_seconds.observe(max(0.0, loop.time() - due))

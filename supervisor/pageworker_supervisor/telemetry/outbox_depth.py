@@ -13,5 +13,5 @@ async def watch_outbox_depth(
 ) -> None:
     """Set `pageworker_outbox_depth` for ever. `count` reads the number of outbox entries of the whole queue."""
     while True:
-        metrics.outbox_depth.set(await count())
+        metrics.results.outbox_depth.set(await count())
         await asyncio.sleep(every_seconds)

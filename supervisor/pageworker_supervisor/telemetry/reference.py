@@ -13,13 +13,16 @@ KINDS: dict[type[MetricWrapperBase], str] = {Counter: "counter", Gauge: "gauge",
 def metrics_table() -> str:
     """The table in Markdown, one row per metric."""
     rows = ["| metric | kind | labels | |", "|---|---|---|---|"]
-    for metric in vars(Metrics()).values():
-        if isinstance(metric, MetricWrapperBase):
-            (family,) = metric.describe()
-            name = family.name + ("_total" if isinstance(metric, Counter) else "")
-            labels = ", ".join(metric._labelnames)
-            rows.append(f"| `{name}` | {KINDS[type(metric)]} | {labels} | {family.documentation} |")
+    for _, metrics in Metrics().by_subject():
+        rows += [_row(metric) for metric in metrics]
     return "\n".join(rows) + "\n"
+
+
+def _row(metric: MetricWrapperBase) -> str:
+    (family,) = metric.describe()
+    name = family.name + ("_total" if isinstance(metric, Counter) else "")
+    labels = ", ".join(metric._labelnames)
+    return f"| `{name}` | {KINDS[type(metric)]} | {labels} | {family.documentation} |"
 
 
 if __name__ == "__main__":

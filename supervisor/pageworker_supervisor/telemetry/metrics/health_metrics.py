@@ -1,0 +1,51 @@
+"""The worker itself."""
+
+import platform
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
+
+
+class HealthMetrics:
+    """The worker itself."""
+
+    def __init__(self, registry: CollectorRegistry, version: str, worker_id: str) -> None:
+        self.ready = Gauge("pageworker_ready", "1 while this worker takes jobs.", registry=registry)
+        self.loop_lag_seconds = Histogram(
+            "pageworker_loop_lag_seconds", "Seconds by which the event loop is late.", buckets=LAG, registry=registry
+        )
+        self.connections_dropped = Counter(
+            "pageworker_http_connections_dropped",
+            "Connections to http.bind that the worker closed because they were too many or too slow.",
+            ("reason",),
+            registry=registry,
+        )
+        self.self_checks = Gauge(
+            "pageworker_self_check_failed",
+            "1 while this self-check fails, 0 while it passes or is not known.",
+            ("check",),
+            registry=registry,
+        )
+        self.clock_jumps = Counter(
+            "pageworker_clock_jumps", "Jumps of the clock of this host or of Redis.", ("clock",), registry=registry
+        )
+        self.build = Gauge(
+            "pageworker_build_info",
+            "Always 1. The labels are versions and the worker.",
+            ("version", "python", "worker"),
+            registry=registry,
+        )
+        self.build.labels(version, platform.python_version(), worker_id).set(1)
+
+    def connection_dropped(self, reason: str) -> None:
+        """Count a connection that `http.bind` closed: `crowded`, `head_timeout`, `answer_timeout`, `stopping`."""
+        self.connections_dropped.labels(reason).inc()
+
+    def self_check(self, name: str, *, failed: bool) -> None:
+        """Set whether the self-check of this name fails."""
+        self.self_checks.labels(name).set(int(failed))
+
+    def clock_jumped(self, clock: str) -> None:
+        """Count a jump of the clock of this host (`worker`) or of Redis (`redis`)."""
+        self.clock_jumps.labels(clock).inc()
