@@ -13,11 +13,11 @@ from pageworker_supervisor.admin.status import (
     Cancelled,
     DrainLine,
     RedisReport,
-    ReportedState,
     RunnerReport,
     StatusReport,
 )
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.contract.worker_report import ReportedState
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 

@@ -3,7 +3,8 @@
 from typing import Literal
 
 from pageworker_sandbox.state_machine import label
-from pageworker_supervisor.admin.status import DrainLine, ReportedState, RunnerReport, RunningJob
+from pageworker_supervisor.admin.status import DrainLine, RunnerReport, RunningJob
+from pageworker_supervisor.contract.worker_report import ReportedState
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.runners.placement import NO_TENANT
 from pageworker_supervisor.runners.runner import Runner

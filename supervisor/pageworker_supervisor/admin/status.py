@@ -6,11 +6,9 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.contract.worker_report import ReportedState
 from pageworker_supervisor.proxies.health import DownUpstream
 
-ReportedState = Literal["starting", "ready", "draining", "cut_off", "failing", "stopped"]
-"""In `cut_off` Redis is away or refuses calls, in `failing` no job could run here. A worker in these states takes no
-jobs."""
 CancelAnswer = Literal["cancelled", "cancelling", "finished", "unknown"]
 
 

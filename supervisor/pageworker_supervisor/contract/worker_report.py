@@ -1,0 +1,86 @@
+"""What each worker reports of itself in Redis, for the fleet's tools. Pure.
+
+The reports are the hash `<prefix>:{0}:worker_reports`: one field per run of a worker, its value is the report as JSON.
+A worker writes its report every ten seconds and whenever its state changes.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+ReportedState = Literal["starting", "ready", "draining", "cut_off", "failing", "stopped"]
+"""In `cut_off` Redis is away or refuses calls, in `failing` no job could run here. A worker in these states takes no
+jobs."""
+SILENT_SECONDS = 30.0
+"""A worker whose last report is older is silent: nothing is known of its state now."""
+FORGOTTEN_SECONDS = 180.0
+"""The report of a worker that is silent for so long does not count, and is removed."""
+RUNNERS_REPORTED = 8
+
+
+class ReportedRunner(Struct, frozen=True, kw_only=True):
+    """One runner of a worker. `memory_bytes`: proportional set size of its process tree; None until it is measured."""
+
+    runner_id: str
+    tenant_id: str | None
+    state: str
+    pages: int
+    """Pages that it has."""
+    running: int
+    """Pages that run a job."""
+    memory_bytes: int | None = None
+
+
+class WorkerReport(Struct, frozen=True, kw_only=True):
+    """One worker. Times are Unix seconds.
+
+    A reader ignores fields that it does not know, so workers of different versions may share a Redis.
+    """
+
+    worker_id: str
+    """The setting `worker.id`."""
+    name: str
+    """This run of the worker, `<worker id>.<nonce>`: the field of the hash, and the holder of its leases."""
+    host: str
+    version: str
+    state: ReportedState
+    reason: str
+    """Why it takes no jobs; "" while it does."""
+    tags: tuple[str, ...]
+    started_at: float
+    runner_slots: int
+    pages: int
+    """Most jobs that can run at once: runner slots times pages per browser context."""
+    runners_up: int
+    jobs_running: int
+    draining_until: float | None
+    """Deadline of its drain; None while it does not drain."""
+    config_version: int
+    """Version of the central configuration; 0 without one."""
+    service_seconds: float | None
+    """Mean seconds that a job holds its page, over the last jobs; None: no job has ended here recently."""
+    jobs_per_minute: float
+    """Jobs that gave back their page in the last minute."""
+    memory_bytes: int
+    """Proportional set size of all its runners, as far as it is measured."""
+    runners: tuple[ReportedRunner, ...] = ()
+    """The largest by memory, at most RUNNERS_REPORTED."""
+    reported_at: float = 0.0
+    """When Redis got the report, on Redis' clock."""
+
+    def silent(self, now: float) -> bool:
+        """Whether the state is unknown: the report is too old at `now`, Unix seconds on Redis' clock."""
+        return now - self.reported_at > SILENT_SECONDS
+
+    def forgotten(self, now: float) -> bool:
+        """Whether the report does not count any more at `now`, Unix seconds on Redis' clock."""
+        return now - self.reported_at > FORGOTTEN_SECONDS
+
+
+def parse_worker_report(untrusted_text: bytes) -> WorkerReport | None:
+    """A value of the hash. None if it is no report: others may write to Redis, too."""
+    try:
+        return msgspec.json.decode(untrusted_text, type=WorkerReport)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
