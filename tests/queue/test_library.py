@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pageworker_supervisor.queue.library import JOB_FIELDS, SHARD_KEYS, library, lua_keys, shard_key
+from pageworker_supervisor.queue.library import ENCLOSED, FILES, JOB_FIELDS, SHARD_KEYS, library, lua_keys, shard_key
 
 ROOT = Path(__file__).parents[2]
 LUA = ROOT / "supervisor" / "pageworker_supervisor" / "queue" / "lua"
@@ -52,6 +52,30 @@ def test_no_line_uses_a_name_that_is_not_defined_above_it() -> None:
     assert not unknown
 
 
+def test_no_source_uses_a_local_name_of_a_block_of_another() -> None:
+    """Redis would only find out when the line runs."""
+    texts = {name: _without_texts((LUA / f"{name}.lua").read_text()) for name in FILES}
+    used: list[str] = []
+    for name in ENCLOSED:
+        own = set(re.findall(rf"^local (?:function )?({NAME}(?:, {NAME})*)", texts[name], flags=re.MULTILINE))
+        for local in {one for names in own for one in names.split(", ")}:
+            used += [
+                f"{other}: {local} of {name}"
+                for other, text in texts.items()
+                if other != name
+                and re.search(rf"(?<![\w.:]){local}\b(?! =[^=])", text)
+                and not re.search(rf"\b(?:local|for|function)\b[^\n=]*\b{local}\b", text)
+            ]
+    assert not used
+
+
+def test_there_is_room_for_more_names() -> None:
+    """Lua refuses a block with more than 200 local names."""
+    blocks = [(LUA / f"{name}.lua").read_text() for name in FILES if name not in ENCLOSED]
+    names = re.findall(rf"^local (?:function )?({NAME}(?:, {NAME})*)", "\n".join(blocks), flags=re.MULTILINE)
+    assert sum(len(each.split(", ")) for each in names) <= 185
+
+
 def test_the_name_says_which_text_and_prefix_it_is() -> None:
     names = {library(prefix, cluster=cluster).name for prefix in ("pw", "p-w") for cluster in (False, True)}
     assert len(names) == 4
@@ -65,8 +89,11 @@ def test_production_does_not_know_the_tests_clock() -> None:
 
 
 def _code() -> str:
-    text = re.sub(r"(--|#!)[^\n]*", "", library("pw", cluster=False).code)
-    return re.sub(r"'[^'\n]*'", "''", text)
+    return _without_texts(library("pw", cluster=False).code)
+
+
+def _without_texts(code: str) -> str:
+    return re.sub(r"'[^'\n]*'", "''", re.sub(r"(--|#!)[^\n]*", "", code))
 
 
 def test_parts_fill_the_pattern_in_order() -> None:

@@ -136,6 +136,10 @@ FILES = (
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
 
+ENCLOSED = frozenset(("wakeup", "module", "fleet", "browser_context", "profile_lock", "cancellation", "push"))
+"""Sources whose local names no other source uses. Each is a block of its own, because Lua has room for 200 local names
+per block (LUAI_MAXVARS in src/luaconf.h of Lua 5.1)."""
+
 
 @dataclass(frozen=True)
 class Library:
@@ -159,7 +163,7 @@ def library(
     outbox_lease_ms: int = OUTBOX_LEASE_MS,
 ) -> Library:
     """Join the sources. The name is the prefix and a digest of the text."""
-    body = "\n".join((generated(), *(_source(name) for name in FILES)))
+    body = "\n".join((generated(), *map(_block, FILES)))
     body = _set(body, "CLUSTER", "false", str(cluster).lower())
     body = _set(body, "TEST_CLOCK", "false", str(test_clock).lower())
     body = _set(body, "LEASE_MS", "45000", str(lease_ms))
@@ -240,6 +244,10 @@ def _lua_text(text: str) -> str:
 
 def _source(name: str) -> str:
     return files(__package__).joinpath("lua").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+
+
+def _block(name: str) -> str:
+    return f"do\n{_source(name)}end\n" if name in ENCLOSED else _source(name)
 
 
 def _set(body: str, name: str, default: str, value: str) -> str:
