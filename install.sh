@@ -16,7 +16,8 @@ needs="$needs $fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
  $fonts/truetype/freefont/FreeSans.ttf:fonts-freefont-ttf $fonts/truetype/wqy/wqy-zenhei.ttc:fonts-wqy-zenhei
  $fonts/opentype/ipafont-gothic/ipag.ttf:fonts-ipafont-gothic $fonts/opentype/tlwg/Loma.otf:fonts-tlwg-loma-otf
  $fonts/truetype/noto/NotoColorEmoji.ttf:fonts-noto-color-emoji $fonts/opentype/unifont/unifont.otf:fonts-unifont"
-[ "$what" = run ] || needs="$needs minisign:minisign /usr/lib/chromium/chromium-headless-shell:chromium-headless-shell openssl:openssl"
+[ "$what" = run ] || needs="$needs minisign:minisign /usr/lib/chromium/chromium-headless-shell:chromium-headless-shell openssl:openssl
+ promtool:prometheus amtool:prometheus-alertmanager"
 
 present() {
   case $1 in
@@ -43,6 +44,10 @@ if [ -n "$missing" ]; then
   fi
   echo "installing:$missing"
   export DEBIAN_FRONTEND=noninteractive
+  # Debian starts what it installs. The tests need these programs, and no service of this host does.
+  case $missing in *prometheus*)
+    command -v systemctl >/dev/null 2>&1 && $root systemctl -q mask prometheus prometheus-alertmanager 2>/dev/null || true ;;
+  esac
   $root apt-get update -qq
   $root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
