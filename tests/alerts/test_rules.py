@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import yaml
 from alerts.rules_file import ALERTS, DEPLOY, RECORDED, RECORDING, RULES, AlertRule
-
 from deploy.prometheus.render_rules import TEMPLATE, render
 
 TESTS = sorted((DEPLOY / "tests").glob("*.yml"))
