@@ -33,6 +33,11 @@ COMMANDS = (
     ("redis", "pageworker_supervisor.cli.redis:app", "Show how clients reach the embedded Redis."),
     ("config", "pageworker_supervisor.cli.config:app", "Show and check settings; change the central configuration."),
     ("doctor", "pageworker_supervisor.cli.doctor:doctor", "Check whether this host can run a worker."),
+    (
+        "schema",
+        "pageworker_supervisor.cli.schema:schema",
+        "Print the JSON Schema of the output of a command.",
+    ),
     ("module", "pageworker_supervisor.cli.module:app", "Write, run, pack, sign, verify and publish modules."),
     ("key", "pageworker_supervisor.cli.key:app", "Create and show the keys that sign modules."),
 )

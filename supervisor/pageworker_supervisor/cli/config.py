@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from pageworker_demo.toml import toml_text
 from pageworker_sandbox.wire.page_options import HIDDEN
+from pageworker_supervisor.cli.answers import ValidSettings
 from pageworker_supervisor.cli.config_change import open_store, values_in
 from pageworker_supervisor.cli.connect import Config, local_layers_of, settings_of, valid
 from pageworker_supervisor.cli.output import CommandError, Json, note, show, table
@@ -90,8 +91,8 @@ def check(*, config: Config = None, json: Json = False) -> None:
     same fingerprint. Example: `workerctl config check --config pageworker.toml`.
     """
     settings = settings_of(config)
-    facts = {"valid": True, "fingerprint": fingerprint(settings)}
-    show(facts, f"The configuration is valid. Fingerprint: {facts['fingerprint']}", json)
+    facts = ValidSettings(True, fingerprint(settings))
+    show(facts, f"The configuration is valid. Fingerprint: {facts.fingerprint}", json)
 
 
 def _central_values(config: Config, local: LocalLayers) -> CentralValues:

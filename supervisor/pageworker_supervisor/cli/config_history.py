@@ -6,9 +6,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
+from msgspec.structs import astuple
 
 from pageworker_supervisor.central.document import values_of
 from pageworker_supervisor.central.listing import differences
+from pageworker_supervisor.cli.answers import ConfigVersions, ListedVersion
 from pageworker_supervisor.cli.config_change import (
     Change,
     ChangeReport,
@@ -49,14 +51,11 @@ def history(*, count: Count = 20, config: Config = None, json: Json = False) -> 
             return await store.history(count), workers
 
     versions, workers = asyncio.run(read())
-    rows = [(one.version, _when(one), one.who, one.why) for one in versions]
-    facts = {
-        "versions": [{"version": v.version, "at": _when(v), "who": v.who, "why": v.why} for v in versions],
-        "workers": workers,
-    }
+    listed = tuple(ListedVersion(one.version, _when(one), one.who, one.why) for one in versions)
+    rows = map(astuple, listed)
     text = table(("VERSION", "WHEN", "WHO", "WHY"), rows)
     running = table(("WORKER", "RUNS"), sorted(workers.items()))
-    show(facts, f"{text}\n\n{running}", json)
+    show(ConfigVersions(listed, workers), f"{text}\n\n{running}", json)
 
 
 def diff(before: int | None = None, after: int | None = None, *, config: Config = None, json: Json = False) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pageworker_supervisor.central.listing import ASSIGNMENT, in_json, listing, values_of_listing
+from pageworker_supervisor.cli.answers import ValidListing
 from pageworker_supervisor.cli.config_change import (
     Change,
     ChangeReport,
@@ -125,7 +126,7 @@ def validate(
     except ConfigInvalid as invalid:
         raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid
     valid(local_layers_of(config), values)
-    show({"valid": True, "settings": len(values)}, f"Valid on this host. Settings in the file: {len(values)}.", json)
+    show(ValidListing(True, len(values)), f"Valid on this host. Settings in the file: {len(values)}.", json)
 
 
 async def _change(

@@ -12,15 +12,19 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
+from pageworker_supervisor.cli.answers import DeadLetterAnswer, PurgedLetters
 from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, put, show, show_json, table
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.queue.dead_letters import DeadLetter, JobPatch
+from pageworker_supervisor.queue.dead_letters import DeadLetter, JobPatch, Revived
 
 app = App(name="dead", help="Inspect, retry or delete dead-lettered jobs.")
 
 PAGE = 500
+
+RetriedLetters = dict[str, Revived]
+"""Of `dead retry`: what became of each id."""
 
 LetterIds = Annotated[str, Parameter(help="Ids of dead letters, as `workerctl dead list` prints them.")]
 IdsFrom = Annotated[
@@ -103,10 +107,10 @@ def retry(
     """
     chosen = _ids(letter_ids, ids_from)
 
-    async def send() -> dict[str, str]:
+    async def send() -> RetriedLetters:
         edits = JobPatch(payload=payload.encode() if payload else None, endpoint_module=module)
         async with open_queue(config) as (_, queue, _settings):
-            return dict(await queue.dead_letters.retry(chosen, edits))
+            return await queue.dead_letters.retry(chosen, edits)
 
     try:
         outcomes = asyncio.run(send())
@@ -126,7 +130,7 @@ def purge(*letter_ids: LetterIds, ids_from: IdsFrom = None, config: Config = Non
             return await queue.dead_letters.purge(chosen)
 
     count = asyncio.run(delete())
-    show({"purged": count}, f"{count} deleted", json)
+    show(PurgedLetters(count), f"{count} deleted", json)
 
 
 async def _read_dead_letters(config: Path | None, tenant: str | None, count: int) -> list[DeadLetter]:
@@ -158,14 +162,14 @@ def _ids(given: tuple[str, ...], file: Path | None) -> list[str]:
     return chosen
 
 
-def _facts(letter: DeadLetter) -> dict[str, object]:
-    return {
-        "id": letter.id,
-        "job_id": letter.job_id,
-        "tenant_id": letter.tenant_id,
-        "reason": letter.reason,
-        "at_ms": letter.at_ms,
-        "retryable": letter.retryable,
-        "job": letter.job.decode(errors="replace"),
-        "detail": msgspec.json.decode(letter.detail or b"null"),
-    }
+def _facts(letter: DeadLetter) -> DeadLetterAnswer:
+    return DeadLetterAnswer(
+        id=letter.id,
+        job_id=letter.job_id,
+        tenant_id=letter.tenant_id,
+        reason=letter.reason,
+        at_ms=letter.at_ms,
+        retryable=letter.retryable,
+        job=letter.job.decode(errors="replace"),
+        detail=msgspec.json.decode(letter.detail or b"null"),
+    )

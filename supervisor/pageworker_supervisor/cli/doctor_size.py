@@ -4,11 +4,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from textwrap import fill
-from typing import Any
 from urllib.parse import urlsplit
 
 import uvloop
-from msgspec import structs
+from msgspec import Struct, structs
 
 from pageworker_demo.run import cancel_on_signals
 from pageworker_supervisor.cli.local_run import start_locally
@@ -34,8 +33,17 @@ LEAST_PAGES = 2
 """With one page, the memory of a page could not be told from that of the runner."""
 
 
-def measure_size(settings: Settings, url: str | None) -> tuple[dict[str, Any], str]:
-    """The recommendation as plain data and as text. `url`: the page to measure; None: a page of our own.
+class SizeReport(Struct, frozen=True):
+    """Of `doctor --size`. `url` None: the page of pageworker was measured. `host`: what there is to use."""
+
+    recommended: Recommendation
+    measured: Measurement
+    host: Bounds
+    url: str | None
+
+
+def measure_size(settings: Settings, url: str | None) -> tuple[SizeReport, str]:
+    """The recommendation as data and as text. `url`: the page to measure; None: a page of our own.
 
     Raises CommandError.
     """
@@ -61,8 +69,7 @@ def measure_size(settings: Settings, url: str | None) -> tuple[dict[str, Any], s
             f"Warning: other programs kept {measured.other_cpus:.1f} CPUs busy meanwhile. Stop them, and measure again:"
             " the recommendation may be too high or too low."
         )
-    facts = {"recommended": found, "measured": measured, "host": bounds, "url": url}
-    return facts, _text(found, measured, url)
+    return SizeReport(found, measured, bounds, url), _text(found, measured, url)
 
 
 def _for_measurement(settings: Settings, pages: int, url: str | None) -> Settings:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
+from pageworker_supervisor.cli.answers import PushedJob
 from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.job_name import job_named
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, show, show_json, table
@@ -76,7 +77,7 @@ def submit(
         raise CommandError(str(error), exit_code=CommandExit.USAGE) from error
     result = asyncio.run(_push(config, text, job.ref, wait_seconds if wait else None))
     if not wait:
-        show({"job_id": job.job_id, "tenant_id": job.tenant_id}, str(job.ref), json)
+        show(PushedJob(job.job_id, job.tenant_id), str(job.ref), json)
         return CommandExit.DONE
     if result is None:
         raise CommandError(

@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from pageworker_sandbox.signing import KeyUnusable, PublicKey, SecretKey, write_secret
 from pageworker_sandbox.signing.keys import is_encrypted
+from pageworker_supervisor.cli.answers import KeyPairAnswer, PublicKeyAnswer
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show, table
 from pageworker_supervisor.cli.password import PasswordFile, new_password
 from pageworker_supervisor.registry.trust import load_public
@@ -72,7 +73,7 @@ def show_key(key: str, *, folder: Folder = Path(), json: Json = False) -> None:
         NAME of a key pair, or a .pub file, or a public key as one line.
     """
     public = _read(key if not _pair(folder, key)[1].is_file() else str(_pair(folder, key)[1]))
-    show({"id": public.name, "public_key": public.line()}, public.line(), json)
+    show(PublicKeyAnswer(public.name, public.line()), public.line(), json)
 
 
 @app.command(name="list")
@@ -82,7 +83,7 @@ def list_keys(*, folder: Folder = Path(), json: Json = False) -> None:
         _facts(path.stem, path.with_suffix(".key"), path, _read(str(path))) for path in sorted(folder.glob("*.pub"))
     ]
     head = ("NAME", "ID", "SECRET KEY", "PUBLIC KEY")
-    rows = [(f["name"], f["id"], f["protection"] or "none", f["public_key"]) for f in facts]
+    rows = [(pair.name, pair.id, pair.protection or "none", pair.public_key) for pair in facts]
     show(
         facts,
         table(head, rows)
@@ -97,20 +98,21 @@ def _pair(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"{name}.key", folder / f"{name}.pub"
 
 
-def _facts(name: str, secret_file: Path, public_file: Path, public: PublicKey) -> dict[str, str | None]:
+def _facts(name: str, secret_file: Path, public_file: Path, public: PublicKey) -> KeyPairAnswer:
     there = secret_file.is_file()
+    protection: Literal["password", "open", "unreadable"] | None
     try:
         protection = ("password" if is_encrypted(secret_file.read_text("ascii")) else "open") if there else None
     except (OSError, UnicodeDecodeError, KeyUnusable):
         protection = "unreadable"
-    return {
-        "name": name,
-        "id": public.name,
-        "public_key": public.line(),
-        "public_file": str(public_file),
-        "secret_file": str(secret_file) if there else None,
-        "protection": protection,
-    }
+    return KeyPairAnswer(
+        name=name,
+        id=public.name,
+        public_key=public.line(),
+        public_file=str(public_file),
+        secret_file=str(secret_file) if there else None,
+        protection=protection,
+    )
 
 
 def _read(entry: str) -> PublicKey:

@@ -7,6 +7,7 @@ from cyclopts import App, Parameter
 
 from pageworker_sandbox.signing import LIMITS, read_bundle, sign, verify
 from pageworker_supervisor.cli import publishing
+from pageworker_supervisor.cli.answers import PackedAnswer, SignedAnswer, VerifiedAnswer
 from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
 from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.fleet_serial import fleet_serial
@@ -56,7 +57,7 @@ def pack_folder(
         bundle = pack(folder)
         path = output / bundle.manifest.bundle_file if output.is_dir() else output
         path.write_bytes(bundle.data)
-    facts = {"file": str(path), "name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
+    facts = PackedAnswer(str(path), bundle.name, bundle.version, bundle.sha256)
     show(facts, f"{path}  sha256 {bundle.sha256}", json)
 
 
@@ -77,7 +78,7 @@ def sign_bundle(bundle: Path, *, key: KeyFile, password_file: PasswordFile = Non
         secret = open_key(key, password_file)
         path = signature_of(bundle)
         path.write_bytes(sign(packed, secret))
-    facts = {"file": str(path), "name": packed.name, "version": packed.version, "key": secret.public.name}
+    facts = SignedAnswer(str(path), packed.name, packed.version, secret.public.name)
     show(facts, f"{path}  {packed.name} {packed.version} signed with key {secret.public.name}", json)
 
 
@@ -113,12 +114,7 @@ def verify_bundle(
     if bundle.name != expected:
         note(f"Warning: the file is named {bundle.name}. In a registry its name is {expected}.")
     description = verified.manifest.description
-    facts = {
-        "name": verified.name,
-        "version": verified.version,
-        "sha256": verified.sha256,
-        "description": description,
-    }
+    facts = VerifiedAnswer(verified.name, verified.version, verified.sha256, description)
     told = f"verified: {verified.name} {verified.version}  sha256 {verified.sha256}"
     show(facts, f"{told}\n{printable(description)}" if description else told, json)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from pageworker_sandbox.signing import LIMITS, Index, read_bundle, sign
+from pageworker_supervisor.cli.answers import IndexAnswer, PublishedAnswer, YankedAnswer
 from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
 from pageworker_supervisor.cli.output import CommandError, Json, note, show, table
 from pageworker_supervisor.cli.registry_access import RegistryAccess, RegistryChange, registry_errors
@@ -52,7 +53,7 @@ async def publish(
         if packed is not None:
             signature_of(bundle).write_bytes(sign(packed, key))
         published, index = await change.publisher(key).publish(untrusted or read_signed(bundle), channel)
-    facts = {"name": published.name, "version": published.version, "channel": channel, **_facts(index)}
+    facts = PublishedAnswer(published.name, published.version, channel, index.serial, index.expires)
     show(facts, f"published {published.name} {published.version} to {channel}; {_text(index)}", json)
 
 
@@ -101,7 +102,7 @@ async def set_channel(name: str, channel: str, version: str, *, change: Registry
     """
     with registry_errors():
         index = await change.publisher(change.open_key()).change(point(name, channel, version))
-    facts = {"name": name, "channel": channel, "version": version, **_facts(index)}
+    facts = PublishedAnswer(name, version, channel, index.serial, index.expires)
     show(facts, f"{channel} of {name} is {version}; {_text(index)}", json)
 
 
@@ -117,7 +118,7 @@ async def yank_version(name: str, version: str, *, change: RegistryChange, json:
     """
     with registry_errors():
         index = await change.publisher(change.open_key()).change(yank(name, version))
-    facts = {"name": name, "version": version, "yanked": True, **_facts(index)}
+    facts = YankedAnswer(name, version, True, index.serial, index.expires)
     show(facts, f"yanked {name} {version}; {_text(index)}", json)
 
 
@@ -128,11 +129,7 @@ async def refresh_index(*, change: RegistryChange, json: Json = False) -> None:
     """
     with registry_errors():
         index = await change.publisher(change.open_key()).change()
-    show(_facts(index), _text(index), json)
-
-
-def _facts(index: Index) -> dict[str, object]:
-    return {"serial": index.serial, "expires": index.expires}
+    show(IndexAnswer(index.serial, index.expires), _text(index), json)
 
 
 def _text(index: Index) -> str:

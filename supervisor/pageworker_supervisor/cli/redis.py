@@ -4,6 +4,7 @@ from typing import Literal
 
 from cyclopts import App
 
+from pageworker_supervisor.cli.answers import RedisAccess
 from pageworker_supervisor.cli.connect import Config, embedded_folder, settings_of
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
 from pageworker_supervisor.redis_client.credentials import PasswordFile, PasswordUnreadable
@@ -39,4 +40,4 @@ def password(user: User = "n8n", *, config: Config = None, json: Json = False) -
         raise CommandError(
             str(error), "Start `pageworker`: it creates the password file.", CommandExit.UNREACHABLE
         ) from error
-    show({"user": user, "password": word, "host": "127.0.0.1", "port": port}, word, json)
+    show(RedisAccess(user, word, "127.0.0.1", port), word, json)

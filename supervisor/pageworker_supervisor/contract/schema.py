@@ -18,17 +18,17 @@ SHIPPED: dict[str, type[Struct]] = {"job.schema.json": Job, "result.schema.json"
 
 def schema(struct: type[Struct]) -> dict[str, Any]:
     """The JSON Schema of a Struct, draft 2020-12. The Struct itself is the top-level schema."""
-    (top,), parts = msgspec.json.schema_components([_without_raw_defaults(struct)], ref_template="#/$defs/{name}")
+    (top,), parts = msgspec.json.schema_components([without_raw_defaults(struct)], ref_template="#/$defs/{name}")
     name = top["$ref"].rpartition("/")[2]
     body = parts.pop(name)
     document = {"$schema": DIALECT, **body}
     if parts:
         document["$defs"] = parts
-    portable: dict[str, Any] = _portable(document)
-    return portable
+    written: dict[str, Any] = portable(document)
+    return written
 
 
-def _without_raw_defaults(struct: type[Struct]) -> type[Struct]:
+def without_raw_defaults(struct: type[Struct]) -> type[Struct]:
     """The same Struct with Raw defaults as factories: msgspec cannot write Raw values into a schema."""
     fields: list[Any] = []
     for field in msgspec.structs.fields(struct):
@@ -63,15 +63,15 @@ def render(struct: type[Struct]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(schema(struct)), indent=2) + b"\n"
 
 
-def _portable(value: Any) -> Any:
+def portable(value: Any) -> Any:
     r"""Write patterns in ECMA-262, as JSON Schema needs it: `\Z` does not exist there, and `$` is the very end."""
     match value:
         case dict():
             return {
-                key: inner.replace(r"\Z", "$") if key == "pattern" else _portable(inner) for key, inner in value.items()
+                key: inner.replace(r"\Z", "$") if key == "pattern" else portable(inner) for key, inner in value.items()
             }
         case list():
-            return [_portable(inner) for inner in value]
+            return [portable(inner) for inner in value]
     return value
 
 

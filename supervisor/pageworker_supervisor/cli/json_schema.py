@@ -1,0 +1,118 @@
+"""The JSON Schema of what each command prints with `--json`: `python -m pageworker_supervisor.cli.json_schema --write`.
+
+The files are in the folder `schemas`, and `workerctl schema COMMAND` prints them. They are generated from the Structs
+that the commands print, so a command with `--json` has a row in `PRINTED`.
+"""
+
+import importlib
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pageworker_supervisor.contract.schema import DIALECT, portable, without_raw_defaults
+
+ROOT = "pageworker_supervisor."
+LIST = "[]"
+ANYTHING = "any"
+
+PRINTED: dict[str, tuple[str, ...]] = {
+    "cancel": ("admin.status:Cancelled",),
+    "config check": ("cli.answers:ValidSettings",),
+    "config diff": ("builtins:str[]",),
+    "config edit": ("cli.config_change:ChangeReport",),
+    "config get": (ANYTHING,),
+    "config history": ("cli.answers:ConfigVersions",),
+    "config rollback": ("cli.config_change:ChangeReport",),
+    "config set": ("cli.config_change:ChangeReport",),
+    "config show": ("builtins:dict", "cli.config:ShownOrigin[]"),
+    "config unset": ("cli.config_change:ChangeReport",),
+    "config validate": ("cli.answers:ValidListing",),
+    "dead list": ("cli.answers:DeadLetterAnswer[]",),
+    "dead purge": ("cli.answers:PurgedLetters",),
+    "dead retry": ("cli.dead_letters:RetriedLetters",),
+    "dead show": ("cli.answers:DeadLetterAnswer",),
+    "doctor": ("self_checks.finding:Finding[]", "cli.doctor_size:SizeReport"),
+    "drain": ("admin.status:DrainLine[]",),
+    "jobs": ("queue.views:JobView[]",),
+    "key list": ("cli.answers:KeyPairAnswer[]",),
+    "key new": ("cli.answers:KeyPairAnswer",),
+    "key show": ("cli.answers:PublicKeyAnswer",),
+    "module channel set": ("cli.answers:PublishedAnswer",),
+    "module list": ("registry.publisher:Index",),
+    "module pack": ("cli.answers:PackedAnswer",),
+    "module publish": ("cli.answers:PublishedAnswer",),
+    "module refresh-index": ("cli.answers:IndexAnswer",),
+    "module run": ("contract.result:Result",),
+    "module serial": ("registry.fleet_serial:SeenIndex",),
+    "module sign": ("cli.answers:SignedAnswer",),
+    "module verify": ("cli.answers:VerifiedAnswer",),
+    "module yank": ("cli.answers:YankedAnswer",),
+    "redis password": ("cli.answers:RedisAccess",),
+    "results": ("contract.result:Result[]", "contract.result:Result"),
+    "status": ("admin.status:StatusReport",),
+    "submit": ("cli.answers:PushedJob", "contract.result:Result"),
+    "undrain": ("admin.status:StatusReport",),
+}
+"""By command: the types of its output, as `FILE:NAME` in this package, `[]` for a list of them. One of them is printed,
+depending on the options."""
+
+
+def file_of(command: str) -> str:
+    """The name of the schema file of a command, such as `jobs list`."""
+    return command.replace(" ", "-") + ".schema.json"
+
+
+def shipped_schema(command: str) -> bytes:
+    """The text of the schema file of a command. Raises KeyError if it prints no JSON."""
+    if command not in PRINTED:
+        raise KeyError(command)
+    return resources.files(__package__).joinpath("schemas", file_of(command)).read_bytes()
+
+
+def generated(command: str) -> bytes:
+    """The bytes of the schema file of a command."""
+    shapes = PRINTED[command]
+    bodies: list[dict[str, Any]] = []
+    parts: dict[str, Any] = {}
+    for shape in shapes:
+        body, found = _schema(shape)
+        bodies.append(body)
+        parts |= found
+    document: dict[str, Any] = {"$schema": DIALECT, "title": f"workerctl {command} --json"}
+    document |= bodies[0] if len(bodies) == 1 else {"anyOf": bodies}
+    if parts:
+        document["$defs"] = parts
+    return msgspec.json.format(msgspec.json.encode(portable(document)), indent=2) + b"\n"
+
+
+def _schema(shape: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    if shape == ANYTHING:
+        return {}, {}
+    type_ = _type_at(shape.removesuffix(LIST))
+    if isinstance(type_, type) and issubclass(type_, msgspec.Struct):
+        type_ = without_raw_defaults(type_)
+    (body,), parts = msgspec.json.schema_components([type_], ref_template="#/$defs/{name}")
+    return ({"type": "array", "items": body} if shape.endswith(LIST) else body), parts
+
+
+def _type_at(place: str) -> Any:
+    file, _, name = place.partition(":")
+    return getattr(importlib.import_module(file if file == "builtins" else ROOT + file), name)
+
+
+def main() -> None:
+    """Write the schemas into the package (`--write`), or print them."""
+    folder = Path(__file__).parent / "schemas"
+    for command in PRINTED:
+        if "--write" in sys.argv[1:]:
+            folder.mkdir(exist_ok=True)
+            (folder / file_of(command)).write_bytes(generated(command))
+        else:
+            sys.stdout.write(generated(command).decode())
+
+
+if __name__ == "__main__":
+    main()
