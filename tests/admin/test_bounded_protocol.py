@@ -10,7 +10,8 @@ import uvloop
 from pw_flood import flood
 from pw_http import FakeWorker, get, running
 
-from pageworker_supervisor.admin.server import CONTROL_SOCKET, Endpoints, HttpBounds
+from pageworker_supervisor.admin.control_socket import CONTROL_SOCKET
+from pageworker_supervisor.admin.server import Endpoints, HttpBounds
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 QUICK = HttpBounds(head_seconds=0.3, answer_seconds=0.5)

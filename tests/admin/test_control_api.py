@@ -6,7 +6,7 @@ import httpx
 import pytest
 from pw_http import FakeWorker, running
 
-from pageworker_supervisor.admin.server import CONTROL_SOCKET
+from pageworker_supervisor.admin.control_socket import CONTROL_SOCKET
 
 
 async def test_the_old_path_of_undrain_is_answered(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import uvloop
 from pw_http import FakeWorker, running
 
 from pageworker_supervisor.admin.control_client import WorkerClient
+from pageworker_supervisor.admin.control_socket import CONTROL_SOCKET
 from pageworker_supervisor.admin.errors import WorkerRefused, WorkerUnreachable
-from pageworker_supervisor.admin.server import CONTROL_SOCKET, bind_unix
+from pageworker_supervisor.admin.server import bind_unix
 from pageworker_supervisor.admin.status import DrainLine
 from pageworker_supervisor.contract.job import JobRef
 

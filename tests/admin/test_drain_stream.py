@@ -7,8 +7,8 @@ import pytest
 from pw_http import FakeWorker, get, running
 
 from pageworker_supervisor.admin.control_client import WorkerClient
+from pageworker_supervisor.admin.control_socket import CONTROL_SOCKET
 from pageworker_supervisor.admin.errors import WorkerRefused
-from pageworker_supervisor.admin.server import CONTROL_SOCKET
 
 
 async def test_who_stops_listening_to_a_drain_does_not_stop_it(tmp_path: Path) -> None:

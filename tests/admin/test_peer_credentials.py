@@ -14,7 +14,7 @@ import uvloop
 from pw_http import FakeWorker, running
 
 from pageworker_supervisor.admin import peer_credentials
-from pageworker_supervisor.admin.server import CONTROL_SOCKET
+from pageworker_supervisor.admin.control_socket import CONTROL_SOCKET
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from pw_http import FakeWorker, get, running
 
-from pageworker_supervisor.admin.server import CONTROL_SOCKET, bind_tcp, bind_unix
+from pageworker_supervisor.admin.control_socket import CONTROL_SOCKET
+from pageworker_supervisor.admin.server import bind_tcp, bind_unix
 from pageworker_supervisor.admin.status import StatusReport
 
 

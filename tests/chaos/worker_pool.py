@@ -20,8 +20,8 @@ from chaos.work import DOMAINS, FLEET, MODULES, TENANTS
 from chaos.worker_config import ChaosWorkerConfig, WorkerCommand
 from pageworker_demo.toml import toml_text
 from pageworker_supervisor.admin.control_client import WorkerClient
+from pageworker_supervisor.admin.control_socket import CONTROL_SOCKET
 from pageworker_supervisor.admin.errors import ControlError
-from pageworker_supervisor.admin.server import CONTROL_SOCKET
 
 PROMISE_MS = 15_000
 UIDS = 500

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, Producer, place
 
-from pageworker_supervisor.admin.server import CONTROL_SOCKET
+from pageworker_supervisor.admin.control_socket import CONTROL_SOCKET
 from pageworker_supervisor.admin.status import Cancelled, CancelRequest
 from pageworker_supervisor.contract.job import JobRef
 

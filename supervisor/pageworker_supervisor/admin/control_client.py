@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
+from pageworker_supervisor.admin.control_socket import control_path
 from pageworker_supervisor.admin.errors import ControlError, WorkerRefused, WorkerUnreachable
-from pageworker_supervisor.admin.server import CONTROL_SOCKET
 from pageworker_supervisor.admin.status import Cancelled, CancelRequest, DrainLine, DrainRequest, StatusReport
 from pageworker_supervisor.contract.job import JobRef
 
 TIMEOUT_SECONDS = 10.0
+BETWEEN_LINES_SECONDS = 10.0
+"""Between two lines of a drain. A worker that lives sends one every 2 s."""
 
 T = TypeVar("T")
 
@@ -23,7 +25,7 @@ class WorkerClient:
     """Calls the worker of one data folder. Every call raises WorkerUnreachable, WorkerRefused or ControlError."""
 
     def __init__(self, data_dir: Path, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        self._path = data_dir / CONTROL_SOCKET
+        self._path = control_path(data_dir)
         self._timeout_seconds = timeout_seconds
 
     def status(self) -> StatusReport:
@@ -40,7 +42,8 @@ class WorkerClient:
 
     def drain(self, deadline_seconds: float | None = None) -> Iterator[DrainLine]:
         """Drain, and yield its lines until it is done. Waits as long as the drain takes and the worker lives."""
-        with self._client(self._timeout_seconds) as client:
+        self.status()  # a worker that does not answer is noticed sooner than by a line that does not come
+        with self._client(BETWEEN_LINES_SECONDS) as client:
             body = msgspec.json.encode(DrainRequest(deadline_seconds))
             with client.stream("POST", "/drain", content=body) as response:
                 if response.status_code != 200:

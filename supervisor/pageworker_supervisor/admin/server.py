@@ -23,13 +23,13 @@ from pageworker_supervisor.admin.bounded_protocol import (
 )
 from pageworker_supervisor.admin.connection_limits import ConnectionLimits, ConnectionTable
 from pageworker_supervisor.admin.control_api import control_app
+from pageworker_supervisor.admin.control_socket import control_path
 from pageworker_supervisor.admin.drain_stream import RunningDrains
 from pageworker_supervisor.admin.operator_api import operator_app
 from pageworker_supervisor.admin.peer_credentials import OwnerOnly
 from pageworker_supervisor.admin.status import WorkerControl
 from pageworker_supervisor.telemetry.metrics import Metrics
 
-CONTROL_SOCKET = "control.sock"
 GRACE_SECONDS = 5
 """After this uvicorn cancels requests that still run. BoundedProtocol closes their connections earlier."""
 BACKLOG = 2048
@@ -76,7 +76,7 @@ class Endpoints:
         """Bind `bind` (host:port) and `<data_dir>/control.sock`. Raises OSError."""
         operator = bind_tcp(bind)
         try:
-            control = bind_unix(data_dir / CONTROL_SOCKET)
+            control = bind_unix(control_path(data_dir))
         except OSError:
             operator.close()
             raise

@@ -5,11 +5,10 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from pageworker_supervisor.admin.control_client import WorkerClient
 from pageworker_supervisor.cli.output import CommandError, CommandExit
 from pageworker_supervisor.config.central_document import EMPTY, CentralValues
 from pageworker_supervisor.config.data_dir import data_dir_of
@@ -23,7 +22,11 @@ from pageworker_supervisor.redis_client import RedisClient, connect, connect_emb
 from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.redis_client.redis_folder import RedisFolder
 
-ANSWER_SECONDS = 3.0
+if TYPE_CHECKING:
+    from pageworker_supervisor.admin.control_client import WorkerClient
+
+ANSWER_SECONDS = 1.3
+"""How long a command waits for an answer. With the start of Python, it reports a frozen Redis or worker within 2 s."""
 CHECK_REDIS = "Check with `redis-cli PING` whether Redis is running, suspended or overloaded."
 
 Config = Annotated[
@@ -53,9 +56,12 @@ def valid(local: LocalLayers, values: CentralValues = EMPTY) -> Settings:
         raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid
 
 
-def worker_of(config: Path | None) -> WorkerClient:
+def worker_of(config: Path | None) -> "WorkerClient":
     """A client of the worker on this host that uses this configuration."""
-    return WorkerClient(data_dir_of(settings_of(config)))
+    # An HTTP client takes as long to import as everything that a command to Redis needs.
+    from pageworker_supervisor.admin.control_client import WorkerClient
+
+    return WorkerClient(data_dir_of(settings_of(config)), ANSWER_SECONDS)
 
 
 @asynccontextmanager
