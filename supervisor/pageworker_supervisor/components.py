@@ -6,6 +6,7 @@ settlement to delivery.
 
 import asyncio
 import os
+import time
 from collections import Counter
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
@@ -312,6 +313,7 @@ class Components:
 
     async def _measure(self) -> NoReturn:
         while True:
+            self._show_bounds()
             runners = Counter(label(runner.state) for runner in self.fleet.runners.values())
             taken = sum(runner.taken for runner in self.fleet.runners.values())
             running = sum(len(runner.running) for runner in self.fleet.runners.values())
@@ -320,6 +322,16 @@ class Components:
                 runner.traffic.look()
             self._metrics.runners.states(runners, {"running": running, "other": taken - running, "free": pages - taken})
             await asyncio.sleep(GAUGES_SECONDS)
+
+    def _show_bounds(self) -> None:
+        """How much this worker may have, and when what it has been given ends."""
+        settings, now = self._live.value, time.time()
+        pool = settings.pool
+        self._metrics.runners.bounds(pool.runners, pool.pages, settings.sandbox.memory_bytes)
+        expires, ends_in = self.registry.status.expires, self.secrets.ends_in()
+        self._metrics.modules.expiry.show(expires.timestamp() if expires is not None else None)
+        if settings.secrets.backend is not None:
+            self._metrics.secrets.expires(settings.secrets.backend, None if ends_in is None else now + ends_in)
 
     def _fleet(self, name: str, resources: RunnerResources, probe_paths: tuple[Path | None, Path | None]) -> Fleet:
         return Fleet(name, resources, probe_paths, self._runner_gone)

@@ -275,6 +275,7 @@ class Worker:
         self._step(WorkerEvent.DRAIN, "draining")
         components.intake.pause()
         seconds = self._settings.worker.drain_seconds if deadline_seconds is None else deadline_seconds
+        self._environment.metrics.health.drain_began(time.time() + seconds)
         left = 0
         try:
             async for step in components.dispatcher.drain(seconds):
@@ -286,12 +287,14 @@ class Worker:
         components.fleet.retire_all("the worker is drained")
         await components.fleet.empty()
         self._step(WorkerEvent.EMPTIED, "drained")
+        self._environment.metrics.health.drain_done()
         yield DrainLine(event="deadline" if left else "done", left=left)
 
     async def undrain(self) -> None:
         """Take jobs again."""
         components = self._up()
         self._step(WorkerEvent.UNDRAIN, "")
+        self._environment.metrics.health.drain_left()
         components.dispatcher.undrain()
         components.intake.resume()
         components.fleet.resume()

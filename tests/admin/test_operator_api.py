@@ -30,6 +30,19 @@ async def test_the_readiness_metric_follows_the_worker() -> None:
         assert "pageworker_ready 0.0" in (await operator.get("/metrics")).text
 
 
+async def test_exemplars_are_for_scrapers_that_ask_for_openmetrics() -> None:
+    metrics, accept = Metrics(), "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+    metrics.jobs.answered("shop.product", 2.0, "ab" * 16)
+    async with client(FakeWorker(), metrics) as operator:
+        asked = await operator.get("/metrics", headers={"Accept": accept})
+        plain = await operator.get("/metrics", headers={"Accept": "*/*"})
+    assert asked.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert f'# {{trace_id="{"ab" * 16}"}} 2.0' in asked.text
+    assert asked.text.endswith("# EOF\n")
+    assert plain.headers["content-type"].startswith("text/plain")
+    assert "trace_id" not in plain.text
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 async def test_no_path_takes_another_method_than_get(method: str) -> None:
     async with client(FakeWorker()) as operator:

@@ -28,6 +28,7 @@ from pageworker_supervisor.runners import access_line, gateway_process, request_
 from pageworker_supervisor.self_checks import clocks
 from pageworker_supervisor.sizing import recommendation, site
 from pageworker_supervisor.telemetry import label_values
+from pageworker_supervisor.telemetry.metrics import bounded, timings
 from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, REST_SECONDS
 from pageworker_supervisor.worker_config import LEAVE_SECONDS
 from repository.sources import ROOT
@@ -51,6 +52,15 @@ RANGES = [f"{area.first}-{area.last}" for area in AREAS]
 
 # By document: a phrase, and what stands in its gaps.
 FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
+    "metrics.md": [
+        ("the first {} modules that ran", (label_values.MAX_LABELS,)),
+        ("at most {:,} sets of label values", (bounded.MAX_SETS,)),
+        ("At most {} have a", (timings.MAX_OPERATIONS,)),
+        (
+            "every {} seconds, the first time after {} seconds",
+            (WORDS[int(watchdog.PING_SECONDS * watchdog.COSTLY_EVERY)], WORDS[int(watchdog.PING_SECONDS)]),
+        ),
+    ],
     "operations.md": [
         ("A lease ends {} s after its last heartbeat.", (LEASE,)),
         ("A request head must arrive within {:g} s.", (bounded_protocol.HEAD_SECONDS,)),
@@ -73,7 +83,6 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
             "{:,} per tenant and {:,} per shard",
             (lua("cancellation.lua", "CANCELLATIONS_PER_TENANT"), lua("cancellation.lua", "CANCELLATIONS")),
         ),
-        ("the first {} modules that ran", (label_values.MAX_LABELS,)),
         ("otherwise every {} seconds", (WORDS[int(watchdog.PING_SECONDS * watchdog.COSTLY_EVERY)],)),
         ("Checked every {} seconds", (WORDS[int(watchdog.PING_SECONDS)],)),
         ("| `result_too_large` | {} MiB |", (m.MAX_DATA_BYTES // MIB,)),

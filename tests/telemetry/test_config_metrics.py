@@ -8,6 +8,7 @@ from pw_metrics import Call, changes, unchanged
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 CALLS: list[Call] = [
+    (lambda metrics: metrics.config.refused.inc(), {"pageworker_config_refused_total": 1}),
     (lambda metrics: metrics.config.version.set(4), {"pageworker_config_version": 4}),
     (lambda metrics: metrics.config.invalid.set(1), {"pageworker_config_invalid": 1}),
     (lambda metrics: metrics.config.source_up.set(0), {"pageworker_config_source_up": -1}),

@@ -9,6 +9,10 @@ from pw_metrics import Call, changes, unchanged
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 CALLS: list[Call] = [
+    (
+        lambda metrics: metrics.health.drain_began(9),
+        {"pageworker_draining": 1, "pageworker_drain_deadline_timestamp_seconds": 9},
+    ),
     (lambda metrics: metrics.health.ready.set(1), {"pageworker_ready": 1}),
     (lambda metrics: metrics.health.loop_lag_seconds.observe(0.25), {"pageworker_loop_lag_seconds_sum": 0.25}),
     (lambda metrics: metrics.health.connection_dropped("crowded"), {"pageworker_http_connections_dropped_total": 1}),
@@ -30,3 +34,16 @@ def test_the_build_is_described_by_labels() -> None:
     registry = Metrics(version="1.2.3", worker_id="w1").registry
     labels = {"version": "1.2.3", "worker": "w1", "python": platform.python_version()}
     assert registry.get_sample_value("pageworker_build_info", labels) == 1
+
+
+def test_a_drain_that_is_done_has_no_deadline() -> None:
+    metrics = Metrics()
+    deadline = "pageworker_drain_deadline_timestamp_seconds"
+    metrics.health.drain_began(9)
+    metrics.health.drain_done()
+    assert metrics.registry.get_sample_value("pageworker_draining") == 1
+    assert metrics.registry.get_sample_value(deadline) is None
+    metrics.health.drain_began(10)
+    metrics.health.drain_left()
+    assert metrics.registry.get_sample_value("pageworker_draining") == 0
+    assert metrics.registry.get_sample_value(deadline) is None

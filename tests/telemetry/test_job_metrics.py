@@ -9,6 +9,11 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 CALLS: list[Call] = [
     (
+        lambda metrics: metrics.jobs.answered("shop.product", 2.5, "0" * 32),
+        {"pageworker_job_latency_seconds_sum": 2.5},
+    ),
+    (lambda metrics: metrics.jobs.blocked("shop.product", "captcha"), {"pageworker_blockers_total": 1}),
+    (
         lambda metrics: metrics.jobs.finished("shop.product", "acme", "succeeded", 0.5, 2.0),
         {
             "pageworker_jobs_total": 1,

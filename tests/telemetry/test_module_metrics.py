@@ -8,6 +8,8 @@ from pw_metrics import Call, changes, unchanged
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 CALLS: list[Call] = [
+    (lambda metrics: metrics.modules.expiry.show(9), {"pageworker_registry_expiry_timestamp_seconds": 9}),
+    (lambda metrics: metrics.modules.signature_failed("untrusted_key"), {"pageworker_signature_failures_total": 1}),
     (lambda metrics: metrics.modules.serial.set(7), {"pageworker_registry_serial": 7}),
     (lambda metrics: metrics.modules.index_refused("module_expired"), {"pageworker_index_refusals_total": 1}),
 ]

@@ -8,6 +8,7 @@ from pw_metrics import Call, changes, unchanged
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 CALLS: list[Call] = [
+    (lambda metrics: metrics.redis.seconds.observe("claim", 0.25), {"pageworker_redis_seconds_sum": 0.25}),
     (lambda metrics: metrics.redis.up.set(1), {"pageworker_redis_up": 1}),
     (lambda metrics: metrics.redis.reconnects.inc(), {"pageworker_redis_reconnects_total": 1}),
 ]

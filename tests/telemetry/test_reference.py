@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pageworker_supervisor.telemetry.reference import metrics_table
 
-PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
 
 
 def test_the_table_is_current() -> None:

@@ -9,6 +9,17 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 CALLS: list[Call] = [
     (
+        lambda metrics: metrics.runners.bounds(3, 4, 100),
+        {"pageworker_page_pool_size": 12, "pageworker_runner_memory_limit_bytes": 100},
+    ),
+    (lambda metrics: metrics.runners.page_waited(0.25), {"pageworker_page_wait_seconds_sum": 0.25}),
+    (
+        lambda metrics: metrics.runners.measured(0, 7, 0.5),
+        {"pageworker_runner_memory_bytes": 7, "pageworker_runner_cpu_seconds_total": 0.5},
+    ),
+    (lambda metrics: metrics.runners.browser_exited("crashed"), {"pageworker_browser_exits_total": 1}),
+    (lambda metrics: metrics.runners.restarted("hung"), {"pageworker_runner_restarts_total": 1}),
+    (
         lambda metrics: metrics.runners.states({"ready": 2}, {"free": 8}),
         {"pageworker_runners": 2, "pageworker_pages": 8},
     ),
@@ -28,3 +39,12 @@ def test_a_call_changes_its_metrics_and_no_other(call: Callable[[Metrics], None]
 
 def test_every_metric_of_the_subject_changes() -> None:
     assert unchanged("runners", CALLS) == []
+
+
+def test_a_free_slot_uses_no_memory_and_keeps_its_cpu_time() -> None:
+    metrics = Metrics()
+    for memory_bytes in (7, 8):
+        metrics.runners.measured(1, memory_bytes, 0.5)
+        metrics.runners.slot_freed(1)
+    assert metrics.registry.get_sample_value("pageworker_runner_memory_bytes", {"slot": "1"}) is None
+    assert metrics.registry.get_sample_value("pageworker_runner_cpu_seconds_total", {"slot": "1"}) == 1.0

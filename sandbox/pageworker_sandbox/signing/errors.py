@@ -27,23 +27,28 @@ class Untrusted(ModuleError):
     """No trusted key signed these bytes."""
 
     type = "module_untrusted"
+    reason: ClassVar[str] = "untrusted"
+    """For metrics: which check failed."""
 
 
 class BadSignature(Untrusted):
     """The signature is not in the pre-hashed format of minisign, or it is not the signature of these bytes."""
 
+    reason = "bad_signature"
     mend = "sign the file again with `workerctl module sign`; first find out who changed it"
 
 
 class UntrustedKey(Untrusted):
     """The signature was made with a key that is not in the trust store."""
 
+    reason = "untrusted_key"
     mend = "add the public key to `modules.trusted_keys` if its owner may run code on this worker"
 
 
 class IndexRolledBack(Untrusted):
     """The index is older than one that was already accepted."""
 
+    reason = "rolled_back"
     mend = "publish again to the current registry; an attacker may be replaying an old index"
 
 

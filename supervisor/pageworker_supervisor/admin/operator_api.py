@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import msgspec
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -32,9 +31,10 @@ def operator_app(worker: WorkerControl, metrics: Metrics, allowed_hosts: Sequenc
         body = {"ready": ready, "state": worker.status().state, "reason": reason}
         return json_response(body, 200 if ready else 503)
 
-    async def scrape(_: Request) -> Response:
+    async def scrape(request: Request) -> Response:
         metrics.health.ready.set(worker.ready()[0])
-        return Response(metrics.expose(), media_type=CONTENT_TYPE_LATEST)
+        body, content_type = metrics.negotiate(request.headers.get("accept", ""))
+        return Response(body, media_type=content_type)
 
     async def status(_: Request) -> Response:
         return json_response(worker.status())

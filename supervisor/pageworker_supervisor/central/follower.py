@@ -109,6 +109,7 @@ class ConfigFollower:
             why = "; ".join(reasons(invalid))
             self._refused = version.digest
             self._metrics.config.invalid.set(1)
+            self._metrics.config.refused.inc()
             log.error("configuration not applied", version=version.version, who=version.who, reason=why)
             self.trouble.replace(
                 f"version {version.version} of the central configuration is invalid on this worker: {why}. Correct it"
@@ -139,6 +140,7 @@ class ConfigFollower:
             problems = []
         except ConfigInvalid as invalid:
             problems = reasons(invalid)
+            self._metrics.config.refused.inc()
             log.error("configuration refused", who=look.who, why=look.why, reason="; ".join(problems))
         self._metrics.config.voted("refused" if problems else "accepted")
         await self._availability.retry_until_available(lambda: self._store.vote(self._name, look.id, problems))

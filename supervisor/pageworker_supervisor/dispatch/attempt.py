@@ -278,6 +278,7 @@ class Attempt:
             await page.runner.up()
             if page.exclusive:
                 await page.wait_until_exclusive()
+        self._services.metrics.runners.page_waited(time.monotonic() - page.reserved_at)
         turn = f"{self.job.job_id}/{self.number}"
         await page.begin_route(turn, self._services.proxies, self._budget, self.lease.traffic)
         # Not interrupted: half a message would be the end of the runner.

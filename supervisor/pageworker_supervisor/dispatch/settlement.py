@@ -29,6 +29,7 @@ from pageworker_supervisor.dispatch.outcome import (
     decide,
     lost_attempt,
     past_attempts,
+    trace_of,
 )
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
@@ -171,7 +172,7 @@ class Settlement:
             self._metrics.jobs.lost(attempt.job.tenant_id)
             return False
         queued, ran = attempt.lease.queued_seconds, outcome.ran_seconds if outcome else 0.0
-        self._metrics.jobs.finished(attempt.job.module_name, attempt.job.tenant_id, end.status, queued, ran)
+        self._count(attempt, end, queued, ran)
         attempt.log.info(
             "job ended",
             status=end.status,
@@ -185,6 +186,14 @@ class Settlement:
             bytes_out=attempt.traffic.bytes_out,
         )
         return unused
+
+    def _count(self, attempt: ClaimedJob, end: EndJob, queued: float, ran: float) -> None:
+        jobs, module = self._metrics.jobs, attempt.job.module_name
+        jobs.finished(module, attempt.job.tenant_id, end.status, queued, ran)
+        since_claim = time.monotonic() - attempt.claimed_at
+        jobs.answered(module, attempt.lease.total_seconds + since_claim, trace_of(attempt.job))
+        if end.blocker is not None:
+            jobs.blocked(module, end.blocker.kind)
 
     async def crashed(
         self,

@@ -10,7 +10,7 @@ from pageworker_supervisor.redis_client.clients import Clients
 from pageworker_supervisor.redis_client.embedded import EmbeddedRedis
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit, RedisUnavailable
 from pageworker_supervisor.redis_client.probe import ServiceProbe
-from pageworker_supervisor.redis_client.router import Router
+from pageworker_supervisor.redis_client.router import Router, unobserved
 from pageworker_supervisor.redis_client.url import Topology, parse_url
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -46,7 +46,8 @@ class RedisClient(Router):
         """TCP ports of the servers, or of the Sentinels."""
         self._topology = parsed.topology
         self._clients = Clients(parsed, ca_file, "pageworker", credentials, sentinel_credentials)
-        super().__init__(self._clients.commands(), self._clients.blocking())
+        observe = metrics.redis.seconds.observe if metrics is not None else unobserved
+        super().__init__(self._clients.commands(), self._clients.blocking(), observe=observe)
         self._probe = ServiceProbe(self, probed_keys, functions)
         self._embedded = embedded
         self._ingress = ingress

@@ -16,13 +16,14 @@ slot and each slot to a primary. Every call here names a key, and the router sen
 import asyncio
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis.asyncio import RedisCluster
 
 from pageworker_supervisor.redis_client.clients import Client
 from pageworker_supervisor.redis_client.errors import CLIENT_ERRORS, NotReplicated, classify
+from pageworker_supervisor.redis_client.operation import operation_of
 
 Argument = str | bytes | int | float
 
@@ -40,18 +41,29 @@ def root(prefix: str, shard: int) -> str:
     return f"{prefix}:{{{shard}}}"
 
 
+def unobserved(_operation: str, _seconds: float) -> None:
+    """For a router whose calls nobody measures."""
+
+
 class Router:
     """Sends commands to the primary that owns a key. Replies are as redis-py gives them; strings are bytes."""
 
-    def __init__(self, commands: Client, blocking: Client) -> None:
-        """`commands` serves calls that are answered at once, `blocking` those that block. Both have one topology."""
+    def __init__(
+        self, commands: Client, blocking: Client, *, observe: Callable[[str, float], None] = unobserved
+    ) -> None:
+        """`commands` serves calls that are answered at once, `blocking` those that block. Both have one topology.
+
+        `observe` is called with the operation and the seconds of each call that does not block.
+        """
         self.commands = commands
         self._blocking = blocking
+        self._observe = observe
         self.is_cluster = isinstance(commands, RedisCluster)
 
     async def send(self, *words: Argument, key: str, blocks: bool = False) -> Any:
         """One command on the slot of `key`. Raises RedisClientError."""
         client = self._blocking if blocks else self.commands
+        began = time.perf_counter()
         try:
             if not self.is_cluster:
                 return await client.execute_command(*words)
@@ -59,12 +71,16 @@ class Router:
             return await client.execute_command(*words, target_nodes=client.get_node_from_key(key))
         except CLIENT_ERRORS as error:
             raise classify(error) from error
+        finally:
+            if not blocks:
+                self._observe(operation_of(words), time.perf_counter() - began)
 
     async def send_together(
         self, commands: Sequence[Sequence[Argument]], *, key: str, blocks: bool = False
     ) -> list[Any]:
         """Commands on the slot of `key`, on one connection and in order; not a transaction. Raises RedisClientError."""
         client = self._blocking if blocks else self.commands
+        began = time.perf_counter()
         try:
             if self.is_cluster:
                 replies: list[Any] = await client.execute_together(commands, key)
@@ -72,6 +88,9 @@ class Router:
             return await run_pipeline(client, commands)
         except CLIENT_ERRORS as error:
             raise classify(error) from error
+        finally:
+            if commands and not blocks:
+                self._observe(operation_of(commands[0]), time.perf_counter() - began)
 
     async def send_to_primaries(self, *words: Argument) -> list[Any]:
         """The replies of every primary to one command. Every primary gets it, also if another one fails.

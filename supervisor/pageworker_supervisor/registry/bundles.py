@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from pageworker_sandbox.signing import (
     BadSignature,
@@ -10,6 +10,7 @@ from pageworker_sandbox.signing import (
     ModuleError,
     SigningLimits,
     TrustStore,
+    Untrusted,
     UntrustedBundle,
     VerifiedBundle,
     verify,
@@ -29,13 +30,22 @@ class Bundles:
     """Verified bundles by SHA-256. Keeps the most recently used ones in memory, at most `memory_bytes`."""
 
     def __init__(
-        self, store: Store, trust: TrustStore, cache: Cache, limits: SigningLimits, memory_bytes: int = MEMORY_BYTES
+        self,
+        store: Store,
+        trust: TrustStore,
+        cache: Cache,
+        limits: SigningLimits,
+        memory_bytes: int = MEMORY_BYTES,
+        *,
+        on_untrusted: Callable[[Untrusted], None] = lambda _: None,
     ) -> None:
+        """`on_untrusted` is called for each bundle that no trusted key signed."""
         self._store = store
         self._trust = trust
         self._cache = cache
         self._limits = limits
         self._memory_bytes = memory_bytes
+        self._on_untrusted = on_untrusted
         self._loaded: OrderedDict[str, VerifiedBundle] = OrderedDict()
         self._pending: dict[str, asyncio.Future[VerifiedBundle | ModuleError | None]] = {}
 
@@ -104,6 +114,7 @@ class Bundles:
         try:
             return await asyncio.to_thread(self._verify, untrusted, release)
         except ModuleError as refused:
+            self._note(refused)
             log.warning("bundle on disk refused, fetching it again", module=release.file, reason=str(refused))
             return None
 
@@ -111,13 +122,21 @@ class Bundles:
         data = await self._store.get(release.file, self._limits.bundle_bytes)
         signature = await self._store.get(release.file + SIGNATURE, MAX_SIGNATURE_BYTES)
         untrusted = UntrustedBundle(data.data, signature.data)
-        loaded = await asyncio.to_thread(self._verify, untrusted, release)
+        try:
+            loaded = await asyncio.to_thread(self._verify, untrusted, release)
+        except ModuleError as refused:
+            self._note(refused)
+            raise
         try:
             await asyncio.to_thread(self._cache.save_bundle, release.sha256, untrusted)
         except OSError as error:
             # The bundle is verified and in memory. Only a restart has to fetch it again.
             log.warning("bundle not stored on disk", module=release.file, reason=error.strerror)
         return loaded
+
+    def _note(self, refused: ModuleError) -> None:
+        if isinstance(refused, Untrusted):
+            self._on_untrusted(refused)
 
     def _verify(self, untrusted: UntrustedBundle, release: Release) -> VerifiedBundle:
         try:

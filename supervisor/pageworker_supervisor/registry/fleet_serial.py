@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from pageworker_sandbox.signing import IndexRolledBack
+from pageworker_sandbox.signing import IndexRolledBack, Untrusted
 from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.redis_client import RedisClient
@@ -61,6 +61,9 @@ class FleetMemory(Protocol):
 
     async def report(self, refused: Exception) -> None:
         """Report to operators that an index was refused. Never raises."""
+
+    def count(self, refused: Untrusted) -> None:
+        """Count an index or bundle that is not trusted, at each try."""
 
 
 class SeenIndex(msgspec.Struct, frozen=True):
@@ -115,6 +118,10 @@ class FleetSerial:
             await self._redis_client.send("PUBLISH", self._channel, msgspec.json.encode(event), key=self._key)
         except RedisClientError as error:
             log.info("event not published", reason=str(error))
+
+    def count(self, refused: Untrusted) -> None:
+        """See FleetMemory."""
+        self._metrics.modules.signature_failed(refused.reason)
 
     async def _raise(self, serial: int) -> int:
         known = await seen(self._redis_client, self._key)

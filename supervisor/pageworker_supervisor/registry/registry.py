@@ -77,7 +77,7 @@ class Registry:
         self.changed = asyncio.Event()
         self._store = Store(source)
         self._cache = Cache(state_dir, source)
-        self._bundles = Bundles(self._store, trust, self._cache, limits)
+        self._bundles = Bundles(self._store, trust, self._cache, limits, on_untrusted=self._count)
         self._trust = trust
         self._channel = channel
         self._refresh_seconds = refresh_seconds
@@ -175,8 +175,10 @@ class Registry:
             if self._index is not None:
                 check_age(self._index, self._now())
         except ModuleError as trouble:
-            if self._fleet is not None and isinstance(trouble, Untrusted) and self._is_new(trouble):
-                await self._fleet.report(trouble)
+            if self._fleet is not None and isinstance(trouble, Untrusted):
+                self._fleet.count(trouble)
+                if self._is_new(trouble):
+                    await self._fleet.report(trouble)
             self._note(trouble)
             raise
         except Exception as bug:
@@ -266,6 +268,10 @@ class Registry:
             await asyncio.to_thread(self._cache.keep_only, listed)
         except OSError as error:
             log.warning("old bundles not deleted from the registry cache", reason=str(error))
+
+    def _count(self, untrusted: Untrusted) -> None:
+        if self._fleet is not None:
+            self._fleet.count(untrusted)
 
     async def _try_refresh(self) -> bool:
         try:

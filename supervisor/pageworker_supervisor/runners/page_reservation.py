@@ -68,7 +68,7 @@ class PageReservation:
         self.sent = False
         """Whether the attempt was sent to the runner. What follows is meaningful only then."""
         self.done: asyncio.Future[m.Done] = asyncio.get_running_loop().create_future()
-        self.sent_at = time.monotonic()
+        self.reserved_at = self.sent_at = time.monotonic()
         self.accepted_at: float | None = None
         self.started_at = dt.datetime.now(dt.UTC)
         self.memory_before_bytes = 0

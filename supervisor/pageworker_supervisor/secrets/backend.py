@@ -1,6 +1,6 @@
 """What a secret is called, and the one interface of all places that hold secrets."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -40,3 +40,11 @@ class SecretBackend(Protocol):
 
     async def run(self) -> None:
         """Keep the backend's own login alive, until cancelled."""
+
+
+@runtime_checkable
+class BackendLogin(Protocol):
+    """A backend with a login that ends."""
+
+    def login_ends_in(self) -> float | None:
+        """Seconds until the login ends unless it is renewed; None: it does not end, or there is none yet."""

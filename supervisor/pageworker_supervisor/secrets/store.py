@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pageworker_supervisor.secrets.backend import FetchedSecret, SecretBackend, SecretRef
+from pageworker_supervisor.secrets.backend import BackendLogin, FetchedSecret, SecretBackend, SecretRef
 from pageworker_supervisor.secrets.errors import SecretMissing, SecretUnavailable
 from pageworker_supervisor.telemetry import log
 
@@ -61,6 +61,14 @@ class SecretStore:
         finally:
             if not lock.locked() and ref not in self._cached:
                 self._locks.pop(ref, None)
+
+    def ends_in(self) -> float | None:
+        """Seconds until the first lease or the backend's login ends unless it is renewed; None: nothing ends."""
+        now = self._clock()
+        ends = [cached.ends_at - now for cached in self._cached.values()]
+        if isinstance(self._backend, BackendLogin) and (login := self._backend.login_ends_in()) is not None:
+            ends.append(login)
+        return min(ends, default=None)
 
     async def run(self) -> None:
         """Renew what is used, and forget what is not, until cancelled."""

@@ -26,6 +26,10 @@ class VaultBackend:
         """Renew the token before it expires."""
         await self._login.run()
 
+    def login_ends_in(self) -> float | None:
+        """See BackendLogin."""
+        return self._login.ends_in()
+
     async def fetch(self, ref: SecretRef) -> FetchedSecret:
         """See SecretBackend."""
         for last_try in (False, True):

@@ -54,6 +54,12 @@ class VaultLogin:
         if self._client is client:
             self._client = None
 
+    def ends_in(self) -> float | None:
+        """Seconds until the token ends unless it is renewed; None: it does not end, or there is none yet."""
+        if self._client is None or not self._ttl_seconds:
+            return None
+        return self._since + self._ttl_seconds - time.monotonic()
+
     async def run(self) -> None:
         """Renew the token until cancelled. Without a login there is nothing to renew yet."""
         while True:

@@ -1,28 +1,28 @@
-"""Generates the table of all metrics in docs/operations.md: `python -m pageworker_supervisor.telemetry.reference`."""
+"""Generates the tables of all metrics in docs/metrics.md: `python -m pageworker_supervisor.telemetry.reference`."""
 
 import sys
 
-from prometheus_client import Counter, Gauge, Histogram
-from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client import Counter
 
 from pageworker_supervisor.telemetry.metrics import Metrics
-
-KINDS: dict[type[MetricWrapperBase], str] = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
+from pageworker_supervisor.telemetry.metrics.metrics import AnyMetric
+from pageworker_supervisor.telemetry.metrics.timings import Timings
 
 
 def metrics_table() -> str:
-    """The table in Markdown, one row per metric."""
-    rows = ["| metric | kind | labels | |", "|---|---|---|---|"]
-    for _, metrics in Metrics().by_subject():
-        rows += [_row(metric) for metric in metrics]
-    return "\n".join(rows) + "\n"
+    """Markdown: a heading and a table per subject, one row per metric."""
+    metrics, lines = Metrics(), list[str]()
+    for name, subject in metrics.by_subject():
+        lines += [f"### {name.capitalize()}", "", str(getattr(metrics, name).__doc__), ""]
+        lines += ["| metric | kind | labels | |", "|---|---|---|---|", *map(_row, subject), ""]
+    return "\n".join(lines[:-1]) + "\n"
 
 
-def _row(metric: MetricWrapperBase) -> str:
+def _row(metric: AnyMetric) -> str:
     (family,) = metric.describe()
     name = family.name + ("_total" if isinstance(metric, Counter) else "")
-    labels = ", ".join(metric._labelnames)
-    return f"| `{name}` | {KINDS[type(metric)]} | {labels} | {family.documentation} |"
+    labels = [metric.label] if isinstance(metric, Timings) else metric._labelnames
+    return f"| `{name}` | {family.type} | {', '.join(labels)} | {family.documentation} |"
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from pageworker_supervisor.telemetry.metrics.bounded import Bounded
+
 
 class ConfigMetrics:
     """The central configuration."""
@@ -29,7 +31,13 @@ class ConfigMetrics:
             registry=registry,
         )
         self.source_up.set(1)
+        self.refused = Counter(
+            "pageworker_config_refused",
+            "Versions and changes of the central configuration that are not valid on this worker.",
+            registry=registry,
+        )
+        self._votes = Bounded(self.votes)
 
     def voted(self, vote: str) -> None:
         """Count a vote on a change of the central configuration: `accepted` or `refused`."""
-        self.votes.labels(vote).inc()
+        self._votes.of(vote).inc()

@@ -6,11 +6,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from pageworker_sandbox.wire.messages import BlockedKind
 from pageworker_supervisor.contract.traffic import Traffic
+from pageworker_supervisor.telemetry.metrics.bounded import Bounded
 from pageworker_supervisor.telemetry.metrics.labels import MetricLabels
 
 
 class EgressMetrics:
-    """Requests of pages, and the upstream proxies that they take."""
+    """What pages request, and the upstream proxies that they use."""
 
     def __init__(self, registry: CollectorRegistry, labels: MetricLabels) -> None:
         self._labels = labels
@@ -51,31 +52,37 @@ class EgressMetrics:
             ("policy", "upstream", "reason"),
             registry=registry,
         )
+        self._requests = Bounded(self.requests)
+        self._bytes = Bounded(self.bytes, keep=1)
+        self._refusals = Bounded(self.refusals)
+        self._requests_blocked = Bounded(self.requests_blocked)
+        self._upstream_up = Bounded(self.upstream_up)
+        self._upstream_failures = Bounded(self.upstream_failures)
 
     def add(self, tenant_id: str, growth: Traffic) -> None:
         """Add what the egress gateway has counted since the last call."""
         tenant = self._labels.tenant(tenant_id)
-        self.requests.labels(tenant).inc(growth.requests)
-        self.bytes.labels("sent", tenant).inc(growth.bytes_out)
-        self.bytes.labels("received", tenant).inc(growth.bytes_in)
+        self._requests.of(tenant).inc(growth.requests)
+        self._bytes.of("sent", tenant).inc(growth.bytes_out)
+        self._bytes.of("received", tenant).inc(growth.bytes_in)
 
     def refused(self, tenant_id: str, reason: str, count: int = 1) -> None:
         """Count requests that the egress gateway refused."""
-        self.refusals.labels(reason, self._labels.tenant(tenant_id)).inc(count)
+        self._refusals.of(reason, self._labels.tenant(tenant_id)).inc(count)
 
     def count_blocked(self, tenant_id: str, requests: Mapping[BlockedKind, int]) -> None:
         """Count requests that a browser did not send."""
         for kind, count in requests.items():
-            self.requests_blocked.labels(self._labels.tenant(tenant_id), kind).inc(count)
+            self._requests_blocked.of(self._labels.tenant(tenant_id), kind).inc(count)
 
     def upstreams(self, up: Mapping[tuple[str, str], bool]) -> None:
         """Set which upstream proxies work, by policy and `host:port`. Those that are not named are removed."""
         for gone in self._upstreams - up.keys():
-            self.upstream_up.remove(*gone)
+            self._upstream_up.drop(*gone)
         self._upstreams = set(up)
         for (policy, upstream), works in up.items():
-            self.upstream_up.labels(policy, upstream).set(int(works))
+            self._upstream_up.of(policy, upstream).set(int(works))
 
     def upstream_failed(self, policy: str, upstream: str, reason: str) -> None:
         """Count an upstream proxy that stopped working."""
-        self.upstream_failures.labels(policy, upstream, reason).inc()
+        self._upstream_failures.of(policy, upstream, reason).inc()

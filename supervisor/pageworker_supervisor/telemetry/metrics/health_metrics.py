@@ -4,14 +4,27 @@ import platform
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from pageworker_supervisor.telemetry.metrics.bounded import Bounded
+from pageworker_supervisor.telemetry.metrics.timestamps import TimestampGauge
+
 LAG = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
 
 class HealthMetrics:
-    """The worker itself."""
+    """The worker process itself."""
 
     def __init__(self, registry: CollectorRegistry, version: str, worker_id: str) -> None:
         self.ready = Gauge("pageworker_ready", "1 while this worker takes jobs.", registry=registry)
+        self.draining = Gauge(
+            "pageworker_draining",
+            "1 from the begin of a drain until this worker takes jobs again.",
+            registry=registry,
+        )
+        self.drain_deadline = TimestampGauge(
+            "pageworker_drain_deadline_timestamp_seconds",
+            "When a drain that is under way requeues what still runs. No sample without one.",
+            registry=registry,
+        )
         self.loop_lag_seconds = Histogram(
             "pageworker_loop_lag_seconds", "Seconds by which the event loop is late.", buckets=LAG, registry=registry
         )
@@ -36,16 +49,33 @@ class HealthMetrics:
             ("version", "python", "worker"),
             registry=registry,
         )
+        self._connections_dropped = Bounded(self.connections_dropped)
+        self._self_checks = Bounded(self.self_checks)
+        self._clock_jumps = Bounded(self.clock_jumps)
         self.build.labels(version, platform.python_version(), worker_id).set(1)
+
+    def drain_began(self, deadline_unix_seconds: float) -> None:
+        """This worker takes no jobs until `drain_left`."""
+        self.draining.set(1)
+        self.drain_deadline.show(deadline_unix_seconds)
+
+    def drain_done(self) -> None:
+        """Nothing runs any more."""
+        self.drain_deadline.show(None)
+
+    def drain_left(self) -> None:
+        """This worker takes jobs again."""
+        self.draining.set(0)
+        self.drain_deadline.show(None)
 
     def connection_dropped(self, reason: str) -> None:
         """Count a connection that `http.bind` closed: `crowded`, `head_timeout`, `answer_timeout`, `stopping`."""
-        self.connections_dropped.labels(reason).inc()
+        self._connections_dropped.of(reason).inc()
 
     def self_check(self, name: str, *, failed: bool) -> None:
         """Set whether the self-check of this name fails."""
-        self.self_checks.labels(name).set(int(failed))
+        self._self_checks.of(name).set(int(failed))
 
     def clock_jumped(self, clock: str) -> None:
         """Count a jump of the clock of this host (`worker`) or of Redis (`redis`)."""
-        self.clock_jumps.labels(clock).inc()
+        self._clock_jumps.of(clock).inc()

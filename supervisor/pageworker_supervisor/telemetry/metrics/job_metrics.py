@@ -2,15 +2,18 @@
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from pageworker_supervisor.contract.result import Status
+from pageworker_supervisor.contract.result import BlockerKind, Status
+from pageworker_supervisor.telemetry.metrics.bounded import Bounded
 from pageworker_supervisor.telemetry.metrics.buckets import FAST
 from pageworker_supervisor.telemetry.metrics.labels import MetricLabels
 
+LATENCY = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 21600)
+"""A job may wait for hours, by its sender's will or for its tenant's limits."""
 RUN = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 900)
 
 
 class JobMetrics:
-    """Jobs and attempts: how they ended, how long they took."""
+    """What became of jobs, and how long it took."""
 
     def __init__(self, registry: CollectorRegistry, labels: MetricLabels) -> None:
         self._labels = labels
@@ -33,6 +36,19 @@ class JobMetrics:
         self.run_seconds = Histogram(
             "pageworker_job_run_seconds", "Seconds in the handler.", ("module",), buckets=RUN, registry=registry
         )
+        self.latency_seconds = Histogram(
+            "pageworker_job_latency_seconds",
+            "Seconds from the first push of a job to its stored result. The exemplars are trace ids.",
+            ("module",),
+            buckets=LATENCY,
+            registry=registry,
+        )
+        self.blockers = Counter(
+            "pageworker_blockers",
+            "Jobs that ended as `blocked`, by what blocked them.",
+            ("kind", "module"),
+            registry=registry,
+        )
         self.retries = Counter(
             "pageworker_job_retries", "Attempts that are followed by another one.", ("module",), registry=registry
         )
@@ -54,16 +70,37 @@ class JobMetrics:
             ("reason",),
             registry=registry,
         )
+        self._jobs = Bounded(self.jobs, keep=1)
+        self._queue_seconds = Bounded(self.queue_seconds)
+        self._run_seconds = Bounded(self.run_seconds)
+        self._latency_seconds = Bounded(self.latency_seconds)
+        self._blockers = Bounded(self.blockers, keep=1)
+        self._retries = Bounded(self.retries)
+        self._defers = Bounded(self.defers)
+        self._leases_lost = Bounded(self.leases_lost)
+        self._rejections = Bounded(self.rejections)
 
     def finished(self, module: str, tenant_id: str, status: Status, queued: float, ran: float) -> None:
         """Count a job that has its result. The module name of a rejected job is not verified, so it gets no label
         value."""
         name = self._labels.module(module, learn=status != "rejected")
         tenant = self._labels.tenant(tenant_id)
-        self.jobs.labels(status, name, tenant).inc()
-        self.queue_seconds.labels(tenant).observe(queued)
+        self._jobs.of(status, name, tenant).inc()
+        self._queue_seconds.of(tenant).observe(queued)
         if ran:
-            self.run_seconds.labels(name).observe(ran)
+            self._run_seconds.of(name).observe(ran)
+
+    def answered(self, module: str, seconds: float, trace_id: str) -> None:
+        """Observe the time from the first push of a job to its stored result. Call it after `finished`.
+
+        `trace_id` has 32 hex digits, and is the exemplar.
+        """
+        name = self._labels.module(module, learn=False)
+        self._latency_seconds.of(name).observe(seconds, {"trace_id": trace_id})
+
+    def blocked(self, module: str, kind: BlockerKind) -> None:
+        """Count a job that ended as `blocked`."""
+        self._blockers.of(kind, self._labels.module(module)).inc()
 
     def admitted(self, seconds: float) -> None:
         """Observe the time from claim to start of the handler."""
@@ -71,16 +108,16 @@ class JobMetrics:
 
     def lost(self, tenant_id: str) -> None:
         """Count a lease that this worker has lost."""
-        self.leases_lost.labels(self._labels.tenant(tenant_id)).inc()
+        self._leases_lost.of(self._labels.tenant(tenant_id)).inc()
 
     def retried(self, module: str) -> None:
         """Count an attempt that is followed by another one."""
-        self.retries.labels(self._labels.module(module)).inc()
+        self._retries.of(self._labels.module(module)).inc()
 
     def deferred(self, reason: str) -> None:
         """Count a job that went back without using up an attempt. `reason` is a short identifier, not a sentence."""
-        self.defers.labels(reason).inc()
+        self._defers.of(reason).inc()
 
     def rejected(self, reason: str) -> None:
         """Count a text that is not a valid job. `reason` is the `type` of a ContractError."""
-        self.rejections.labels(reason).inc()
+        self._rejections.of(reason).inc()

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics import MetricWrapperBase
 
 from pageworker_supervisor.telemetry.metrics.config_metrics import ConfigMetrics
@@ -15,6 +16,9 @@ from pageworker_supervisor.telemetry.metrics.redis_metrics import RedisMetrics
 from pageworker_supervisor.telemetry.metrics.result_metrics import ResultMetrics
 from pageworker_supervisor.telemetry.metrics.runner_metrics import RunnerMetrics
 from pageworker_supervisor.telemetry.metrics.secret_metrics import SecretMetrics
+from pageworker_supervisor.telemetry.metrics.timings import Timings
+
+AnyMetric = MetricWrapperBase | Timings
 
 
 class Metrics:
@@ -37,10 +41,10 @@ class Metrics:
         """Give these tenants a label value of their own, as far as there is space. Those that had one keep it."""
         self._labels.know_tenants(tenants)
 
-    def by_subject(self) -> Iterator[tuple[str, list[MetricWrapperBase]]]:
+    def by_subject(self) -> Iterator[tuple[str, list[AnyMetric]]]:
         """Each subject's name and its metrics, in the order of the documentation."""
         for name, subject in vars(self).items():
-            if found := [metric for metric in vars(subject).values() if isinstance(metric, MetricWrapperBase)]:
+            if found := [metric for metric in vars(subject).values() if isinstance(metric, AnyMetric)]:
                 yield name, found
 
     def totals(self) -> dict[str, float]:
@@ -56,4 +60,12 @@ class Metrics:
 
     def expose(self) -> bytes:
         """All metrics in the text format of Prometheus."""
-        return generate_latest(self.registry)
+        return self.negotiate("")[0]
+
+    def negotiate(self, accept: str) -> tuple[bytes, str]:
+        """All metrics, and their content type. `accept`: the header of the request.
+
+        The format is the text format of Prometheus, or OpenMetrics for those that ask for it: it has exemplars.
+        """
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type

@@ -2,9 +2,12 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from pageworker_supervisor.telemetry.metrics.bounded import Bounded
+from pageworker_supervisor.telemetry.metrics.timestamps import TimestampGauge
+
 
 class ModuleMetrics:
-    """The registry of modules."""
+    """The module registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.serial = Gauge(
@@ -18,7 +21,24 @@ class ModuleMetrics:
             ("reason",),
             registry=registry,
         )
+        self.expiry = TimestampGauge(
+            "pageworker_registry_expiry_timestamp_seconds",
+            "When the module index expires. No sample while there is no index.",
+            registry=registry,
+        )
+        self.signature_failures = Counter(
+            "pageworker_signature_failures",
+            "Module indexes and bundles whose signature or serial did not hold, by reason, at each try.",
+            ("reason",),
+            registry=registry,
+        )
+        self._index_refusals = Bounded(self.index_refusals)
+        self._signature_failures = Bounded(self.signature_failures)
 
     def index_refused(self, reason: str) -> None:
         """Count a module index that was refused. `reason` is the `type` of the ModuleError."""
-        self.index_refusals.labels(reason).inc()
+        self._index_refusals.of(reason).inc()
+
+    def signature_failed(self, reason: str) -> None:
+        """Count an index or bundle that was not trusted: `bad_signature`, `untrusted_key`, `rolled_back`."""
+        self._signature_failures.of(reason).inc()

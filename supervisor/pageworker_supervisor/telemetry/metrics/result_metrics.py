@@ -2,11 +2,12 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from pageworker_supervisor.telemetry.metrics.bounded import Bounded
 from pageworker_supervisor.telemetry.metrics.buckets import FAST
 
 
 class ResultMetrics:
-    """What leaves with a result: callbacks and artifacts."""
+    """Callbacks and artifacts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.callbacks = Counter(
@@ -27,17 +28,19 @@ class ResultMetrics:
             "pageworker_artifacts", "Artifacts that were stored or lost, by outcome.", ("outcome",), registry=registry
         )
         self.artifact_bytes = Counter("pageworker_artifact_bytes", "Bytes of stored artifacts.", registry=registry)
+        self._callbacks = Bounded(self.callbacks)
+        self._artifacts = Bounded(self.artifacts)
 
     def callback(self, outcome: str, seconds: float) -> None:
         """Count one try of a callback: `delivered`, `later` or `final`."""
-        self.callbacks.labels(outcome).inc()
+        self._callbacks.of(outcome).inc()
         self.callback_seconds.observe(seconds)
 
     def stored(self, size_bytes: int) -> None:
         """Count an artifact that was stored."""
-        self.artifacts.labels("stored").inc()
+        self._artifacts.of("stored").inc()
         self.artifact_bytes.inc(size_bytes)
 
     def not_stored(self, reason: str) -> None:
         """Count an artifact that was lost. `reason` is the `type` of the ArtifactError."""
-        self.artifacts.labels(reason).inc()
+        self._artifacts.of(reason).inc()
