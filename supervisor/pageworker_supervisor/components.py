@@ -53,6 +53,7 @@ from pageworker_supervisor.runners.gateway_process import GatewayEvents, Gateway
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.request_permits import RequestPermits
 from pageworker_supervisor.runners.resources import RunnerResources
+from pageworker_supervisor.runners.runner_usage import RunnerUsage
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.secrets.fleet_secrets import FleetSecrets
 from pageworker_supervisor.secrets.grants import SecretGrants
@@ -246,6 +247,7 @@ class Components:
             ModuleContext(registry, profile_pages, proxies, budgets).with_context,
         )
         self._metrics = metrics
+        self._usage = RunnerUsage(metrics.runners)
         self._artifact_days = live.part(lambda now: now.artifacts.keep_days)
         live.on_change(self._use)
 
@@ -320,6 +322,7 @@ class Components:
             pages = sum(runner.pages for runner in self.fleet.runners.values())
             for runner in self.fleet.runners.values():
                 runner.traffic.look()
+            self._usage.show(self.fleet.runners)
             self._metrics.runners.states(runners, {"running": running, "other": taken - running, "free": pages - taken})
             await asyncio.sleep(GAUGES_SECONDS)
 

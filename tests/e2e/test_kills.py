@@ -18,6 +18,8 @@ JOBS = 100
 NAP_SECONDS, LONG_SECONDS = 0.05, 3.0
 """Of most jobs; and of the job during which the test kills, which has to be long enough for a busy host."""
 SETTLED_SECONDS = 0.3
+EXITS = {"kill_daemon": None, "kill_runner": "signal", "kill_chromium": "crashed"}
+"""How the browser's end is counted. The counters of a killed daemon are gone with it."""
 FULL_BROWSER: dict[str, str] = {}
 """Settings of `browser`. The full one has more processes, and takes twice the CPU time."""
 
@@ -83,4 +85,8 @@ async def kill_amid_work(here: DaemonFolder, kill: Kill) -> None:
             assert {result["status"] for result in producer.results.values()} == {"succeeded"}
             again = [r for r in producer.results.values() if len(r["attempts"]) > 1]
             assert 1 <= len(again) <= 8
+            if (reason := EXITS[kill.__name__]) is not None:
+                metrics = daemon.get("/metrics").text
+                assert f'pageworker_browser_exits_total{{reason="{reason}"}} 1.0' in metrics
+                assert f'pageworker_runner_restarts_total{{reason="{reason}"}} 1.0' in metrics
             assert daemon.terminate() == 0

@@ -143,6 +143,10 @@ class SandboxedProcess:
             used -= sum(procfs.mapped_bytes(pid, devices, memfds) for pid in self._tree())
         return used
 
+    async def cpu_seconds(self) -> float:
+        """CPU time of the tree, its ended processes included as far as the others have waited for them."""
+        return await _in_thread(lambda: sum(map(procfs.cpu_seconds, self._tree())))
+
     async def processes(self) -> int:
         """Number of threads and processes of the tree."""
         return await _in_thread(lambda: sum(map(procfs.tasks, self._tree())))

@@ -322,7 +322,9 @@ class Attempt:
             return
         if done.outcome == "expired":
             if self.begun or self.lease.begin_before is None:
-                page.runner.kill(f"it reports {self.job.ref} as expired, which is impossible", charged=True)
+                page.runner.kill(
+                    f"it reports {self.job.ref} as expired, which is impossible", charged=True, restart="protocol"
+                )
                 raise RunnerLost("it reports an impossible outcome", charged=True)
             raise NotBegun("expired")
         if done.outcome == "cancelled" and not self.begun:
@@ -330,7 +332,7 @@ class Attempt:
         try:
             outcome = outcome_of_answer(done, done.outcome, page, self.claimed_at, begun=self.begun)
         except NotJson as invalid:
-            page.runner.kill(f"its answer to {self.job.ref} is no data: {invalid}", charged=True)
+            page.runner.kill(f"its answer to {self.job.ref} is no data: {invalid}", charged=True, restart="protocol")
             raise RunnerLost(str(invalid), charged=True) from invalid
         if done.failure is not None and done.failure.type in LIMIT_FAILURES:
             self._services.metrics.runners.limit_breached(done.failure.type)

@@ -100,7 +100,7 @@ class Fleet:
         self.reroute()
         for runner in list(self.runners.values()):
             if runner.context != NO_TENANT and self._terms[runner.runner_id] != self._resources.terms(runner.context):
-                runner.retire("its settings have changed")
+                runner.retire("its settings have changed", restart="retired")
         for runner_id in surplus(self.slots(), self._rules):
             self.runners[runner_id].retire("pool.runners is lower than before")
         self.look()
@@ -186,14 +186,14 @@ class Fleet:
         killed = False
         for runner in self.runners.values():
             if runner.context.profile == profile and fence in (None, runner.fence):
-                runner.kill(reason, charged=False)
+                runner.kill(reason, charged=False, restart="host")
                 killed = True
         return killed
 
     def kill_all(self, reason: str) -> None:
         """Kill every runner. Its jobs are not to blame."""
         for runner in list(self.runners.values()):
-            runner.kill(reason, charged=False)
+            runner.kill(reason, charged=False, restart="host")
 
     def dismiss(self, runner_id: str, reason: str) -> None:
         """One runner has become useless: it goes, and its jobs run on another one."""
@@ -260,7 +260,7 @@ class Fleet:
             comes_back=self._came_back.pop(context, 0.0) > time.monotonic(),
         )
         for other in self._probes():
-            other.kill("another start tells as much", charged=False)
+            other.kill("another start tells as much", charged=False, restart=None)
         self.runners[runner.runner_id] = runner
         self._terms[runner.runner_id] = self._resources.terms(context)
         self._tasks.create_task(self._host(runner), name=f"runner {runner.runner_id}")
@@ -311,7 +311,7 @@ class Fleet:
                 try:
                     await runner.reroute()
                 except RunnerLost as lost:
-                    runner.retire(lost.reason)
+                    runner.retire(lost.reason, restart="host")
 
     def _folder_open(self, runner: Runner) -> None:
         if (evict := self.runners.get(self._replaces.pop(runner.runner_id, ""))) is not None:

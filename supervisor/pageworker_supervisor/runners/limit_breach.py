@@ -11,6 +11,8 @@ from pageworker_sandbox.launch.procfs import TmpfsUse
 LimitName = Literal["memory_limit", "process_limit", "disk_limit", "output_limit"]
 LIMIT_FAILURES = frozenset({*get_args(LimitName), "result_too_large"})
 """Failure types that stand for a limit. The runner's own side enforces these limits for the supervisor."""
+EXHAUSTED = frozenset({"memory_limit", "process_limit"})
+"""Failures after which a runner has too little memory or too few processes left for the next job."""
 Unit = Literal["bytes", "processes", "files", "lines", "artifacts"]
 
 PROCESS_SLACK = 2

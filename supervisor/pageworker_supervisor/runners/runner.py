@@ -18,11 +18,12 @@ from pageworker_supervisor.config.egress_budget import EgressBudget
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost, SpawnFailed
-from pageworker_supervisor.runners.limit_breach import Breach
+from pageworker_supervisor.runners.limit_breach import EXHAUSTED, Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation, RunnerPages
 from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
+from pageworker_supervisor.runners.runner_end import Restart, RunnerEnd, RunnerEnding
 from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.runners.runner_turn import NO_TURN
@@ -30,9 +31,6 @@ from pageworker_supervisor.runners.start_failure import START_ERRORS, Blame, Sta
 from pageworker_supervisor.runners.watchdog import EnforcedLimits
 from pageworker_supervisor.task_supervision import leaves
 from pageworker_supervisor.telemetry import log
-
-EXHAUSTED = frozenset({"memory_limit", "process_limit"})
-"""Failures after which a runner has too little memory or too few processes left for the next job."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class Runner(ABC):
         self._up_since = inf
         self._connection: RunnerConnection | None = None
         self._end: RunnerLost | None = None
-        self._exit_reason = "the runner exited"
+        self._why = RunnerEnd()
         self._limits = EnforcedLimits(resources.sandbox)
         self._told_to_stop = asyncio.Event()
         self.traffic = RunnerTraffic(
@@ -170,10 +168,11 @@ class Runner(ABC):
             self._step(RunnerEvent.EMPTIED)
         self._events.changed()
 
-    def retire(self, reason: str) -> None:
-        """Take no more jobs; stop when the last one has left."""
+    def retire(self, reason: str, *, restart: Restart = None) -> None:
+        """Take no more jobs; stop when the last one has left. `restart`: another runner has to start for that."""
         if self.state in TAKES_JOBS:
             self._log.info("runner retires", reason=reason)
+            self._why.note(restart)
         self._step(RunnerEvent.RETIRE)
         if not self.taken:
             self._step(RunnerEvent.EMPTIED)
@@ -183,17 +182,18 @@ class Runner(ABC):
         """Take its jobs from it, uncharged, and let it close its browser in good order."""
         if self._end is None and self.state is not RunnerState.GONE:
             self._log.warning("runner is dismissed", reason=reason)
+            self._why.note("host")
             self._end = RunnerLost(reason, charged=False)
         self._step(RunnerEvent.DISMISS)
         self._pages.lose(self._end or RunnerLost(reason, charged=False))
         self._events.changed()
 
-    def kill(self, reason: str, *, charged: bool, breach: Breach | None = None) -> None:
-        """End its whole process tree now. `charged`: its jobs may be the cause. `breach`: the limit that it
-        exceeded."""
+    def kill(self, reason: str, *, charged: bool, breach: Breach | None = None, restart: Restart = "hung") -> None:
+        """End its whole process tree now. `charged`: its jobs may be the cause. `breach`: the limit that it exceeded.
+        `restart`: in a word, without a breach."""
         if self._end is None and self.state is not RunnerState.GONE:
             self._log.warning("runner is killed", reason=reason, limit=breach.limit if breach else None)
-            self._end = self._lost(reason, charged=charged, breach=breach)
+            self._end = self._lost(reason, charged=charged, breach=breach, restart=restart)
         self._step(RunnerEvent.KILL)
 
     @property
@@ -201,7 +201,13 @@ class Runner(ABC):
         """When it was last measured; None before."""
         return self._limits.memory_bytes or None
 
-    def _lost(self, reason: str, *, charged: bool, breach: Breach | None) -> RunnerLost:
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU time of its processes when it was last measured."""
+        return self._limits.cpu_seconds
+
+    def _lost(self, reason: str, *, charged: bool, breach: Breach | None, restart: Restart = None) -> RunnerLost:
+        self._why.note(restart, breach)
         if breach is not None:
             self._resources.metrics.runners.limit_breached(breach.limit)
         alone = breach is not None and self._pages.alone(breach)
@@ -227,13 +233,14 @@ class Runner(ABC):
         except* START_ERRORS as group:
             errors.extend(leaves(group))
         finally:
-            self._resources.metrics.runners.ended(self._how_it_ended())
             told_to_go = self.state is RunnerState.STOPPING
             self.state = next_state(TRANSITIONS, self.state, RunnerEvent.EXITED)
             # What the jobs are told becomes part of their results, and errors may name paths of the host.
-            reason = "its worker could not serve the runner: see its log" if errors else self._exit_reason
+            reason = "its worker could not serve the runner: see its log" if errors else self._why.exit_reason
             if self._end is None and self.running and (breach := self._limits.kernel_breach(self.process)) is not None:
                 self._end = self._lost(breach.message, charged=True, breach=breach)
+            ending = RunnerEnding(self._up.done(), self._end is not None, told_to_go)
+            self._why.count(ending, self._resources.metrics.runners, self.process)
             self._pages.lose(self._end or RunnerLost(reason, charged=True))
             self._events.changed()
         if self._up.done():
@@ -256,13 +263,6 @@ class Runner(ABC):
             self._resources.metrics.runners.limit_breached(failure.breach.limit)
         self._log.error("runner did not come up", reason=failure.reason, blame=label(failure.blame))
         return failure
-
-    def _how_it_ended(self) -> str:
-        if not self._up.done():
-            return "not_started"
-        if self._end is not None:
-            return "killed"
-        return "retired" if self.state is RunnerState.STOPPING else "crashed"
 
     @abstractmethod
     async def _serve_in(self, folder: RunnerFolder) -> None:
@@ -295,7 +295,7 @@ class Runner(ABC):
                 self._write_log(message)
             case m.Retire():
                 self._resources.metrics.runners.retirement_asked(message.cause)
-                self.retire(message.reason)
+                self.retire(message.reason, restart="retired")
             case m.Accepted():
                 self.running[message.attempt_id].accept()
             case m.Offer():
@@ -329,7 +329,7 @@ class Runner(ABC):
         self._resources.metrics.egress.count_blocked(self.context.tenant_id, message.blocked)
         self._pages.end(message)
         if message.failure is not None and message.failure.type in EXHAUSTED:
-            self.retire(f"an attempt ended with {message.failure.type}")
+            self.retire(f"an attempt ended with {message.failure.type}", restart="retired")
 
     def _fails_past_a_limit(self, done: m.Done) -> bool:
         """An attempt that failed because of a limit: the limit is the reason, and the end of the runner."""

@@ -16,14 +16,19 @@ MEANINGS = {
 
 def exit_reason(status: ExitStatus) -> str:
     """`the runner was ended by SIGKILL`."""
-    number = status.signal
-    if number is None and status.code is not None and status.code > SHELL_SIGNAL:
-        number = status.code - SHELL_SIGNAL
+    number = signal_of(status)
     if number is not None:
         return f"the runner was ended by {_name(number)}"
     if status.code in MEANINGS:
         return f"the runner exited: {MEANINGS[status.code]}"
     return f"the runner exited with code {status.code}: a module may have called os._exit"
+
+
+def signal_of(status: ExitStatus) -> int | None:
+    """The signal that ended the program; None if it exited."""
+    if status.signal is None and status.code is not None and status.code > SHELL_SIGNAL:
+        return status.code - SHELL_SIGNAL
+    return status.signal
 
 
 def _name(number: int) -> str:

@@ -1,6 +1,7 @@
 """The process tree of one runner: started in its sandbox, watched, told to stop, and always gone at the end."""
 
 import asyncio
+from contextlib import suppress
 
 from pageworker_sandbox.egress.messages import GatewayPermitRequest
 from pageworker_sandbox.launch import SandboxedProcess
@@ -13,9 +14,11 @@ from pageworker_supervisor.runners.request_permits import RunnerPermits
 from pageworker_supervisor.runners.resources import RunnerFolder
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
-from pageworker_supervisor.runners.runner_exit import exit_reason
 from pageworker_supervisor.runners.runner_state import RunnerEvent, RunnerState
 from pageworker_supervisor.runners.watchdog import watch
+
+EXIT_SECONDS = 0.5
+"""From the end of a runner's channel to that of its process tree, before the tree is killed."""
 
 
 class SandboxedRunner(Runner):
@@ -37,6 +40,7 @@ class SandboxedRunner(Runner):
                 tasks.create_task(self._permits.run())
                 tasks.create_task(connection.serve(self._receive))
         except* ChannelClosed:
+            await self._let_it_exit(process)
             self._log.info("runner is gone", stderr=process.stderr[-2000:])
         except* ProtocolViolation as group:
             violation = group.exceptions[0]
@@ -44,11 +48,11 @@ class SandboxedRunner(Runner):
             breach = None
             if isinstance(violation, OutputExceeded):
                 breach = Breach("output_limit", violation.used, violation.allowed, violation.unit)
-            self._end = self._lost(f"protocol violation: {violation}", charged=True, breach=breach)
+            self._end = self._lost(f"protocol violation: {violation}", charged=True, breach=breach, restart="protocol")
         except* OSError as group:
             # The supervisor has no descriptors or memory left. Neither the runner nor its jobs are to blame.
             self._log.error("runner lost by its host", reason=str(group.exceptions[0]))
-            self._end = self._lost(f"the host: {group.exceptions[0]}", charged=False, breach=None)
+            self._end = self._lost(f"the host: {group.exceptions[0]}", charged=False, breach=None, restart="host")
         finally:
             # Shielded: a cancelled daemon still waits until the tree is gone, or it would leave its user in use.
             await asyncio.shield(self._leave(process, connection))
@@ -85,8 +89,14 @@ class SandboxedRunner(Runner):
     async def _leave(self, process: SandboxedProcess, connection: RunnerConnection) -> None:
         process.kill()
         connection.close()
-        self._exit_reason = exit_reason(await process.wait())
+        self._why.status = await process.wait()
         await self._resources.gateway.detach(self.runner_id)
+
+    async def _let_it_exit(self, process: SandboxedProcess) -> None:
+        """Its end of the channel is closed, so it exits by itself: a kill in between would hide its exit code."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EXIT_SECONDS):
+                await process.wait()
 
     async def _start(self, process: SandboxedProcess, connection: RunnerConnection) -> None:
         lines: list[str] = []

@@ -38,10 +38,11 @@ COSTLY_EVERY = 2
 
 
 class EnforcedLimits:
-    """Those of one runner. `memory_bytes`: what it used when it was measured last."""
+    """Those of one runner. `memory_bytes`, `cpu_seconds`: what it used when it was measured last."""
 
     def __init__(self, sandbox: SandboxSettings) -> None:
         self.memory_bytes = 0
+        self.cpu_seconds = 0.0
         self._sandbox = sandbox
         self._hits = LimitHits()
         self._measured_jobs = 0
@@ -84,6 +85,7 @@ class EnforcedLimits:
         found = found or process_breach(await process.processes(), sandbox.processes)
         if found is None and costly:
             self.memory_bytes = await process.memory_bytes(sandbox.memory_bytes)
+            self.cpu_seconds = await process.cpu_seconds()
             found = memory_breach(self.memory_bytes, sandbox.memory_bytes)
             found = found or await self.profile_breach(folder, jobs_done, busy=busy)
         return found
