@@ -9,6 +9,7 @@ import pytest
 import yaml
 from alerts.rules_file import ALERTS, DEPLOY, RECORDED, RECORDING, RULES, AlertRule
 from deploy.prometheus.render_rules import TEMPLATE, render
+from repository.sources import ROOT
 
 TESTS = sorted((DEPLOY / "tests").glob("*.yml"))
 
@@ -77,6 +78,22 @@ def test_an_alert_says_what_is_wrong_and_how_much(alert: AlertRule) -> None:
     assert set(alert.annotations) == {"summary", "description", "runbook_url"}
     assert re.search(r"\$value|value }}|since \d", alert.annotations["description"])
     assert alert.annotations["runbook_url"] == f"docs/runbooks/{alert.page}.md"
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=by_name)
+def test_an_alert_has_a_page_and_a_row(alert: AlertRule) -> None:
+    text = (ROOT / alert.annotations["runbook_url"]).read_text()
+    assert text.startswith(f"# {alert.name}\n\nSeverity: {alert.labels['severity']}.")
+    headings = ["What it means", "What to look at", "How to mend it", "How to see that it is over"]
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == headings
+    row = f"| [{alert.name}](runbooks/{alert.page}.md) | {alert.labels['severity']} |"
+    assert row in (ROOT / "docs" / "alerts.md").read_text()
+
+
+def test_each_page_and_row_is_about_an_alert() -> None:
+    pages = {alert.page for alert in ALERTS}
+    assert {file.stem for file in (ROOT / "docs" / "runbooks").iterdir()} == pages
+    assert set(re.findall(r"\(runbooks/([\w-]+)\.md\)", (ROOT / "docs" / "alerts.md").read_text())) == pages
 
 
 def test_each_recorded_series_is_defined_and_used() -> None:
