@@ -15,12 +15,11 @@ from pw_daemon.usual_modules import publish_usual
 from pw_n8n.client import N8nClient
 from pw_n8n.flows import FOLDER, node, shipped
 from pw_n8n.server import ROOT, N8n
-from pw_n8n.system import Customer, RepairableShop, System, served_in_thread
+from pw_n8n.system import TOKEN, Customer, RepairableShop, System, served_in_thread
 from pw_servers import redis_server, s3
 from pw_servers.ports import free_port
 
 HERE = Path(__file__).parent
-TOKEN = secrets.token_hex(16)
 """Of the header auth of a Wait node."""
 
 
@@ -52,6 +51,12 @@ def credentials(redis_port: int, password: str) -> list[dict[str, object]]:
             "data": {**address, "user": "n8n", "password": password},
         },
         {"id": "pageworkerHead01", "name": "pageworker header", "type": "httpHeaderAuth", "data": header},
+        {
+            "id": "pageworkerAlerts",
+            "name": "pageworker alerts",
+            "type": "httpHeaderAuth",
+            "data": {"name": "Authorization", "value": f"Bearer {TOKEN}"},
+        },
     ]
 
 

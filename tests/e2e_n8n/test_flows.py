@@ -9,7 +9,7 @@ import httpx
 import pytest
 from pw_n8n.client import Execution
 from pw_n8n.flows import caller, copy_of_call_and_wait, nightly, node
-from pw_n8n.system import CALL, CALLER, MANY, NIGHT, SHOP_URL, System
+from pw_n8n.system import ALERTS, CALL, CALLER, MANY, NIGHT, SHOP_URL, TOKEN, System
 from pw_servers.waiting import until
 
 pytestmark = [pytest.mark.n8n, pytest.mark.timeout(900)]
@@ -193,6 +193,24 @@ def test_every_result_and_dead_letters_and_blockers_are_heard(system: System) ->
     assert notification["evidence"]["selector"] == ".shopguard-captcha"
     expected = {name: notification[name] for name in ("kind", "provider", "evidence", "url")}
     assert heard["blocked"]["blocker"] == expected
+
+
+def test_alerts_reach_the_operators_and_no_one_else_can_send_them(system: System) -> None:
+    def alert(status: str) -> dict[str, Any]:
+        notes = {"summary": "Jobs wait", "description": "7 jobs.", "runbook_url": "docs/runbooks/stalled.md"}
+        labels = {"alertname": "PageworkerStalled", "severity": "critical"}
+        return {"status": status, "labels": labels, "annotations": notes, "startsAt": "2030-01-31T02:00:04Z"}
+
+    url = f"{system.n8n.url}/webhook/pageworker-alerts"
+    body = {"version": "4", "status": "firing", "alerts": [alert("firing"), alert("resolved")]}
+    assert httpx.post(url, json=body).status_code == 403
+    httpx.post(url, json=body, headers={"Authorization": f"Bearer {TOKEN}"}).raise_for_status()
+    (execution,) = system.client.ended(ALERTS, 1)
+    told = {"reason": "Jobs wait. 7 jobs.", "look": "docs/runbooks/stalled.md", "since": "2030-01-31T02:00:04Z"}
+    assert execution.items("Tell the operators") == [
+        {"what": "critical: PageworkerStalled", **told},
+        {"what": "over: PageworkerStalled", **told},
+    ]
 
 
 def test_a_nightly_batch_keeps_few_jobs_in_flight_and_runs_the_failed_ones_again(system: System) -> None:

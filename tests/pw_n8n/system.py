@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,9 @@ SHOP_URL = "http://shop.example"
 CALL, CALLER, MANY, NIGHT = "pageworkerCall01", "pageworkerCaller", "pageworkerMany01", "pageworkerNight1"
 EVERY, ERRORS = "pageworkerRes001", "pageworkerErr001"
 """Ids of shipped flows."""
+TOKEN = secrets.token_hex(16)
+"""What the credentials of n8n for headers hold."""
+ALERTS = "pageworkerAlert1"
 LISTENING = 3
 """Redis Triggers of the shipped flows: every result, dead letters, blockers."""
 
