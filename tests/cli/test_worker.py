@@ -133,28 +133,3 @@ async def test_status_lists_upstream_proxies_that_are_down(
     out = capsys.readouterr().out
     assert "UPSTREAM DOWN" in out
     assert ["de", "p1.test:3128", "-", "timed_out"] in [line.split() for line in out.splitlines()]
-
-
-async def test_a_cancellation_that_does_not_hold_ends_with_1(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert await called(tmp_path, Scripted(), "cancel", "acme/17") == CommandExit.FAILED
-    assert "acme/17: unknown" in capsys.readouterr().out
-    assert await called(tmp_path, Scripted(), "cancel", "17") == CommandExit.USAGE
-
-
-@pytest.mark.parametrize(
-    ("answer", "code"),
-    [
-        ("cancelled", CommandExit.DONE),
-        ("cancelling", CommandExit.DONE),
-        ("finished", CommandExit.FAILED),
-        ("unknown", CommandExit.FAILED),
-    ],
-)
-async def test_the_exit_code_tells_whether_a_cancellation_holds(
-    tmp_path: Path, answer: CancelAnswer, code: CommandExit
-) -> None:
-    worker = Scripted()
-    worker.answer = answer
-    assert await called(tmp_path, worker, "cancel", "acme/17") == code

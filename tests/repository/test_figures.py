@@ -70,7 +70,7 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
         ("later each time up to {:g} s", (start_history.LONGEST_PROBE_SECONDS,)),
         ("later each time up to {:g} s", (gateway_process.LONGEST_PAUSE_SECONDS,)),
         ("ends a command with 3 after {:g} s.", (connect.ANSWER_SECONDS,)),
-        ("does not answer ends it after {:g} s,", (control_client.TIMEOUT_SECONDS,)),
+        ("such a worker ends the command after {:g} s.", (control_client.BETWEEN_LINES_SECONDS,)),
         (
             "`worker.drain_seconds` + {:g} s (to put jobs back) + `callbacks.timeout_seconds` + {:g} s + {:g} s",
             (REQUEUE_SECONDS, CALLBACK_GRACE_SECONDS, m.BROWSER_CLOSE_SECONDS),

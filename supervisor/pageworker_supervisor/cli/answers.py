@@ -5,6 +5,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from pageworker_supervisor.contract.job import JobRef, Priority
+from pageworker_supervisor.contract.result import Result
+
 
 class PushedJob(Struct, frozen=True):
     """Of `submit` without --wait: the job that was pushed."""
@@ -142,3 +145,114 @@ class RedisAccess(Struct, frozen=True):
     password: str
     host: str
     port: int
+
+
+CancelWord = Literal["cancelled", "cancelling", "finished", "unknown"]
+
+
+class CancelOutcome(Struct, frozen=True):
+    """Of `cancel`. `cancelled`, `cancelling`: the job ends, or has ended, as `cancelled`. `finished`: it had ended
+    before. `known` False: the queue has no such job; with `cancelling`, it is cancelled if it is pushed later."""
+
+    job_id: str
+    tenant_id: str
+    outcome: CancelWord
+    known: bool = True
+
+    @property
+    def ref(self) -> JobRef:
+        """The job's reference."""
+        return JobRef(self.tenant_id, self.job_id)
+
+
+class JobRow(Struct, frozen=True, kw_only=True):
+    """Of `jobs list`: one job. What only jobs without a result have is None, or 0, for an ended one.
+
+    `state`: a state of the queue, or `ended`; then `status` is that of the result. `age_seconds`: since the first push;
+    for an ended job, since its end. `why`: why it waits. `error`: the type of the result's error. `blocker`: the kind
+    of what blocked the page.
+    """
+
+    job_id: str
+    tenant_id: str
+    module: str | None
+    state: str
+    status: str | None = None
+    priority: Priority | None = None
+    profile_id: str | None = None
+    domain: str | None = None
+    worker_id: str | None = None
+    crashes: int = 0
+    attempts_used: int = 0
+    due_at_ms: int | None = None
+    age_seconds: float = 0.0
+    requests: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    why: str | None = None
+    error: str | None = None
+    blocker: str | None = None
+
+    @property
+    def ref(self) -> JobRef:
+        """The job's reference."""
+        return JobRef(self.tenant_id, self.job_id)
+
+
+class JobTotals(Struct, frozen=True, kw_only=True):
+    """Of `jobs list --count-only`. Ended jobs count under the status of their result.
+
+    `complete` False: there are more jobs than were looked at.
+    """
+
+    total: int
+    by_state: dict[str, int]
+    complete: bool
+
+
+class BulkJob(Struct, frozen=True, kw_only=True):
+    """One job of a bulk action. `found`: its state, or the reason of its dead letter. `outcome` None: not tried."""
+
+    job_id: str
+    tenant_id: str
+    found: str
+    letter_id: str | None = None
+    outcome: str | None = None
+
+    @property
+    def ref(self) -> JobRef:
+        """The job's reference."""
+        return JobRef(self.tenant_id, self.job_id)
+
+
+class BulkAnswer(Struct, frozen=True, kw_only=True):
+    """Of `jobs cancel` and `jobs retry`: exactly these jobs. `done` False: a dry run, nothing was changed.
+
+    `digest`: 16 hex digits over the names of the jobs. The same set has the same digest.
+    """
+
+    action: Literal["cancel", "retry"]
+    done: bool
+    number: int
+    digest: str
+    jobs: tuple[BulkJob, ...]
+
+
+class JobChange(Struct, frozen=True, kw_only=True):
+    """Of `jobs follow`: a state of the job, as one line. `at`: RFC 3339, by the clock of this host."""
+
+    at: str
+    job_id: str
+    tenant_id: str
+    state: str
+    status: str | None = None
+    worker_id: str | None = None
+    attempts_used: int = 0
+    why: str | None = None
+
+
+class FollowedResult(Struct, frozen=True):
+    """Of `results --follow`: one line. `after` continues behind this result: `results --follow --after TEXT`."""
+
+    after: str
+    result: Result

@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from cyclopts import Parameter
 
@@ -38,6 +38,24 @@ Config = Annotated[
 ]
 
 
+class OpenQueue(NamedTuple):
+    """What a command to Redis works with."""
+
+    redis_client: RedisClient
+    queue: QueueClient
+    settings: Settings
+
+    @property
+    def prefix(self) -> str:
+        """`redis.prefix`."""
+        return self.settings.redis.prefix
+
+    @property
+    def shards(self) -> int:
+        """`redis.shards`."""
+        return self.settings.redis.shards
+
+
 def settings_of(config: Path | None) -> Settings:
     """The settings of the worker. Raises CommandError, with every mistake, if they are invalid."""
     return valid(local_layers_of(config))
@@ -65,9 +83,7 @@ def worker_of(config: Path | None) -> "WorkerClient":
 
 
 @asynccontextmanager
-async def open_queue(
-    config: Path | None, *, probed: bool = True
-) -> AsyncIterator[tuple[RedisClient, QueueClient, Settings]]:
+async def open_queue(config: Path | None, *, probed: bool = True) -> AsyncIterator[OpenQueue]:
     """Redis, the queue and the settings for the length of the block. Raises CommandError if Redis does not answer.
 
     `probed=False`: Redis has to answer only. Whether it serves a worker's calls is for the block to find out.
@@ -87,7 +103,7 @@ async def open_queue(
             shards=redis.shards,
             options=QueueOptions(result_ttl_seconds=settings.results.ttl_seconds),
         )
-        yield redis_client, queue, settings
+        yield OpenQueue(redis_client, queue, settings)
     except RedisClientError as error:
         raise CommandError(
             printable(f"Redis at {redis_client.safe_url}: {error}"), CHECK_REDIS, CommandExit.UNREACHABLE

@@ -19,7 +19,7 @@ LIST = "[]"
 ANYTHING = "any"
 
 PRINTED: dict[str, tuple[str, ...]] = {
-    "cancel": ("admin.status:Cancelled",),
+    "cancel": ("cli.answers:CancelOutcome",),
     "config check": ("cli.answers:ValidSettings",),
     "config diff": ("builtins:str[]",),
     "config edit": ("cli.config_change:ChangeReport",),
@@ -36,7 +36,11 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "dead show": ("cli.answers:DeadLetterAnswer",),
     "doctor": ("self_checks.finding:Finding[]", "cli.doctor_size:SizeReport"),
     "drain": ("admin.status:DrainLine[]",),
-    "jobs": ("queue.views:JobView[]",),
+    "jobs": ("cli.answers:JobRow[]", "cli.answers:JobTotals"),
+    "jobs cancel": ("cli.answers:BulkAnswer",),
+    "jobs follow": ("cli.answers:JobChange",),
+    "jobs list": ("cli.answers:JobRow[]", "cli.answers:JobTotals"),
+    "jobs retry": ("cli.answers:BulkAnswer",),
     "key list": ("cli.answers:KeyPairAnswer[]",),
     "key new": ("cli.answers:KeyPairAnswer",),
     "key show": ("cli.answers:PublicKeyAnswer",),

@@ -49,6 +49,17 @@ def put(text: str) -> None:
     print(printable_lines(text))
 
 
+def ask(question: str) -> bool:
+    """Ask on the terminal. Anything but `y` or `yes` is a no."""
+    print(printable_lines(f"{question} [y/N] "), end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def flush() -> None:
+    """Write out what is printed so far: a pipe would get it late."""
+    sys.stdout.flush()
+
+
 def note(text: str) -> None:
     """Print progress or a warning to stderr."""
     print(printable_lines(text), file=sys.stderr)

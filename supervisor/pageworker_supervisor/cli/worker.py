@@ -1,4 +1,4 @@
-"""`workerctl status|drain|undrain|cancel`: requests to the worker on this host, over its control socket."""
+"""`workerctl status|drain|undrain`: requests to the worker on this host, over its control socket."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pageworker_supervisor.admin.errors import ControlError
 from pageworker_supervisor.admin.status import DrainLine, StatusReport
 from pageworker_supervisor.cli.connect import Config, worker_of
-from pageworker_supervisor.cli.job_name import job_named
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, put, show, table
 from pageworker_supervisor.contract.printable import printable
 
@@ -63,33 +62,6 @@ def undrain(*, config: Config = None, json: Json = False) -> None:
     with _control_errors():
         report = worker_of(config).undrain()
     show(report, f"{report.worker_id} is {report.state}", json)
-
-
-def cancel(job: str, *, config: Config = None, json: Json = False) -> CommandExit:
-    """Cancel one job that has not ended.
-
-    The answer is one of four words. `cancelled`: the job waited, and does not run. `cancelling`: a worker has claimed
-    the job, and stops it; or the queue does not know the job yet. The queue remembers the cancellation of an unknown
-    job for `jobs.cancel_memory_seconds`. If the job comes within that time, it ends as `cancelled` without running.
-    `finished`: too late, the job has ended, or only its result is left to be written. `unknown`: the queue does not
-    know the job, and can remember no more cancellations.
-
-    The exit code is 0 for `cancelled` and `cancelling`, else 1. The worker on this host must run: the command uses its
-    control socket. Example: `workerctl cancel acme/17`.
-
-    Parameters
-    ----------
-    job
-        Name of the job, TENANT/ID.
-    """
-    ref = job_named(job)
-    with _control_errors():
-        answer = worker_of(config).cancel(ref)
-    unseen = (
-        " (the queue does not know this job; if it comes, it is cancelled)" if answer.outcome == "cancelling" else ""
-    )
-    show(answer, f"{ref}: {answer.outcome}{'' if answer.known else unseen}", json)
-    return CommandExit.DONE if answer.outcome in ("cancelled", "cancelling") else CommandExit.FAILED
 
 
 @contextmanager

@@ -2,12 +2,27 @@
 
 from typing import cast
 
+from msgspec import Struct
+
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.functions import Shards, unpacked
+from pageworker_supervisor.queue.library import shard_key
 from pageworker_supervisor.queue.listing import JOBS_PER_PAGE, JobListing
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.views import CancelReply, JobPage, ListedState, ShardStats, stats_from
+
+PROGRESS_FIELDS = ("state", "worker", "attempts_used", "crashes", "cancel_requested", "defer_reason")
+
+
+class QueuedJobState(Struct, frozen=True, kw_only=True):
+    """The state of one job without a result. `why`: why a worker put it off, or that it is being cancelled."""
+
+    state: str
+    worker_id: str | None
+    attempts_used: int
+    crashes: int
+    why: str | None
 
 
 class QueueInspection:
@@ -33,6 +48,22 @@ class QueueInspection:
         key = f"{self._shards.prefix}:result:{ref.colon_form}"
         value: bytes | None = await self._shards.functions.command("GET", key, key=key)
         return value
+
+    async def progress(self, ref: JobRef) -> QueuedJobState | None:
+        """Where a job without a result is. None: it has no record."""
+        base = self._shards.roots[self._shards.of(ref.tenant_id)]
+        key = shard_key(base, "job", str(ref))
+        values = await self._shards.functions.command("HMGET", key, *PROGRESS_FIELDS, key=base)
+        state, worker, used, crashes, cancelled, why = (None if value is None else value.decode() for value in values)
+        if state is None:
+            return None
+        return QueuedJobState(
+            state=state,
+            worker_id=worker,
+            attempts_used=int(used or 0),
+            crashes=int(crashes or 0),
+            why="cancellation requested" if cancelled else why,
+        )
 
     async def jobs(
         self,

@@ -23,6 +23,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     tenant_id: str
     profile_id: str | None
     domain: str | None
+    module: str | None = None
+    """Bare name of its module. None: an older release queued the job."""
     priority: Priority
     state: ListedState
     worker_id: str | None
@@ -92,6 +94,7 @@ def view_from(row: dict[str, Any]) -> JobView:
         tenant_id=ref.tenant_id,
         profile_id=ContextKey.parse(ref.tenant_id, row["context"]).profile_id,
         domain=None if domain == NO_DOMAIN else domain,
+        module=row.get("module") or None,
         priority=PRIORITY_OF[row["priority"]],
         state=row["state"],
         worker_id=row.get("worker"),

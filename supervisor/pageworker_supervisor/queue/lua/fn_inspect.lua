@@ -3,7 +3,7 @@
 -- list_jobs  Looks at jobs of this place only, and of this tenant, except that `claimed` looks at all tenants.
 --   request: place (queued, delayed, ending, claimed), tenant ('' any), position ('' from the beginning), limit: how many
 --     jobs to look at
---   reply: position to go on with ('' there is no more), jobs: list of ref, context, domain, priority, state, worker,
+--   reply: position to go on with ('' there is no more), jobs: list of ref, context, domain, module, priority, state, worker,
 --     crashes, attempts_used, due_at_ms, age_ms, defer_reason, throttled, traffic (absent if they do not apply)
 -- stats
 --   reply: numbers by name, tenants: list of tenant, jobs, running, parked, throttled (absent: it may start jobs); at most
@@ -48,6 +48,7 @@ local function job_row(id, seen)
     ref = id,
     context = job.context,
     domain = job.domain,
+    module = job.module or nil,
     priority = job.priority,
     state = job.state,
     worker = job.worker or nil,
