@@ -1,12 +1,12 @@
 """What commands print with `--json`, where no other package has a type for it. Part of the contract with scripts."""
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+import msgspec
+from msgspec import Meta, Struct
 
 from pageworker_supervisor.contract.job import JobRef, Priority
-from pageworker_supervisor.contract.result import Result
 
 
 class PushedJob(Struct, frozen=True):
@@ -255,4 +255,4 @@ class FollowedResult(Struct, frozen=True):
     """Of `results --follow`: one line. `after` continues behind this result: `results --follow --after TEXT`."""
 
     after: str
-    result: Result
+    result: Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/$defs/Result"})]

@@ -55,7 +55,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "module verify": ("cli.answers:VerifiedAnswer",),
     "module yank": ("cli.answers:YankedAnswer",),
     "redis password": ("cli.answers:RedisAccess",),
-    "results": ("contract.result:Result[]", "contract.result:Result"),
+    "results": ("contract.result:Result[]", "contract.result:Result", "cli.answers:FollowedResult"),
     "status": ("admin.status:StatusReport",),
     "submit": ("cli.answers:PushedJob", "contract.result:Result"),
     "undrain": ("admin.status:StatusReport",),
