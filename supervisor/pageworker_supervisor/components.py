@@ -64,6 +64,7 @@ from pageworker_supervisor.telemetry import log, mask_lines
 from pageworker_supervisor.telemetry.lag import watch_lag
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.telemetry.outbox_depth import watch_outbox_depth
+from pageworker_supervisor.telemetry.recent_lines import RecentLines
 
 GAUGES_SECONDS = 2.0
 SELF_CHECKS_SECONDS = 10.0
@@ -96,6 +97,8 @@ class HostEnvironment:
     local: LocalLayers | None = None
     """The file and the environment behind `settings`. None: nothing is read from the central configuration."""
 
+    recent_lines: RecentLines = field(default_factory=RecentLines)
+    """The newest log lines, for the control socket."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     """The worker's environment, where two secret backends look."""
 

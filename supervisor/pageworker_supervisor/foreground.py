@@ -22,7 +22,9 @@ from pageworker_supervisor.host.hardening import harden
 from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.obstore_panics import build_runtime
 from pageworker_supervisor.telemetry import log, log_to
+from pageworker_supervisor.telemetry.logs import keep_lines
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.telemetry.recent_lines import RecentLines
 from pageworker_supervisor.worker import VERSION, Worker
 
 
@@ -43,12 +45,17 @@ def run() -> None:
         used_up = descriptor_trouble(CONFIG if isinstance(unfit, ConfigInvalid) else START)
         end = (DaemonExit.IN_USE, used_up) if used_up else exit_of(unfit, started=False)
         raise SystemExit(_refuse(*end)) from unfit
+    recent_lines = RecentLines()
+    keep_lines(recent_lines)
     log_to(settings.log, worker_id=settings.worker.id)
     metrics = Metrics(settings.tenants, version=VERSION, worker_id=settings.worker.id)
     came_up = False
     try:
         with reserved(settings.sandbox, data_dir) as uids:
-            worker = Worker(HostEnvironment(settings, data_dir, host, metrics, uids=uids, local=local))
+            environment = HostEnvironment(
+                settings, data_dir, host, metrics, uids=uids, local=local, recent_lines=recent_lines
+            )
+            worker = Worker(environment)
             try:
                 uvloop.run(_run(worker))
             finally:

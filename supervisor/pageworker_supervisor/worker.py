@@ -87,7 +87,12 @@ class Worker:
             http_connections(settings.pool, settings.callbacks, current_limit()), answered_hosts(settings.http)
         )
         endpoints = Endpoints.open(
-            settings.http.bind, self._environment.data_dir, self, self._environment.metrics, bounds
+            settings.http.bind,
+            self._environment.data_dir,
+            self,
+            self._environment.metrics,
+            bounds,
+            self._environment.recent_lines,
         )
         host, port = endpoints.address
         self._environment = replace(self._environment, http_ports=(port,))

@@ -16,6 +16,7 @@ from pageworker_supervisor.cli.output import CommandExit
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.proxies.health import DownUpstream
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.telemetry.recent_lines import RecentLines
 
 WAITING = DrainLine(event="waiting", job_id="j1", tenant_id="acme")
 
@@ -62,11 +63,11 @@ async def drained(folder: Path, *lines: DrainLine) -> int:
     return await called(folder, Scripted(*lines), "drain")
 
 
-async def called(folder: Path, worker: Scripted, *words: str) -> int:
+async def called(folder: Path, worker: Scripted, *words: str, recent: RecentLines | None = None) -> int:
     """The exit code of a command to this worker."""
     config = folder / "pageworker.toml"
     config.write_text(toml_text({"worker": {"data_dir": str(folder)}}))
-    endpoints = Endpoints.open("127.0.0.1:0", folder, worker, Metrics())
+    endpoints = Endpoints.open("127.0.0.1:0", folder, worker, Metrics(), recent_lines=recent)
     async with asyncio.TaskGroup() as tasks:
         serving = tasks.create_task(endpoints.run())
         try:

@@ -19,6 +19,8 @@ from loguru import logger
 from pageworker_supervisor.config.settings import LogSettings
 from pageworker_supervisor.telemetry import AUDIT, log, log_to, mask_lines
 from pageworker_supervisor.telemetry.log_lines import MAX_CHARACTERS
+from pageworker_supervisor.telemetry.logs import keep_lines
+from pageworker_supervisor.telemetry.recent_lines import RecentLines
 
 Format = Literal["json", "text"]
 
@@ -30,6 +32,7 @@ def restored() -> Iterator[None]:
     before = (root.handlers[:], root.level)
     yield
     mask_lines(None)
+    keep_lines(None)
     logger.remove()
     logger.configure(extra={})
     logging.captureWarnings(False)
@@ -224,3 +227,29 @@ def test_the_lines_of_a_job_cost_little() -> None:
         bound.debug("job starts", module="shop.product", module_version="1.0.0")
         bound.info("job ended", status="succeeded", module="shop.product", queued_seconds=0.1, ran_seconds=0.3)
     assert (time.process_time() - began) / count < 0.0002
+
+
+@pytest.mark.parametrize("format_", ["json", "text"])
+def test_lines_are_kept_as_json_and_masked(format_: Format) -> None:
+    kept = RecentLines()
+    keep_lines(kept)
+    mask_lines(lambda text: text.replace("hunter2", "(secret)"))
+    to(format_)
+    log.bind(job="acme/17").warning("it is hunter2")
+    log.debug("below the level")
+    (line,) = kept.after(0)
+    told = json.loads(line.text)
+    assert (told["message"], told["job"], told["level"]) == ("it is (secret)", "acme/17", "warning")
+    assert line.level == logging.WARNING
+
+
+def test_lines_are_kept_although_stdout_is_full() -> None:
+    class Full(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError("no space")
+
+    kept = RecentLines()
+    keep_lines(kept)
+    log_to(LogSettings(), Full())
+    log.info("ready")
+    assert len(kept.after(0)) == 1

@@ -12,8 +12,10 @@ from starlette.routing import Route
 
 from pageworker_supervisor.admin.drain_stream import RunningDrains
 from pageworker_supervisor.admin.errors import WorkerRefused
+from pageworker_supervisor.admin.log_stream import LogRequest, log_lines
 from pageworker_supervisor.admin.operator_api import json_response
 from pageworker_supervisor.admin.status import CancelRequest, DrainRequest, WorkerControl
+from pageworker_supervisor.telemetry.recent_lines import RecentLines
 
 MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 5.0
@@ -25,7 +27,7 @@ class BadRequest(Exception):
     """The caller sent a body that is not valid."""
 
 
-def control_app(worker: WorkerControl, drains: RunningDrains) -> Starlette:
+def control_app(worker: WorkerControl, drains: RunningDrains, recent_lines: RecentLines) -> Starlette:
     """The routes of the control socket."""
 
     async def status(_: Request) -> Response:
@@ -46,6 +48,10 @@ def control_app(worker: WorkerControl, drains: RunningDrains) -> Starlette:
         asked = await _body(request, CancelRequest)
         return json_response(await worker.cancel(asked.job))
 
+    async def logs(request: Request) -> Response:
+        asked = await _body(request, LogRequest)
+        return StreamingResponse(log_lines(recent_lines, asked), media_type="application/jsonl")
+
     return Starlette(
         routes=[
             Route("/status", status, methods=["GET"]),
@@ -53,6 +59,7 @@ def control_app(worker: WorkerControl, drains: RunningDrains) -> Starlette:
             Route("/undrain", undrain, methods=["POST"]),
             Route("/resume", undrain, methods=["POST"]),  # the name before 0.2, answered until 1.0
             Route("/cancel", cancel, methods=["POST"]),
+            Route("/logs", logs, methods=["POST"]),
         ],
         exception_handlers={BadRequest: _bad_request, WorkerRefused: _refused},
     )

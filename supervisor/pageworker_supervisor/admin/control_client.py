@@ -11,6 +11,7 @@ import msgspec
 
 from pageworker_supervisor.admin.control_socket import control_path
 from pageworker_supervisor.admin.errors import ControlError, WorkerRefused, WorkerUnreachable
+from pageworker_supervisor.admin.log_stream import LogHead, LogRequest
 from pageworker_supervisor.admin.status import Cancelled, CancelRequest, DrainLine, DrainRequest, StatusReport
 from pageworker_supervisor.contract.job import JobRef
 
@@ -52,6 +53,20 @@ class WorkerClient:
                 for line in response.iter_lines():
                     if line:
                         yield msgspec.json.decode(line, type=DrainLine)
+
+    def logs(self, request: LogRequest) -> Iterator[LogHead | bytes]:
+        """What the worker keeps, then its log lines, each one JSON object. With `follow`, until the worker ends."""
+        body = msgspec.json.encode(request)
+        with (
+            self._client(self._timeout_seconds) as client,
+            client.stream("POST", "/logs", content=body) as response,
+        ):
+            if response.status_code != 200:
+                response.read()
+            _check(response)
+            lines = response.iter_lines()
+            yield msgspec.json.decode(next(lines, "{}"), type=LogHead)
+            yield from (line.encode() for line in lines if line)
 
     def _call(self, method: str, path: str, type_: type[T], body: Any = None) -> T:
         with self._client(self._timeout_seconds) as client:

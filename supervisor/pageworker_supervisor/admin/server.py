@@ -29,6 +29,7 @@ from pageworker_supervisor.admin.operator_api import operator_app
 from pageworker_supervisor.admin.peer_credentials import OwnerOnly
 from pageworker_supervisor.admin.status import WorkerControl
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.telemetry.recent_lines import RecentLines
 
 GRACE_SECONDS = 5
 """After this uvicorn cancels requests that still run. BoundedProtocol closes their connections earlier."""
@@ -54,7 +55,13 @@ class Endpoints:
     """Both servers. `open` binds their sockets, so that a port in use is an error at the start."""
 
     def __init__(
-        self, operator: socket.socket, control: socket.socket, worker: WorkerControl, metrics: Metrics, http: HttpBounds
+        self,
+        operator: socket.socket,
+        control: socket.socket,
+        worker: WorkerControl,
+        metrics: Metrics,
+        http: HttpBounds,
+        recent_lines: RecentLines,
     ) -> None:
         self.address: tuple[str, int] = operator.getsockname()[:2]
         """The address that `http.bind` got: its port may have been 0, which means any free port."""
@@ -66,12 +73,18 @@ class Endpoints:
         inside = ConnectionBounds(_table(CONTROL_CONNECTIONS), _not_counted, http.head_seconds, answer_seconds=None)
         self._servers = (
             (_embedded(operator_app(worker, metrics, http.allowed_hosts), BoundedProtocol, outside), operator),
-            (_embedded(control_app(worker, self._drains), OwnerOnly, inside), control),
+            (_embedded(control_app(worker, self._drains, recent_lines), OwnerOnly, inside), control),
         )
 
     @classmethod
     def open(
-        cls, bind: str, data_dir: Path, worker: WorkerControl, metrics: Metrics, http: HttpBounds | None = None
+        cls,
+        bind: str,
+        data_dir: Path,
+        worker: WorkerControl,
+        metrics: Metrics,
+        http: HttpBounds | None = None,
+        recent_lines: RecentLines | None = None,
     ) -> "Endpoints":
         """Bind `bind` (host:port) and `<data_dir>/control.sock`. Raises OSError."""
         operator = bind_tcp(bind)
@@ -80,7 +93,7 @@ class Endpoints:
         except OSError:
             operator.close()
             raise
-        return cls(operator, control, worker, metrics, http or HttpBounds())
+        return cls(operator, control, worker, metrics, http or HttpBounds(), recent_lines or RecentLines())
 
     async def run(self) -> None:
         """Serve until cancelled."""

@@ -256,3 +256,11 @@ class FollowedResult(Struct, frozen=True):
 
     after: str
     result: Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/$defs/Result"})]
+
+
+class LogLine(Struct, frozen=True):
+    """Of `logs`: one line. Lines have further fields, such as `job`: see docs/operations.md. `ts`: RFC 3339."""
+
+    ts: str
+    level: str
+    message: str

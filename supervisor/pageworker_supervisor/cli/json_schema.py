@@ -44,6 +44,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "key list": ("cli.answers:KeyPairAnswer[]",),
     "key new": ("cli.answers:KeyPairAnswer",),
     "key show": ("cli.answers:PublicKeyAnswer",),
+    "logs": ("cli.answers:LogLine",),
     "module channel set": ("cli.answers:PublishedAnswer",),
     "module list": ("registry.publisher:Index",),
     "module pack": ("cli.answers:PackedAnswer",),

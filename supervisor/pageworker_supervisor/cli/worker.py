@@ -15,7 +15,7 @@ def status(*, config: Config = None, json: Json = False) -> CommandExit:
 
     The exit code is 0 while the worker takes jobs, else 1.
     """
-    with _control_errors():
+    with control_errors():
         report = worker_of(config).status()
     show(report, _text(report), json)
     return CommandExit.DONE if report.state == "ready" else CommandExit.FAILED
@@ -35,7 +35,7 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
     """
     last = None
     lines = []
-    with _control_errors():
+    with control_errors():
         for line in worker_of(config).drain(deadline_seconds):
             last = line
             if json:
@@ -59,13 +59,14 @@ def undrain(*, config: Config = None, json: Json = False) -> None:
 
     The worker on this host must run: the command uses its control socket.
     """
-    with _control_errors():
+    with control_errors():
         report = worker_of(config).undrain()
     show(report, f"{report.worker_id} is {report.state}", json)
 
 
 @contextmanager
-def _control_errors() -> Iterator[None]:
+def control_errors() -> Iterator[None]:
+    """Errors of the control socket end the command."""
     try:
         yield
     except ControlError as error:

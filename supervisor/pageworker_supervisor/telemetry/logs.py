@@ -9,6 +9,7 @@ from loguru import logger as log
 
 from pageworker_supervisor.config.settings import LogSettings
 from pageworker_supervisor.telemetry.log_lines import json_line, text_line
+from pageworker_supervisor.telemetry.recent_lines import RecentLines
 
 if TYPE_CHECKING:
     from loguru import Message, Record
@@ -34,6 +35,15 @@ def mask_lines(mask: Callable[[str], str] | None) -> None:
     _mask = mask
 
 
+_kept: RecentLines | None = None
+
+
+def keep_lines(kept: RecentLines | None) -> None:
+    """Keep every line in this list as well. The last call counts; None ends it."""
+    global _kept
+    _kept = kept
+
+
 def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -> None:
     """Write all log lines to `stream` (default: stdout). `fields` are on every line, e.g. `worker_id`.
 
@@ -45,8 +55,11 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
 
     def write(message: "Message") -> None:
         try:
-            text = line(message.record)
-            target.write(text if _mask is None else _mask(text))
+            text = _masked(line(message.record))
+            if _kept is not None:
+                kept = text if line is json_line else _masked(json_line(message.record))
+                _kept.add(message.record["level"].no, kept)
+            target.write(text)
             target.flush()
         except OSError:
             # The disk is full or the reader is gone. There is no other place to report it, and jobs must go on.
@@ -62,6 +75,10 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
     logging.captureWarnings(True)
     for name, least in QUIET.items():
         logging.getLogger(name).setLevel(least)
+
+
+def _masked(text: str) -> str:
+    return text if _mask is None else _mask(text)
 
 
 def log_for_author(stream: TextIO) -> None:
