@@ -222,6 +222,7 @@ class Components:
             budgets=budgets,
             proxies=proxies,
             metrics=metrics,
+            config_version=lambda: self.limits.config_version,
         )
         self.dispatcher = Dispatcher(
             name, queue.consumer, availability, self.fleet, services, closed=not settings.modules.trusted_keys

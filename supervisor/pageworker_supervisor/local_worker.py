@@ -89,12 +89,13 @@ class LocalConsumer(JobConsumer):
         dead_letter: bytes | None = None,
         events: Sequence[bytes] = (),
         release_profile: bool = False,
+        used: bytes | None = None,
     ) -> bool:
         """Keep the result."""
         self.results[lease.token] = result
         return True
 
-    async def begin(self, lease: Lease) -> bool:
+    async def begin(self, lease: Lease, *, used: bytes | None = None) -> bool:
         """Jobs here do not expire."""
         return True
 
@@ -107,23 +108,33 @@ class LocalConsumer(JobConsumer):
         *,
         begun: bool = False,
         traffic: Traffic = NO_TRAFFIC,
+        used: bytes | None = None,
     ) -> bool:
         """Its runner died. A worker would try twice more."""
         self.crashes[lease.token] = attempt
         return True
 
     async def defer(
-        self, lease: Lease, delay_ms: int, reason: str, *, begun: bool = False, traffic: Traffic = NO_TRAFFIC
+        self,
+        lease: Lease,
+        delay_ms: int,
+        reason: str,
+        *,
+        begun: bool = False,
+        traffic: Traffic = NO_TRAFFIC,
+        used: bytes | None = None,
     ) -> bool:
         """A worker would try again later."""
         self.reasons[lease.token] = reason
         return True
 
-    async def requeue(self, lease: Lease, *, begun: bool = False, traffic: Traffic = NO_TRAFFIC) -> bool:
+    async def requeue(
+        self, lease: Lease, *, begun: bool = False, traffic: Traffic = NO_TRAFFIC, used: bytes | None = None
+    ) -> bool:
         """Another worker would try."""
         return True
 
-    async def reassign(self, lease: Lease, context: ContextKey) -> bool:
+    async def reassign(self, lease: Lease, context: ContextKey, *, used: bytes | None = None) -> bool:
         """The job would wait for a runner with these hosts and options."""
         return True
 

@@ -45,6 +45,9 @@ class FakeAttempt:
         self.calls.append("requeue_at_once")
         await self.ended.wait()
 
+    async def tell_begun(self) -> None:
+        """Its handler never begins."""
+
     async def requeue(self, reason: str) -> None:
         self.calls.append("requeue")
 
@@ -199,7 +202,7 @@ async def test_a_cancellation_before_the_claims_reply_stops_the_attempt(world: t
     async with asyncio.TaskGroup() as tasks:
         dispatcher.cancel(tasks, "early")
     (attempt,) = await claimed(world, lease("early"))
-    await asyncio.sleep(0)
+    await attempt.ended.wait()
     assert attempt.calls == ["stop cancelled"]
 
 

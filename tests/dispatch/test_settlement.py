@@ -66,6 +66,7 @@ def attempt(*, unused: bool = False) -> Any:
         log=log.bind(),
         traffic=USED,
         has_unused_profile=unused,
+        use=lambda *how: json.dumps(how).encode(),
     )
 
 
@@ -111,7 +112,11 @@ async def test_a_retryable_failure_is_retried_with_its_attempt_record() -> None:
     settlement, queue = settled()
     await settlement.attempt_ended(attempt(), outcome("failed", retryable=True))
     ((call, (_, delay_ms, record, events), more),) = queue.calls
-    assert (call, more, json.loads(record)["outcome"]) == ("retry", {"begun": True, "traffic": USED}, "failed")
+    assert (call, more, json.loads(record)["outcome"]) == (
+        "retry",
+        {"begun": True, "traffic": USED, "used": b'["failed", "boom"]'},
+        "failed",
+    )
     assert 0 <= delay_ms <= 1000
     assert [json.loads(one)["event"] for one in events] == ["retrying"]
 
@@ -174,7 +179,7 @@ async def test_a_crash_counts_with_a_lost_attempt() -> None:
     ((call, (_, delay_ms, record), more),) = queue.calls
     assert (call, more, json.loads(record)["outcome"], json.loads(record)["duration_seconds"]) == (
         "crash",
-        {"begun": True, "traffic": USED},
+        {"begun": True, "traffic": USED, "used": b'["lost", "the runner exited"]'},
         "lost",
         2.0,
     )
@@ -185,7 +190,11 @@ async def test_a_bug_counts_as_a_crash() -> None:
     settlement, queue = settled()
     await settlement.ended_by_bug(attempt(), time.monotonic() - 2.0, begun=False)
     ((call, (_, _, record), more),) = queue.calls
-    assert (call, more, json.loads(record)["outcome"]) == ("crash", {"begun": False, "traffic": USED}, "lost")
+    assert (call, more, json.loads(record)["outcome"]) == (
+        "crash",
+        {"begun": False, "traffic": USED, "used": b'["lost", "a bug of the worker: its log has the traceback"]'},
+        "lost",
+    )
     assert 2.0 <= json.loads(record)["duration_seconds"] < 60.0
 
 
@@ -197,7 +206,7 @@ async def test_uncharged_endings_make_their_own_calls() -> None:
     await settlement.begun(attempt())
     await settlement.release("acme", "p", 4)
     assert [call for call, _, _ in queue.calls] == ["requeue", "defer", "reassign", "begin", "release_profile"]
-    assert queue.calls[0][2] == {"begun": True, "traffic": USED}
+    assert queue.calls[0][2] == {"begun": True, "traffic": USED, "used": b"[]"}
     assert queue.calls[-1][1] == ("w1.abc", "acme", "p", 4)
 
 

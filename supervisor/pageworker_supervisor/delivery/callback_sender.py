@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+import msgspec
+
 from pageworker_supervisor.config.settings import CallbackSettings, TenantSettings
 from pageworker_supervisor.contract.callback_url import CallbackTarget, allowed
 from pageworker_supervisor.contract.event import TenantEvent, encode_event
@@ -35,6 +37,7 @@ ENTRIES_PER_TAKE = 64
 BLOCK_MS = 500
 """Below the socket timeout of any Redis client, and short: `stop` waits for it."""
 FORGET_SECONDS = 60.0
+FACT_CHARS = 200
 
 
 class CallbackSender:
@@ -69,7 +72,8 @@ class CallbackSender:
         self._taken = asyncio.Event()
         self._nothing_held = asyncio.Event()
         self._nothing_held.set()
-        self._delivered: list[OutboxEntry] = []
+        self._delivered: list[tuple[OutboxEntry, bytes]] = []
+        """With the facts for the job's history."""
         self._some_delivered = asyncio.Event()
 
     async def run(self) -> None:
@@ -195,23 +199,24 @@ class CallbackSender:
     ) -> None:
         """Settle an entry: delivered, later, or given up."""
         line = log.bind(job=str(entry.ref), tenant_id=entry.ref.tenant_id, tries=entry.tries + 1)
+        facts = callback_facts(entry, decision, outcome, self._worker_id)
         match decision:
             case Delivered():
                 line.debug("callback delivered")
-                self._delivered.append(entry)
+                self._delivered.append((entry, facts))
                 self._some_delivered.set()
                 return
             case RetryLaterAt(delay_seconds=delay, reason=reason):
                 line.debug("callback later", reason=reason, delay_seconds=round(delay, 3))
                 await self._availability.retry_until_available(
-                    lambda: self._outbox.later(entry, max(1, round(delay * 1000)))
+                    lambda: self._outbox.later(entry, max(1, round(delay * 1000)), facts)
                 )
             case GiveUp(reason=reason):
                 line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
                 if outcome is None:
                     self._metrics.results.callbacks.labels("final").inc()
                 event = failed_event(entry, reason, outcome, self._worker_id)
-                await self._availability.retry_until_available(lambda: self._outbox.failed(entry, event))
+                await self._availability.retry_until_available(lambda: self._outbox.failed(entry, event, facts))
         self._release(entry)
 
     async def _confirm(self) -> None:
@@ -220,8 +225,9 @@ class CallbackSender:
             await self._some_delivered.wait()
             self._some_delivered.clear()
             batch, self._delivered = self._delivered, []
-            await self._availability.retry_until_available(partial(self._outbox.done, batch))
-            for entry in batch:
+            entries, facts = [entry for entry, _ in batch], [each for _, each in batch]
+            await self._availability.retry_until_available(partial(self._outbox.done, entries, facts))
+            for entry in entries:
                 self._release(entry)
 
     def _release(self, entry: OutboxEntry) -> None:
@@ -234,6 +240,18 @@ class CallbackSender:
 def _given_up_by_bug(entry: OutboxEntry, bug: Exception) -> GiveUp:
     log.bind(job=str(entry.ref), tenant_id=entry.ref.tenant_id).opt(exception=bug).error("callback ended by a bug")
     return GiveUp("a bug of the worker; its log has the details")
+
+
+def callback_facts(
+    entry: OutboxEntry, decision: DeliveryDecision, outcome: DeliveryOutcome | None, worker_id: str
+) -> bytes:
+    """JSON of one try for the job's history. It does not name the URL, as that of `failed_event`."""
+    facts: dict[str, object] = {"worker": worker_id, "tries": entry.tries + 1}
+    if isinstance(outcome, Answered):
+        facts["status"] = outcome.status
+    if not isinstance(decision, Delivered):
+        facts["reason"] = decision.reason[:FACT_CHARS]
+    return msgspec.json.encode(facts)
 
 
 def failed_event(entry: OutboxEntry, reason: str, outcome: DeliveryOutcome | None, worker_id: str) -> bytes:

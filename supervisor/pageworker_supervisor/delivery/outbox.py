@@ -14,19 +14,20 @@ class OutboxClient(Protocol):
     """The stored callbacks. An entry is held for the time of a lease. If it is not settled by then, it is given out
     again.
 
-    Every call may raise RedisUnavailable and can then be repeated.
+    Every call may raise RedisUnavailable and can then be repeated. `facts`: JSON of how the try went, for the job's
+    history.
     """
 
     async def take(self, count: int, block_ms: int) -> Sequence[OutboxEntry]:
         """At most `count` entries that are due. Waits at most `block_ms` for the first."""
 
-    async def done(self, entries: Sequence[OutboxEntry]) -> object:
-        """These entries are delivered."""
+    async def done(self, entries: Sequence[OutboxEntry], facts: Sequence[bytes] = ()) -> object:
+        """These entries are delivered. `facts`: of each, or nothing."""
 
-    async def later(self, entry: OutboxEntry, delay_ms: int) -> object:
+    async def later(self, entry: OutboxEntry, delay_ms: int, facts: bytes | None = None) -> object:
         """Try again in `delay_ms` milliseconds."""
 
-    async def failed(self, entry: OutboxEntry, event: bytes) -> object:
+    async def failed(self, entry: OutboxEntry, event: bytes, facts: bytes | None = None) -> object:
         """Give up, and publish this event. The result stays readable."""
 
 

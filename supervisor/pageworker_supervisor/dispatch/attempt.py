@@ -17,6 +17,7 @@ from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
 from pageworker_supervisor.dispatch.attempt_services import AttemptServices
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
+from pageworker_supervisor.dispatch.attempt_use import attempt_use
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
 from pageworker_supervisor.dispatch.outcome import (
     UNREADABLE_MODULE,
@@ -74,6 +75,7 @@ class Attempt:
             self.job = Job(job_id=lease.ref.job_id, tenant_id=lease.ref.tenant_id, endpoint_module=UNREADABLE_MODULE)
         self.version: str | None = None
         """Of its module, once that is resolved."""
+        self._bundle: VerifiedBundle | None = None
         self.number = attempt_number(self.job, lease)
         """Of this try, as in the result's `attempts`."""
         self.state = AttemptState.ADMITTING
@@ -106,6 +108,11 @@ class Attempt:
     def traffic(self) -> Traffic:
         """What it has used of the network: so far, or in all once it has ended."""
         return self._page.traffic if self._page is not None else NO_TRAFFIC
+
+    def use(self, outcome: str | None = None, error: str | None = None) -> bytes:
+        """JSON of what it has used, for the job's history. `outcome` and `error`, an error type: how it ended."""
+        now = self._services.config_version()
+        return attempt_use(self.job, self.number, now, self._bundle, self._page, self.proxy, outcome, error)
 
     @property
     def has_unused_profile(self) -> bool:
@@ -189,7 +196,8 @@ class Attempt:
         self._step(AttemptEvent.END)
 
     async def tell_begun(self) -> None:
-        """Tell the queue once the handler has begun: the job does not expire any more, even if this worker dies."""
+        """Tell the queue once the handler has begun: the job does not expire any more, and its history tells what it
+        used, even if this worker dies."""
         await self._began.wait()
         await self._settlement.begun(self)
 
@@ -233,6 +241,7 @@ class Attempt:
             release = registry.resolve(job.module_name, job.module_pin)
         self.version = release.version
         bundle = await registry.bundle(release)
+        self._bundle = bundle
         registry.check_tenant(bundle, job.tenant_id)
         await self._services.input_checks.check(bundle, job.tenant_id, bytes(job.payload))
         await self._services.secrets.warm(job.tenant_id, bundle.name, bundle.manifest.secrets)

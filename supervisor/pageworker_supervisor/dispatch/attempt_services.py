@@ -1,5 +1,6 @@
 """The parts of the worker that an attempt uses."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pageworker_supervisor.artifacts.store import ArtifactStore
@@ -21,7 +22,8 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 @dataclass(frozen=True)
 class AttemptServices:
-    """What every attempt uses. `kill_grace_seconds`: how long a handler may take to stop; then its runner is killed."""
+    """What every attempt uses. `kill_grace_seconds`: how long a handler may take to stop; then its runner is killed.
+    `config_version`: of the central configuration, now; 0 without one."""
 
     jobs: JobSettings
     kill_grace_seconds: float
@@ -39,3 +41,4 @@ class AttemptServices:
     profile_pages: ProfilePages
     flags: Flags
     metrics: Metrics
+    config_version: Callable[[], int]

@@ -175,8 +175,7 @@ class Dispatcher:
             self._cancelled_early.popitem(last=False)
 
     async def _serve(self, tasks: asyncio.TaskGroup, attempt: Attempt) -> None:
-        expires = attempt.lease.begin_before is not None
-        telling = tasks.create_task(attempt.contain(attempt.tell_begun())) if expires else None
+        telling = tasks.create_task(_tell_begun(attempt))
         try:
             await attempt.serve()
             if not attempt.profile_released:
@@ -188,8 +187,7 @@ class Dispatcher:
                 raise TaskExitedUnexpectedly(f"job {attempt.lease.ref}") from cancelled
             raise
         finally:
-            if telling is not None:
-                telling.cancel()  # the attempt's own queue call says it too
+            telling.cancel()  # the attempt's own queue call says it too
             del self.attempts[attempt.lease.token]
             self._ended.set()
             self._fleet.changed.set()
@@ -291,3 +289,8 @@ class Dispatcher:
                 tasks.create_task(attempt.contain(self._requeue(attempt, reason)))
         log.info("jobs requeued", jobs=len(left), reason=reason)
         return unfinished
+
+
+async def _tell_begun(attempt: Attempt) -> None:
+    # The coroutine is made here, not by the caller: the task may be cancelled before its first step.
+    await attempt.contain(attempt.tell_begun())

@@ -39,6 +39,11 @@ class LimitsWatch:
         self._table: LimitsTable = limits_table(settings)
         self._told: frozenset[LimitsId | None] = frozenset()
 
+    @property
+    def config_version(self) -> int:
+        """Version of the central configuration that the limits are of; 0 without one."""
+        return self._table.id.version
+
     async def apply(self, settings: Settings, version: int = 0) -> None:
         """Put the limits of these settings in force. `version`: of the central configuration, 0 without one."""
         self.use(settings, version)

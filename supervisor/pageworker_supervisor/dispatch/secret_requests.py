@@ -15,6 +15,7 @@ from pageworker_supervisor.secrets.errors import SecretUnavailable
 from pageworker_supervisor.secrets.masker import SecretMasker
 from pageworker_supervisor.secrets.secret_service import SecretDenied, SecretGranted, SecretService, SecretUser
 
+OUTCOMES = {SecretGranted: "granted", SecretDenied: "denied", SecretUnavailable: "unavailable"}
 Stop = Callable[[Literal["cancelled"]], Awaitable[None]]
 
 
@@ -34,6 +35,8 @@ async def answer_secret_requests(page: PageReservation, user: SecretUser, servic
     """Answer until the attempt has ended. A backend that does not answer stops it, and sets `page.secret_outage`."""
     while (request := await page.next_secret_request()) is not None:
         outcome = await _until_ended(page, user, service, request)
+        if outcome is not None:
+            page.secrets_asked.append(f"{page.masker.text(request.name)} {request.form} {OUTCOMES[type(outcome)]}")
         match outcome:
             case SecretGranted(text=text):
                 answer = m.SecretAnswer(attempt_id=request.attempt_id, number=request.number, value=text)

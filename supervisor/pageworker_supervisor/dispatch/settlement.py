@@ -70,6 +70,9 @@ class ClaimedJob(Protocol):
     @property
     def has_unused_profile(self) -> bool: ...
 
+    def use(self, outcome: str | None = None, error: str | None = None) -> bytes:
+        """JSON of what it has used, for the job's history."""
+
 
 class Settlement:
     """The queue calls of one worker's attempts. `name`: the worker as the queue knows it."""
@@ -148,6 +151,7 @@ class Settlement:
         event = EVENT_OF.get(end.status)
         events = (self._event(attempt, event, end.error, end.blocker),) if event else ()
         unused = False
+        used = None if attempt.lease.ending else attempt.use(end.status, end.error.type if end.error else None)
 
         async def finish() -> bool:
             # At each try: while Redis was away, another job may have opened the profile here.
@@ -161,6 +165,7 @@ class Settlement:
                 dead_letter=dead,
                 events=events,
                 release_profile=unused,
+                used=used,
             )
 
         try:
@@ -222,13 +227,16 @@ class Settlement:
         delay = backoff_seconds(attempt.lease.crashes + 1, self._jobs) * random.random()
         await self._availability.retry_until_available(
             lambda: self._queue.crash(
-                attempt.lease, _ms(delay), msgspec.json.encode(record), begun=begun, traffic=attempt.traffic
+                *(attempt.lease, _ms(delay), msgspec.json.encode(record)),
+                begun=begun,
+                traffic=attempt.traffic,
+                used=attempt.use("lost", reason),
             )
         )
 
     async def begun(self, attempt: ClaimedJob) -> None:
         """Its handler has begun."""
-        await self._availability.retry_until_available(lambda: self._queue.begin(attempt.lease))
+        await self._availability.retry_until_available(lambda: self._queue.begin(attempt.lease, used=attempt.use()))
 
     async def secret_outage(self, attempt: ClaimedJob, away: SecretUnavailable, *, begun: bool) -> None:
         """The secret backend does not answer, and no value is left within its lease."""
@@ -246,7 +254,10 @@ class Settlement:
         self._metrics.jobs.deferred(cause)
         await self._availability.retry_until_available(
             lambda: self._queue.defer(
-                attempt.lease, _ms(seconds + random.random()), reason, begun=begun, traffic=attempt.traffic
+                *(attempt.lease, _ms(seconds + random.random()), reason),
+                begun=begun,
+                traffic=attempt.traffic,
+                used=attempt.use(),
             )
         )
 
@@ -254,14 +265,16 @@ class Settlement:
         """The job goes back to the front of its backlog, uncharged. `begun`: its handler had begun."""
         attempt.log.info("job requeued", reason=reason)
         await self._availability.retry_until_available(
-            lambda: self._queue.requeue(attempt.lease, begun=begun, traffic=attempt.traffic)
+            lambda: self._queue.requeue(attempt.lease, begun=begun, traffic=attempt.traffic, used=attempt.use())
         )
 
     async def reassign(self, attempt: ClaimedJob, context: ContextKey) -> None:
         """The job's module has other hosts or options than when it was queued, and no runner for them is free: the job
         waits for one."""
         attempt.log.info("job moved to another context", was=attempt.lease.context.values, now=context.values)
-        await self._availability.retry_until_available(lambda: self._queue.reassign(attempt.lease, context))
+        await self._availability.retry_until_available(
+            lambda: self._queue.reassign(attempt.lease, context, used=attempt.use())
+        )
 
     async def release(self, tenant_id: str, profile_id: str, fence: int) -> None:
         """A profile is closed here: other workers may open it."""
@@ -280,6 +293,7 @@ class Settlement:
                 *(attempt.lease, _ms(retry.delay_seconds), msgspec.json.encode(record), (event,)),
                 begun=begun,
                 traffic=attempt.traffic,
+                used=attempt.use(record.outcome, retry.error.type),
             )
         )
 

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.contract.context_key import ContextKey
@@ -126,12 +126,14 @@ class JobConsumer:
         dead_letter: bytes | None = None,
         events: Sequence[bytes] = (),
         release_profile: bool = False,
+        used: bytes | None = None,
     ) -> bool:
         """Store the job's one result (JSON). False: the lease was lost, another worker answers. Raises CancelHolds.
 
         `callback`: URL that the result is sent to. `dead_letter`: JSON of the last error and the attempts; given if
         the job goes to the dead letters. `release_profile`: this worker has not opened the profile that the claim
-        locked. The lock is released with the last job that holds it, so that no further call is needed.
+        locked. The lock is released with the last job that holds it, so that no further call is needed. `used`: JSON
+        of what the attempt used, for the job's history; also in the methods below.
         """
         word = await self._shards.settled_call(
             lease.shard,
@@ -145,6 +147,7 @@ class JobConsumer:
             dead_letter=None if dead_letter is None else opaque(dead_letter),
             events=[opaque(event) for event in events],
             **({"release_profile": True} if release_profile else {}),
+            **_optional(used),
         )
         if word == b"cancelled":
             raise CancelHolds(lease.job_id)
@@ -153,9 +156,9 @@ class JobConsumer:
         await self._outbox.deliver_stored(lease.shard, lease.token, lease.ref, result, callback)
         return True
 
-    async def begin(self, lease: Lease) -> bool:
+    async def begin(self, lease: Lease, *, used: bytes | None = None) -> bool:
         """A handler of this job has begun: it does not expire any more. False: the lease was lost."""
-        return await self._on_lease(lease, "begin")
+        return await self._on_lease(lease, "begin", **_optional(used))
 
     # The next methods put a job back into the queue. `begun`: a handler had begun in this lease. Until then it may
     # expire. `traffic`: what this lease used of the network.
@@ -169,6 +172,7 @@ class JobConsumer:
         *,
         begun: bool = True,
         traffic: Traffic = NO_TRAFFIC,
+        used: bytes | None = None,
     ) -> bool:
         """Again after `delay_ms`; the attempt (JSON) is used up. False: the lease was lost."""
         return await self._on_lease(
@@ -179,6 +183,7 @@ class JobConsumer:
             attempt=opaque(attempt),
             events=[opaque(event) for event in events],
             traffic=traffic.text,
+            **_optional(used),
         )
 
     async def crash(
@@ -190,6 +195,7 @@ class JobConsumer:
         *,
         begun: bool = False,
         traffic: Traffic = NO_TRAFFIC,
+        used: bytes | None = None,
     ) -> bool:
         """The job's runner died: counted as a crash, not as an attempt. The third crash is the job's end."""
         return await self._on_lease(
@@ -200,21 +206,34 @@ class JobConsumer:
             attempt=opaque(attempt),
             events=[opaque(event) for event in events],
             traffic=traffic.text,
+            **_optional(used),
         )
 
     async def defer(
-        self, lease: Lease, delay_ms: int, reason: str, *, begun: bool = False, traffic: Traffic = NO_TRAFFIC
+        self,
+        lease: Lease,
+        delay_ms: int,
+        reason: str,
+        *,
+        begun: bool = False,
+        traffic: Traffic = NO_TRAFFIC,
+        used: bytes | None = None,
     ) -> bool:
         """Again after `delay_ms`, uncharged."""
-        return await self._on_lease(lease, "defer", begun=begun, delay_ms=delay_ms, reason=reason, traffic=traffic.text)
+        more = _optional(used)
+        return await self._on_lease(
+            lease, "defer", begun=begun, delay_ms=delay_ms, reason=reason, traffic=traffic.text, **more
+        )
 
-    async def requeue(self, lease: Lease, *, begun: bool = False, traffic: Traffic = NO_TRAFFIC) -> bool:
+    async def requeue(
+        self, lease: Lease, *, begun: bool = False, traffic: Traffic = NO_TRAFFIC, used: bytes | None = None
+    ) -> bool:
         """To the front of its backlog, uncharged."""
-        return await self._on_lease(lease, "requeue", begun=begun, traffic=traffic.text)
+        return await self._on_lease(lease, "requeue", begun=begun, traffic=traffic.text, **_optional(used))
 
-    async def reassign(self, lease: Lease, context: ContextKey) -> bool:
+    async def reassign(self, lease: Lease, context: ContextKey, *, used: bytes | None = None) -> bool:
         """To the context where it belongs with the hosts and options of `context`, uncharged."""
-        return await self._on_lease(lease, "reassign", values=context.values)
+        return await self._on_lease(lease, "reassign", values=context.values, **_optional(used))
 
     async def reap(self) -> Reaped:
         """Take back expired leases and locks, on all shards, a bounded slice at a time until none is left."""
@@ -264,3 +283,7 @@ class JobConsumer:
     async def _on_lease(self, lease: Lease, function: str, **request: Any) -> bool:
         reply = await self._shards.call(lease.shard, function, ref=str(lease.ref), token=lease.token, **request)
         return bool(reply)
+
+
+def _optional(used: bytes | None) -> dict[str, Raw]:
+    return {} if used is None else {"used": opaque(used)}

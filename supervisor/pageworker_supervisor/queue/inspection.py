@@ -7,6 +7,7 @@ from msgspec import Struct
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.functions import Shards, unpacked
+from pageworker_supervisor.queue.job_details import JobDetails, read_details
 from pageworker_supervisor.queue.library import shard_key
 from pageworker_supervisor.queue.listing import JOBS_PER_PAGE, JobListing
 from pageworker_supervisor.queue.options import QueueOptions
@@ -64,6 +65,10 @@ class QueueInspection:
             crashes=int(crashes or 0),
             why="cancellation requested" if cancelled else why,
         )
+
+    async def details(self, ref: JobRef) -> JobDetails | None:
+        """All that is known of a job, its history included; None: nothing."""
+        return await read_details(self._shards, ref, await self.result(ref))
 
     async def jobs(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from pageworker_supervisor.contract.job_history import CALLBACK_CODES, EVENT_CODES
 from pageworker_supervisor.contract.job_state import TRANSITIONS, JobEvent, JobState
 from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS
 
@@ -21,6 +22,7 @@ SHARD_KEYS = {
     "body": "body:<job>",
     "done": "done:<job>",
     "kept": "kept:<job>",
+    "timeline": "timeline:<job>",
     "backlog": "backlog:<tenant>/<context>/<domain>:<priority>",
     "delayed": "delayed",
     "expiry": "expiry",
@@ -120,6 +122,8 @@ JOB_FIELDS = {
     "fence": "lease: the fence of its profile's lock",
     "permits": "lease: what it holds of limits beside its tenant's and domain's: `f` the fleet's, `m` its module's",
     "lease_traffic": "lease: what it had used of the network at the last heartbeat: requests, bytes in, bytes out",
+    "used": "lease: what its attempt uses, as JSON; written when a handler begins",
+    "history": "its transitions so far, one per line",
     "last_token": "the last token that was given up; a repeated call with it gets the same answer",
 }
 """The fields of a job's record, `job:<job>` in Redis: name and meaning.
@@ -128,15 +132,29 @@ Lua gets the names as `JOB_FIELDS`. A test holds the Lua sources and docs/redis-
 milliseconds since the epoch on Redis' clock.
 """
 
+_CALLBACK_CODES = {name.removeprefix("callback_"): code for name, code in CALLBACK_CODES.items()}
+
 FILES = (
     *("shard", "limits", "limits_table", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer", "backlog"),
-    *("browser_context", "profile_lock", "job", "cancellation", "push", "listing", "dead_letter", "rejection"),
+    *(
+        "browser_context",
+        "profile_lock",
+        "history",
+        "job",
+        "cancellation",
+        "push",
+        "listing",
+        "dead_letter",
+        "rejection",
+    ),
     *("claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox", "fn_dead_letters"),
     *("fn_workers", "fn_requests", "fn_config", "fn_inspect", "fn_audit", "fn_apply_event", "register"),
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
 
-ENCLOSED = frozenset(("wakeup", "module", "fleet", "browser_context", "profile_lock", "cancellation", "push"))
+ENCLOSED = frozenset(
+    ("wakeup", "module", "fleet", "browser_context", "profile_lock", "history", "cancellation", "push")
+)
 """Sources whose local names no other source uses. Each is a block of its own, because Lua has room for 200 local names
 per block (LUAI_MAXVARS in src/luaconf.h of Lua 5.1)."""
 
@@ -184,6 +202,8 @@ def generated() -> str:
         f"local SCHEMA_VERSION = '{SCHEMA_VERSION}'",
         f"local State = {_lua_map({state.name: state.value for state in JobState})}",
         f"local Event = {_lua_map({event.name: event.value for event in JobEvent})}",
+        f"local EVENT_CODE = {_lua_map({event.value: code for event, code in EVENT_CODES.items()})}",
+        f"local CALLBACK_CODE = {_lua_map(_CALLBACK_CODES)}",
         "local TRANSITIONS = {",
         *(f"  {state} = {_lua_map(events)}," for state, events in follows.items()),
         "}",

@@ -79,20 +79,26 @@ class Outbox:
             except TimeoutError:
                 continue
 
-    async def done(self, entries: Sequence[OutboxEntry]) -> None:
-        """Delivered."""
-        for shard in range(len(self._shards)):
-            names = [entry.id for entry in entries if entry.shard == shard]
-            if names:
-                await self._shards.call(shard, "outbox_done", names=names)
+    # `facts`: JSON of how the try went, for the job's history.
 
-    async def later(self, entry: OutboxEntry, delay_ms: int) -> None:
+    async def done(self, entries: Sequence[OutboxEntry], facts: Sequence[bytes] = ()) -> None:
+        """Delivered. `facts`: of each entry, or nothing."""
+        for shard in range(len(self._shards)):
+            here = [number for number, entry in enumerate(entries) if entry.shard == shard]
+            if here:
+                more = {"facts": [opaque(facts[number]) for number in here]} if facts else {}
+                await self._shards.call(shard, "outbox_done", names=[entries[number].id for number in here], **more)
+
+    async def later(self, entry: OutboxEntry, delay_ms: int, facts: bytes | None = None) -> None:
         """One more try failed: the entry is due again in `delay_ms` milliseconds."""
-        await self._shards.call(entry.shard, "outbox_later", name=entry.id, nonce=entry.token, delay_ms=delay_ms)
+        more = {} if facts is None else {"facts": opaque(facts)}
+        await self._shards.call(
+            entry.shard, "outbox_later", name=entry.id, nonce=entry.token, delay_ms=delay_ms, **more
+        )
         self._look_at = min(self._look_at, time.monotonic() + delay_ms / 1000)
         self._changed.set()
 
-    async def failed(self, entry: OutboxEntry, event: bytes) -> None:
+    async def failed(self, entry: OutboxEntry, event: bytes, facts: bytes | None = None) -> None:
         """Given up: the entry goes, the event is published, the result stays readable."""
         await self._shards.call(
             entry.shard,
@@ -101,6 +107,7 @@ class Outbox:
             nonce=entry.token,
             tenant=entry.ref.tenant_id,
             event=opaque(event),
+            **({} if facts is None else {"facts": opaque(facts)}),
         )
 
     async def put_result(self, shard: int, name: str, ref: JobRef, result: bytes) -> None:

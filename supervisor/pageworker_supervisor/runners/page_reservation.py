@@ -83,6 +83,10 @@ class PageReservation:
         """Artifacts that are stored."""
         self.masker = SecretMasker()
         """The secrets that the attempt was granted."""
+        self.secrets_asked: list[str] = []
+        """`NAME FORM OUTCOME` of each secret that the attempt asked for."""
+        self.number: int | None = None
+        """Of the page in its runner, once the handler has begun."""
         self.secret_outage: SecretUnavailable | None = None
         """Set if the attempt is stopped because the secret backend does not answer."""
         self._secret_requests: deque[m.SecretRequest] = deque()
@@ -170,8 +174,9 @@ class PageReservation:
         """When the handler began; when the attempt was sent, if it did not."""
         return self.accepted_at or self.sent_at
 
-    def accept(self) -> None:
-        """The handler begins now."""
+    def accept(self, number: int | None = None) -> None:
+        """The handler begins now, on the page of this number."""
+        self.number = number
         self.accepted_at = time.monotonic()
         self.started_at = dt.datetime.now(dt.UTC)
         self._on_accept()

@@ -297,7 +297,7 @@ class Runner(ABC):
                 self._resources.metrics.runners.retirement_asked(message.cause)
                 self.retire(message.reason, restart="retired")
             case m.Accepted():
-                self.running[message.attempt_id].accept()
+                self.running[message.attempt_id].accept(message.page)
             case m.Offer():
                 self.running[message.attempt_id].offer(message)
             case m.ArtifactData():

@@ -14,13 +14,13 @@ local function revive(request)
   if not found then
     return 'gone'
   end
-  local job = { state = Job.state(id) }
+  local job = { state = Job.state(id), history = History.kept(id) or '' }
   local was_rejected = DeadLetter.fields(found[2]).reason == 'rejected'
   if not TRANSITIONS[job.state][Event.REVIVE] or (was_rejected and Push.is_used(id)) then
     return 'duplicate'
   end
   Job.transition(id, job, Event.REVIVE)
-  add_job(request.job, false, nil)
+  add_job(request.job, false, nil, job.history)
   DeadLetter.drop(request.entry, found[2])
   Wakeup.flush()
   return 'queued'

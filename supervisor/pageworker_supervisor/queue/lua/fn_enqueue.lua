@@ -18,15 +18,15 @@
 --   Looks at every tenant that has work to start, at every domain and module that is waited for, and at every lease.
 
 -- `cancelled`: the job's cancellation was acknowledged before the job came. `cap`: what its tenant may have, nil: any.
--- False: that would be exceeded.
-local function add_job(new, cancelled, cap)
+-- `history`: of the job that had this id and is revived. False: that would be exceeded.
+local function add_job(new, cancelled, cap, history)
   if not Tenant.add_job(new.tenant, #new.body, new.tenant_limits, cap) then
     return false
   end
   local id = new.ref
   local job = {
     state = State.NEW, tenant = new.tenant, priority = new.priority, context = new.context, domain = new.domain,
-    module = new.module,
+    module = new.module, history = history or '',
   }
   local pushed_at = NOW - new.waited_ms
   local due = pushed_at

@@ -7,6 +7,7 @@
 --                   other jobs run that hold it (optional)
 --     dead_letter   JSON of the last error and the attempts (optional)
 --     events        list of JSON to publish
+--     used          JSON of what the attempt used, for the job's history (optional)
 --   reply: `stored` (this is the job's result), `lost` (the lease is not the caller's) or `cancelled` (nothing was
 --     stored: a cancellation was acknowledged before, and the job must end as `cancelled`)
 -- reject
@@ -68,6 +69,7 @@ local function finish(request)
   if job.cancel_requested and job.state == State.RUNNING and request.status ~= 'cancelled' then
     return 'cancelled'
   end
+  job.used = request.used or job.used
   Job.release_permits(job, true, request.release_profile)
   local rejected = request.status == 'rejected'
   store_result(token, id, job.tenant, request.result, request.callback_url, retention, rejected and job.tenant)

@@ -5,6 +5,12 @@
 --     jobs to look at
 --   reply: position to go on with ('' there is no more), jobs: list of ref, context, domain, module, priority, state, worker,
 --     crashes, attempts_used, due_at_ms, age_ms, defer_reason, throttled, traffic (absent if they do not apply)
+-- show_job   One job, as far as it is known.
+--   request: ref
+--   reply: a map, then its JSON and its history ('' if it has no record), and the history of a job of this id that has
+--     ended ('' if none is kept)
+--     known: whether it has a record
+--     record: the fields of its record, due_at_ms, throttled (absent: it has none)
 -- stats
 --   reply: numbers by name, tenants: list of tenant, jobs, running, parked, throttled (absent: it may start jobs); at most
 --     TENANTS_SHOWN
@@ -142,6 +148,23 @@ local function list_jobs(request)
     end
   end
   return { cmsgpack.pack({ position = following, jobs = found }) }
+end
+
+local function show_job(request)
+  local id = request.ref
+  local job, record = Job.read(id), nil
+  if job then
+    record = {}
+    for name, value in pairs(job) do
+      record[name] = value or nil
+    end
+    local due = job.state == State.DELAYED and call('ZSCORE', Key.delayed(), id)
+    record.history = nil -- text that was cut may be no UTF-8
+    record.due_at_ms = due and floor(tonumber(due)) or nil
+    record.throttled = job.state == State.QUEUED and throttled({}, id, job) or nil
+  end
+  local history = job and job.history or ''
+  return { cmsgpack.pack({ known = job ~= nil, record = record }), job and Job.body(id) or '', history, History.kept(id) or '' }
 end
 
 local function tenant_rows()

@@ -5,15 +5,16 @@
 --   request: worker, leases: list of ref, token, traffic (absent: none); profiles: list of tenant, profile, fence
 --   reply: lost_tokens, cancelled_tokens; lost_profiles, asked_profiles: numbers of profiles in the request, from 1;
 --     limits: id of the table of limits that is in force (absent: none)
--- begin            request: ref, token. A handler of this job has begun: it does not expire any more.
+-- begin            request: ref, token, used. A handler of this job has begun: it does not expire any more.
 -- In the next four, `begun` is true if a handler had begun in this lease, `traffic` (optional) is what the lease used of
--- the network, and `events` are JSON to publish.
+-- the network, and `events` are JSON to publish. In all six, `used` (optional) is JSON of what the attempt used, for the
+-- job's history.
 -- retry            request: ref, token, begun, traffic, delay_ms, attempt (JSON), events. The attempt is used up.
 -- crash            request: ref, token, begun, traffic, delay_ms, attempt (JSON), events. The runner died: counted as a
 --                  crash.
 -- defer            request: ref, token, begun, traffic, delay_ms, reason. Nothing is charged.
 -- requeue          request: ref, token, begun, traffic. To the front, uncharged.
--- reassign         request: ref, token, values. To the context where it belongs with these values, uncharged.
+-- reassign         request: ref, token, used, values. To the context where it belongs with these values, uncharged.
 -- release_profile  request: worker, tenant, profile, fence
 -- reap             request: limit, jitter (0 to 1). Takes back expired leases.
 --   reply: count, workers: whose leases expired
@@ -63,17 +64,21 @@ local function with_lease(request, act)
   if not job then
     return given_up and 1 or 0
   end
+  job.used = request.used or job.used
   act(request.ref, job)
   Wakeup.flush()
   return 1
 end
 
 local function begin(request)
-  local f = call('HMGET', Key.job(request.ref), 'token', 'state')
+  local f = call('HMGET', Key.job(request.ref), 'token', 'state', 'used', 'history')
   if f[1] ~= request.token then
     return 0
   end
-  Job.transition(request.ref, { state = f[2] }, Event.BEGIN, 'begun', 1)
+  if not f[3] then -- else this is the same call again
+    local job = { state = f[2], history = f[4] }
+    Job.transition(request.ref, job, Event.BEGIN, 'begun', 1, 'used', request.used or '')
+  end
   return 1
 end
 
@@ -97,7 +102,7 @@ end
 
 local function defer(request)
   return with_lease(request, function(id, job)
-    if Job.take_back(id, job, Event.DEFER, request.begun, request.traffic) then
+    if Job.take_back(id, job, Event.DEFER, request.begun, request.traffic, request.reason) then
       call('HSET', Key.job(id), 'defer_reason', request.reason)
       Job.delay(id, job, Event.DEFER, NOW + request.delay_ms)
     end

@@ -6,14 +6,24 @@
 --   reply: a map, then the result of each entry
 --     entries: list of name, ref, callback_url, tries, age_ms, put_result (the key of the result is still to be written)
 --     next_due_ms: absent if there is no other entry. Ages are told, as the taker's clock may be wrong by minutes.
--- outbox_done    request: names. Delivered, whichever worker holds the entry by now.
--- outbox_later   request: name, nonce, delay_ms. One more try was made.
--- outbox_failed  request: name, nonce, tenant, event. Given up; the result stays readable.
+-- outbox_done    request: names, facts. Delivered, whichever worker holds the entry by now. `facts`: JSON of each, for the
+--   job's history (optional, as in the next two)
+-- outbox_later   request: name, nonce, delay_ms, facts. One more try was made.
+-- outbox_failed  request: name, nonce, tenant, event, facts. Given up; the result stays readable.
 -- outbox_put     request: name, ref, sha1: of the text that the result's key was written with (Redis Cluster)
 --   reply: '' if that is the job's result; an entry without a callback ends with it. Else the job's result, which is
 --   another one by now: it is to be written, and this to be called again. Each writer looks afterwards, so the newest stays.
 
 local TAKE_MS = 60000 -- replaced at load: QueueOptions.outbox_lease_ms
+local TRIES_IN_HISTORY = 20
+
+-- The first tries of a callback are in the job's history, and its end.
+local function note_callback(name, code, facts)
+  local f = facts and call('HMGET', Key.outbox_entry(name), 'job', 'tries')
+  if f and f[1] and (code ~= CALLBACK_CODE.later or number(f[2]) < TRIES_IN_HISTORY) then
+    History.add_callback(f[1], code, facts)
+  end
+end
 
 local function drop_entry(name)
   call('DEL', Key.outbox_entry(name))
@@ -47,7 +57,8 @@ local function outbox_take(request)
 end
 
 local function outbox_done(request)
-  for _, name in ipairs(request.names) do
+  for i, name in ipairs(request.names) do
+    note_callback(name, CALLBACK_CODE.delivered, request.facts and request.facts[i])
     drop_entry(name)
   end
   return #request.names
@@ -58,6 +69,7 @@ local function outbox_later(request)
   if call('HGET', key, 'token') ~= request.nonce then
     return 0
   end
+  note_callback(request.name, CALLBACK_CODE.later, request.facts)
   call('HDEL', key, 'token')
   call('HINCRBY', key, 'tries', 1)
   call('ZADD', Key.outbox(), 'XX', NOW + request.delay_ms, request.name)
@@ -68,6 +80,7 @@ local function outbox_failed(request)
   if call('HGET', Key.outbox_entry(request.name), 'token') ~= request.nonce then
     return 0
   end
+  note_callback(request.name, CALLBACK_CODE.failed, request.facts)
   drop_entry(request.name)
   call('PUBLISH', PREFIX .. ':events:' .. request.tenant, request.event)
   return 1

@@ -19,11 +19,11 @@ local GROUP = 'workers' -- the consumer group of `ready`
 -- Fields that are read for many jobs per call, in the order in which Job.read_queued and Job.read_leased use them.
 local QUEUED_FIELDS = {
   'state', 'backlog_stamp', 'crashes', 'expires_at', 'pushed_at', 'queued_at', 'attempts_used', 'begun', 'past_attempts',
-  'waited_ms', 'module', 'page_ms', 'traffic',
+  'waited_ms', 'module', 'page_ms', 'traffic', 'history',
 }
 local FINISH_FIELDS = {
   'token', 'state', 'tenant', 'priority', 'context', 'domain', 'entry', 'fence', 'expires_at', 'cancel_requested',
-  'permits', 'module', 'bytes', 'push', 'started_at',
+  'permits', 'module', 'bytes', 'push', 'started_at', 'worker', 'used', 'history',
 }
 
 -- What its tenant calls this job.
@@ -59,7 +59,7 @@ function Job.read_queued(id, stamp, tenant, context, domain, priority)
   return {
     tenant = tenant, context = context, domain = domain, priority = priority, state = f[1], backlog_stamp = f[2],
     crashes = f[3], expires_at = f[4], pushed_at = f[5], queued_at = f[6], attempts_used = f[7], begun = f[8],
-    past_attempts = f[9], waited_ms = f[10], module = f[11], page_ms = f[12], traffic = f[13],
+    past_attempts = f[9], waited_ms = f[10], module = f[11], page_ms = f[12], traffic = f[13], history = f[14],
   }
 end
 
@@ -72,7 +72,7 @@ function Job.read_leased(id, token)
   return {
     token = token, state = f[2], tenant = f[3], priority = f[4], context = f[5], domain = f[6], entry = f[7],
     fence = f[8], expires_at = f[9], cancel_requested = f[10], permits = f[11], module = f[12],
-    bytes = f[13], push = f[14], started_at = f[15],
+    bytes = f[13], push = f[14], started_at = f[15], worker = f[16], used = f[17], history = f[18],
   }
 end
 
@@ -100,14 +100,15 @@ function Job.transition(id, job, event, ...)
     ))
   end
   job.state = after
+  local history = History.add(id, job, event, before, after)
   if after == State.ENDED then
     call('DEL', Key.job(id), Key.body(id))
   elseif after == State.NEW then
-    call('DEL', Key.done(id), Key.kept(id))
+    call('DEL', Key.done(id), Key.kept(id), Key.timeline(id))
   elseif after ~= before then
-    call('HSET', Key.job(id), 'state', after, ...)
-  elseif ... then
-    call('HSET', Key.job(id), ...)
+    call('HSET', Key.job(id), 'state', after, 'history', history, ...)
+  else
+    call('HSET', Key.job(id), 'history', history, ...)
   end
 end
 
@@ -210,8 +211,8 @@ end
 
 -- Take a job back from its worker. Returns true if the caller puts it back into the queue with this event, false if
 -- the job has come to its end instead. `begun`: its worker reports that a handler began; until then a job may expire.
--- `traffic`: what its worker reports of this lease; nil: what the last heartbeat reported.
-function Job.take_back(id, job, event, begun, traffic)
+-- `traffic`: what its worker reports of this lease; nil: what the last heartbeat reported. `reason`: why it is put off.
+function Job.take_back(id, job, event, begun, traffic, reason)
   Job.release_permits(job)
   call('ZREM', Key.leases(), id)
   call('XACK', Key.ready(), GROUP, job.entry)
@@ -228,7 +229,8 @@ function Job.take_back(id, job, event, begun, traffic)
   else
     call('HSET', Key.job(id), 'last_token', job.token)
   end
-  call('HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason', 'permits', 'lease_traffic')
+  call('HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason', 'permits', 'lease_traffic', 'used')
+  job.defer_reason = reason
   if job.state == State.FINISHING then
     Job.mark_ending(id, job, event, job.ending)
     return false
@@ -289,10 +291,11 @@ function Job.remember_attempt(id, attempt)
   call('HSET', Key.job(id), 'past_attempts', past and (past .. '\n' .. attempt) or attempt)
 end
 
--- The job has its result: its record goes, `done` remembers it. `free`: its id may be used again.
+-- The job has its result: its record goes, `done` remembers it, `timeline` keeps its history. `free`: its id may be used again.
 function Job.finish(id, job, token, free, ttl)
   Job.transition(id, job, Event.FINISH)
   call('SET', Key.done(id), Push.mark(token, job.push or '', free), 'PX', ttl)
+  History.keep(id, job.history, ttl)
   if job.expires_at then
     call('ZREM', Key.expiry(), id)
   end

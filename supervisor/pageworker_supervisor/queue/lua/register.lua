@@ -52,6 +52,7 @@ register('config_outcome', Config.outcome, 'allow-oom')
 register('config_state', Config.state, 'no-writes')
 register('check_schema', check_schema, 'no-writes')
 register('list_jobs', list_jobs, 'no-writes')
+register('show_job', show_job, 'no-writes')
 register('stats', stats, 'no-writes')
 register('audit', audit, 'no-writes')
 if TEST_CLOCK then

@@ -36,7 +36,7 @@ local function drop_result(tenant, id, at, sha1, entry)
   end
   local stored = stored_result(id)
   if stored and redis.sha1hex(stored) == sha1 then
-    call('DEL', result_key_here(id))
+    call('DEL', result_key_here(id), Key.timeline(id))
     local _, _, free = Push.ended(id)
     local left = at + REPEATED_FINISH_MS - NOW
     if free and left > 0 then
