@@ -57,6 +57,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "module yank": ("cli.answers:YankedAnswer",),
     "redis password": ("cli.answers:RedisAccess",),
     "results": ("contract.result:Result[]", "contract.result:Result", "cli.answers:FollowedResult"),
+    "scale": ("scaling.simulation:Simulation",),
     "status": ("admin.status:StatusReport",),
     "submit": ("cli.answers:PushedJob", "contract.result:Result"),
     "undrain": ("admin.status:StatusReport",),

@@ -106,6 +106,8 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     "domains": HOT,
     "limits": HOT,
     "flags": HOT,
+    # Only the fleet process reads it, and it follows no central configuration.
+    "scaling": LOCAL,
     # Who reaches endpoints that have no password.
     "http": LOCAL,
     # What each worker relies on, of its own host and of the Redis that holds the central configuration.

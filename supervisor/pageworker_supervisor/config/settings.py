@@ -18,6 +18,7 @@ from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSet
 from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.redact import SecretText
 from pageworker_supervisor.config.relative_paths import LOCATION
+from pageworker_supervisor.config.scaling_settings import ScalingSettings
 from pageworker_supervisor.config.secret_settings import SecretSettings
 from pageworker_supervisor.config.section import Section
 from pageworker_supervisor.contract.job import PROXY_NAME
@@ -357,6 +358,7 @@ class Settings(Section, frozen=True):
     domains: dict[str, DomainSettings] = field(default_factory=lambda: {"*": DomainSettings()})
     flags: dict[str, FlagSettings] = {}
     limits: LimitSettings = LimitSettings()
+    scaling: ScalingSettings = ScalingSettings()
     http: HttpSettings = HttpSettings()
     checks: CheckSettings = CheckSettings()
     log: LogSettings = LogSettings()
