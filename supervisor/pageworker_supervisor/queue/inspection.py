@@ -6,7 +6,8 @@ from msgspec import Struct
 
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.contract.job import JobRef
-from pageworker_supervisor.queue.functions import Shards, unpacked
+from pageworker_supervisor.queue.demand import ShardDemand, demand_from
+from pageworker_supervisor.queue.functions import Shards, opaque, unpacked
 from pageworker_supervisor.queue.job_details import JobDetails, read_details
 from pageworker_supervisor.queue.library import shard_key
 from pageworker_supervisor.queue.listing import JOBS_PER_PAGE, JobListing
@@ -88,6 +89,25 @@ class QueueInspection:
         return [
             stats_from(unpacked(await self._shards.call(shard, "stats")), shard) for shard in range(len(self._shards))
         ]
+
+    async def demand(self, shard: int, position: str, count: int, *, pages: int, horizon_ms: int) -> ShardDemand:
+        """What a further worker could start on one shard, within `horizon_ms`. `pages`: per runner.
+
+        Looks at `count` backlogs after `position`.
+        """
+        reply = await self._shards.call(
+            shard, "demand", position=position, count=count, pages=pages, horizon_ms=horizon_ms
+        )
+        return demand_from(unpacked(reply))
+
+    async def add_scaling_sample(self, slot_ms: int, text: bytes, after_ms: int) -> tuple[bool, list[bytes]]:
+        """Keep what a fleet process saw in the interval that begins at `slot_ms`, unless another one came first.
+
+        b"": only read. Returns whether samples that the caller has are of another time, because Redis' clock went back,
+        and the samples that are newer than `after_ms`.
+        """
+        reply = await self._shards.call(0, "scaling_sample", slot_ms=slot_ms, text=opaque(text), after_ms=after_ms)
+        return unpacked(reply)["reset"], reply[1:]
 
     async def audit(self) -> list[str]:
         """Contradictions in the derived state, one line each. Looks at every key."""

@@ -81,6 +81,8 @@ SHARD_KEYS = {
     "config_votes": "config:votes",
     "config_workers": "config:workers",
     "config_outcome": "config:outcome:<id>",
+    # the fleet process, on shard 0 alone
+    "scaling": "scaling",
 }
 """The keys of a shard: name in the code, and pattern below the shard's root `<prefix>:{<shard>}`.
 
@@ -148,7 +150,7 @@ FILES = (
         "rejection",
     ),
     *("claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox", "fn_dead_letters"),
-    *("fn_workers", "fn_requests", "fn_config", "fn_inspect", "fn_audit", "fn_apply_event", "register"),
+    *("fn_workers", "fn_requests", "fn_config", "fn_inspect", "fn_demand", "fn_audit", "fn_apply_event", "register"),
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
 

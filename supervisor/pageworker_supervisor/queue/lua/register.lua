@@ -54,6 +54,8 @@ register('check_schema', check_schema, 'no-writes')
 register('list_jobs', list_jobs, 'no-writes')
 register('show_job', show_job, 'no-writes')
 register('stats', stats, 'no-writes')
+register('demand', demand, 'no-writes')
+register('scaling_sample', scaling_sample, 'allow-oom')
 register('audit', audit, 'no-writes')
 if TEST_CLOCK then
   register('apply_event', apply_event)
