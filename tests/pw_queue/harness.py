@@ -47,7 +47,7 @@ class QueueHarness:
         for shard in range(self.queue.shards):
             await self.client.set(f"{self.queue.prefix}:{{{shard}}}:clock", self.ahead)
 
-    def function_call(self, name: str, **request: Any) -> tuple[str, int, str, bytes]:
+    def function_call(self, name: str, /, **request: Any) -> tuple[str, int, str, bytes]:
         """What `fcall` of a Redis client takes, for the first shard."""
         return self.queue.function(name), 1, f"{self.queue.prefix}:{{0}}", packed(**request)
 

@@ -42,6 +42,8 @@ class ModelQueue:
     """The same of jobs of tenant a that were not pushed yet."""
     begun: set[str] = field(default_factory=set)
     """Whose handler has begun once."""
+    paused: dict[tuple[str, str | None], int | None] = field(default_factory=dict)
+    """Until when, by kind and name; None: without end."""
 
     def push(self, ticket: NewJob, replies: Sequence[str]) -> None:
         """The same job was pushed once per reply."""
@@ -171,6 +173,14 @@ class ModelQueue:
             limits = next((each for glob, each in table.modules.items() if fnmatchcase(name, glob)), None)
             at = sum(self.tickets[str(lease.ref)].module[0] == name for lease in live)
             assert limits is None or at <= limits.concurrency
+
+    def check_pauses(self, leases: Sequence[Lease], after_ms: int) -> None:
+        """What a claim gave that ended at `after_ms`: no job of what is paused until later than that."""
+        for lease in leases:
+            job = self.tickets[str(lease.ref)]
+            for key in (("tenant", job.tenant_id), ("module", job.module[0]), ("domain", job.domain)):
+                until = self.paused.get(key, 0)
+                assert lease.ending or (until is not None and until <= after_ms), f"{key} is paused"
 
     def check_limits(self, of_tenants: dict[str, QuotaLimits], of_domains: dict[str, QuotaLimits]) -> None:
         """No tenant and no domain has more running jobs than it may have."""

@@ -16,6 +16,7 @@ from pageworker_supervisor.queue.errors import SchemaMismatch
 from pageworker_supervisor.queue.functions import packed
 from pageworker_supervisor.queue.library import SCHEMA_VERSION
 from pageworker_supervisor.queue.options import QueueOptions
+from pageworker_supervisor.queue.pauses import PauseKind
 from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.queue.retention import retention_request
 from pageworker_supervisor.queue.wakeup import ConfigNotice
@@ -278,3 +279,36 @@ async def test_the_central_configuration_is_on_one_shard(harness: QueueHarness) 
     assert outcome.agreed == {"w1": True}
     assert [version.version for version in await store.history(5)] == [1]
     assert (await harness.consumer.wait("w1", 5)).control == (ConfigNotice(), ConfigNotice())
+
+
+@pytest.mark.parametrize("kind", ["module", "domain"])
+async def test_a_module_or_domain_is_paused_on_every_shard(harness: QueueHarness, kind: PauseKind) -> None:
+    """A shard that refuses is named, and the same call again pauses it there too."""
+    name = {"module": "shop.product", "domain": "shop.test"}[kind]
+    jobs = [ticket("j", tenant, module=("shop.product", None), domain="shop.test") for tenant in TENANTS]
+    await harness.producer.enqueue(jobs)
+    key = f"pw:{{{SHARDS - 1}}}:paused"
+    await harness.client.set(key, "no hash")
+    change = await harness.queue.pauses.pause(kind, name, "why", "ann", for_seconds=60)
+    assert list(change.failed) == [SHARDS - 1]
+    assert "WRONGTYPE" in change.failed[SHARDS - 1]
+    leases = await harness.take()
+    assert {lease.shard for lease in leases} == {SHARDS - 1}
+    await harness.finish(leases)
+    await harness.client.delete(key)
+    await harness.producer.enqueue(
+        [ticket("k", tenant, module=("shop.product", None), domain="shop.test") for tenant in TENANTS]
+    )
+    assert (await harness.queue.pauses.pause(kind, name, "why", "ann", for_seconds=60)).failed == {}
+    assert await harness.take() == []
+    (view,) = await harness.queue.pauses.all()
+    assert (view.kind, view.name, view.shards) == (kind, name, tuple(range(SHARDS)))
+    assert (await harness.queue.pauses.unpause(kind, name, "ann")).changed
+    assert len(await harness.take()) == 2 * len(TENANTS) - len(leases)
+
+
+async def test_a_tenant_is_paused_on_its_own_shard(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket("j", tenant) for tenant in TENANTS])
+    await harness.queue.pauses.pause("tenant", TENANTS[5], "why", "ann")
+    assert [stats.paused["tenant"] for stats in await harness.inspection.stats()].count(1) == 1
+    assert {lease.tenant_id for lease in await harness.take()} == set(TENANTS) - {TENANTS[5]}

@@ -69,7 +69,7 @@ def test_no_source_uses_a_local_name_of_a_block_of_another() -> None:
     assert not used
 
 
-def test_there_is_room_for_more_names() -> None:
+def test_more_names_would_fit() -> None:
     """Lua refuses a block with more than 200 local names."""
     blocks = [(LUA / f"{name}.lua").read_text() for name in FILES if name not in ENCLOSED]
     names = re.findall(rf"^local (?:function )?({NAME}(?:, {NAME})*)", "\n".join(blocks), flags=re.MULTILINE)

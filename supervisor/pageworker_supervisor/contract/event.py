@@ -10,7 +10,7 @@ from pageworker_supervisor.contract.result import ResultError
 
 EventName = Literal["rejected", "retrying", "blocked", "dead", "worker_lost", "callback_failed", "duplicate"]
 """Events of one job, which a worker publishes. The queue itself publishes `worker_lost`, `duplicate` and, of a tenant
-or the fleet, `throttled` (queue/lua)."""
+or the fleet, `throttled`, `paused` and `unpaused` (queue/lua)."""
 
 
 def _now() -> dt.datetime:

@@ -11,7 +11,7 @@ from pageworker_supervisor.dispatch.attempt_services import AttemptServices
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
-from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, ConfigNotice, Notice
+from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, ConfigNotice, Notice, PauseNotice
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.placement import PendingPlacement
@@ -118,6 +118,8 @@ class Dispatcher:
                 self._fleet.retire_profile((tenant_id, profile_id), "another worker asks for its profile")
             case ConfigNotice():
                 self._on_config_notice()
+            case PauseNotice(event, detail):
+                log.warning(event, **detail)
 
     async def _something_to_do(self) -> None:
         """Return when there is work in Redis, the fleet changed, or time has freed a runner slot."""

@@ -1,8 +1,8 @@
 """The queue as the supervisor uses it: one part for each kind of caller.
 
 `producer` (intake) puts jobs in, `consumer` (dispatch) claims and ends them, `outbox` (delivery) delivers results,
-`inspection` and `dead_letters` (admin, workerctl) serve operators. `limits` puts the limits of a configuration in
-force.
+`inspection`, `pauses` and `dead_letters` (admin, workerctl) serve operators. `limits` puts the limits of a
+configuration in force.
 """
 
 from pageworker_supervisor.config.live import Live
@@ -14,6 +14,7 @@ from pageworker_supervisor.queue.inspection import QueueInspection
 from pageworker_supervisor.queue.limits_in_force import LimitsInForce
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
+from pageworker_supervisor.queue.pauses import Pauses
 from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.queue.request_rates import RequestRates
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
@@ -42,6 +43,7 @@ class QueueClient:
         self.dead_letters = DeadLetters(self._shards)
         self.limits = LimitsInForce(self._shards)
         self.config = ConfigStore(self._shards)
+        self.pauses = Pauses(self._shards)
         self.request_rates = RequestRates(self._shards)
 
     @property

@@ -55,6 +55,7 @@ SHARD_KEYS = {
     "limits": "limits",
     "limits_workers": "limits:workers",
     "limits_brought": "limits:brought",
+    "paused": "paused",
     # profiles and workers
     "profile": "profile:<tenant>/<profile>",
     "profile_contexts": "profile_contexts:<tenant>/<profile>",
@@ -137,28 +138,19 @@ milliseconds since the epoch on Redis' clock.
 _CALLBACK_CODES = {name.removeprefix("callback_"): code for name, code in CALLBACK_CODES.items()}
 
 FILES = (
-    *("shard", "limits", "limits_table", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer", "backlog"),
-    *(
-        "browser_context",
-        "profile_lock",
-        "history",
-        "job",
-        "cancellation",
-        "push",
-        "listing",
-        "dead_letter",
-        "rejection",
-    ),
-    *("claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox", "fn_dead_letters"),
-    *("fn_workers", "fn_requests", "fn_config", "fn_inspect", "fn_demand", "fn_audit", "fn_apply_event", "register"),
+    *("shard", "limits", "limits_table", "pause", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer"),
+    *("backlog", "browser_context", "profile_lock", "history", "job", "cancellation", "push", "listing"),
+    *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
+    *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_config", "fn_inspect", "fn_demand", "fn_audit"),
+    *("fn_apply_event", "register"),
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
 
 ENCLOSED = frozenset(
-    ("wakeup", "module", "fleet", "browser_context", "profile_lock", "history", "cancellation", "push")
+    ("pause", "wakeup", "module", "fleet", "browser_context", "profile_lock", "history", "cancellation", "push")
 )
-"""Sources whose local names no other source uses. Each is a block of its own, because Lua has room for 200 local names
-per block (LUAI_MAXVARS in src/luaconf.h of Lua 5.1)."""
+"""Sources whose local names no other source uses. Each is a block of its own, because Lua takes 200 local names per
+block at most (LUAI_MAXVARS in src/luaconf.h of Lua 5.1)."""
 
 
 @dataclass(frozen=True)

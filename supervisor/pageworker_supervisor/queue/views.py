@@ -38,7 +38,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     bytes_in: int = 0
     bytes_out: int = 0
     why: str | None = None
-    """Why it waits: why a worker put it off, uncharged, or which limit is used up (`throttled: tenant rate`)."""
+    """Why it waits: why a worker put it off, uncharged, or which limit is used up (`throttled: tenant rate`),
+    or what is paused (`paused: tenant acme: <reason>`)."""
 
     @property
     def ref(self) -> JobRef:
@@ -62,7 +63,8 @@ class TenantStats(Struct, frozen=True, kw_only=True):
     running: int
     parked: bool
     throttled: str | None = None
-    """Which limit keeps it from starting a further job, e.g. `throttled: tenant rate`; None: none does."""
+    """Which limit keeps it from starting a further job, e.g. `throttled: tenant rate`, or why it is paused;
+    None: nothing does."""
 
 
 class ShardStats(Struct, frozen=True, kw_only=True):
@@ -82,6 +84,9 @@ class ShardStats(Struct, frozen=True, kw_only=True):
     dead_letters: int
     workers: int
     tenants: tuple[TenantStats, ...]
+    paused: dict[str, int] = {}
+    """How many pauses are in force here, by kind: `tenant`, `module`, `domain`. The same modules and domains are paused
+    on every shard."""
 
 
 def view_from(row: dict[str, Any]) -> JobView:
@@ -133,4 +138,5 @@ def stats_from(row: dict[str, Any], shard: int) -> ShardStats:
             )
             for each in row["tenants"]
         ),
+        paused={kind: row["paused"][kind] for kind in ("tenant", "module", "domain")},
     )

@@ -8,7 +8,9 @@ or lock is due.
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.contract.context_key import ContextKey
@@ -47,7 +49,15 @@ class ConfigNotice(Struct, frozen=True):
     """The central configuration has changed, or a change of it waits for the vote of this worker."""
 
 
-Notice = CancelNotice | AskNotice | ConfigNotice
+class PauseNotice(Struct, frozen=True):
+    """A pause of a tenant, module or domain has begun or ended. One worker is told, for its log."""
+
+    event: Literal["paused", "unpaused"]
+    detail: dict[str, str]
+    """kind, name, reason, by; until, if the pause has an end."""
+
+
+Notice = CancelNotice | AskNotice | ConfigNotice | PauseNotice
 
 
 class Wakeup(Struct, frozen=True):
@@ -165,5 +175,7 @@ def notice_from(message: bytes) -> Notice | None:
             return AskNotice(tenant, profile, int(fence))
         case "config", []:
             return ConfigNotice()
+        case "pause", _:
+            return msgspec.json.decode(message.partition(b" ")[2], type=PauseNotice)
         case _:
             return None

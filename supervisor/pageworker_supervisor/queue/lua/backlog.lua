@@ -9,7 +9,7 @@
 function Backlog.push(id, job, event, front, since)
   local stamp = Shard.stamp()
   Job.transition(id, job, event, 'backlog_stamp', stamp, 'queued_at', since or NOW)
-  Backlog.add_entry(id, job, LimitKey.of(job.domain, Module.limited(id, job)), stamp, front)
+  Backlog.add_entry(id, job, LimitKey.of(job.domain, Module.separate(id, job)), stamp, front)
 end
 
 function Backlog.add_entry(id, job, limit_key, stamp, front)
@@ -24,10 +24,10 @@ function Backlog.add_entry(id, job, limit_key, stamp, front)
   end
 end
 
--- A job that was taken from its backlog goes to that of another limit key, behind those that are there.
+-- A job that was taken from its backlog goes to that of its module, behind those that are there.
 function Backlog.move(id, job, limit_key)
   local stamp = Shard.stamp()
-  call('HSET', Key.job(id), 'backlog_stamp', stamp)
+  call('HSET', Key.job(id), 'backlog_stamp', stamp, 'module', job.module)
   Backlog.add_entry(id, job, limit_key, stamp, false)
 end
 

@@ -58,7 +58,7 @@ function Audit:job(id, entries, ending, pending)
     count(self.jobs_at, job.domain)
   end
   local function is_backlog(name)
-    Module.limited(id, job) -- names the module of a job of an older release
+    Module.separate(id, job) -- names the module of a job of an older release
     local of_module = LimitKey.of(job.domain, job.module)
     for _, limit_key in ipairs({ job.domain, of_module }) do
       if name == job.tenant .. '/' .. job.context .. '/' .. limit_key .. ':' .. job.priority then
@@ -221,7 +221,7 @@ function Audit:tenant_counts(tenant, quota)
   if bytes ~= (self.bytes_of[tenant] or 0) then
     self:report('tenant %s: %d bytes, counted %d', tenant, bytes, self.bytes_of[tenant] or 0)
   end
-  if jobs == 0 and call('TTL', Key.tenant(tenant)) < 0 then
+  if jobs == 0 and quota.parked ~= 'paused' and call('TTL', Key.tenant(tenant)) < 0 then
     self:report('tenant %s is idle, and its record has no time to live', tenant)
   end
 end
@@ -258,6 +258,10 @@ function Audit:tenants()
       self:report('tenant %s is parked with permits to spare', tenant)
     elseif quota.parked == 'rate' and not call('ZSCORE', Key.timers(), 't' .. tenant) then
       self:report('tenant %s is throttled for ever', tenant)
+    elseif active and quota.pause then
+      self:report('tenant %s is active, and paused', tenant)
+    elseif quota.parked == 'paused' and not quota.pause and not call('ZSCORE', Key.timers(), 't' .. tenant) then
+      self:report('tenant %s is parked by a pause that is over', tenant)
     end
     self.jobs_of[tenant] = nil
   end
@@ -286,7 +290,7 @@ function Audit:shared_quota(kind, name, quota)
     end
   end
   local waits = call('EXISTS', kind.keys.tenants(name)) == 1
-  if waits and quota.running < quota.concurrency and not call('ZSCORE', Key.timers(), kind.kind .. name) then
+  if waits and quota.running < quota.concurrency and not quota.pause and not call('ZSCORE', Key.timers(), kind.kind .. name) then
     self:report('backlogs wait for %s %s, which is free', word, name)
   end
   if waits and not call('ZSCORE', Key.waited_for(), kind.kind .. name) then
@@ -301,7 +305,7 @@ function Audit:modules()
       if quota.running ~= (self.running_in[name] or 0) then
         self:report('module %s: permits %d, counted %d', name, quota.running, self.running_in[name] or 0)
       end
-      if quota.running == 0 and call('TTL', Key.module(name)) < 0 then
+      if quota.running == 0 and not quota.parked and call('TTL', Key.module(name)) < 0 then
         self:report('module %s is idle, and its record has no time to live', name)
       end
       self:shared_quota(Module, name, quota)
@@ -323,11 +327,29 @@ function Audit:domains()
       if jobs ~= (self.jobs_at[name] or 0) or quota.running ~= (self.running_at[name] or 0) then
         self:report('domain %s: jobs %d, permits %d, counted %d', name, jobs, quota.running, self.running_at[name] or 0)
       end
-      if jobs == 0 and call('TTL', Key.domain(name)) < 0 then
+      if jobs == 0 and not quota.parked and call('TTL', Key.domain(name)) < 0 then
         self:report('domain %s is idle, and its record has no time to live', name)
       end
       self:shared_quota(Domain, name, quota)
     end
+  end
+end
+
+-- The digest in `meta` is that of the pauses, and what has an end has a timer.
+function Audit:pauses()
+  local digest = call('HGET', Key.meta(), 'paused') or nil
+  Pause.use(nil)
+  Pause.use(digest)
+  local count = 0
+  for _, each in ipairs(Pause.all()) do
+    count = count + 1
+    if each.until_ms and not call('ZSCORE', Key.timers(), each.kind .. each.name) then
+      self:report('the pause of %s%s has an end and no timer', each.kind, each.name)
+    end
+  end
+  local kept = call('HLEN', Key.paused())
+  if (digest ~= nil) ~= (kept > 0) or count > kept then
+    self:report('%d pauses, %d in force, digest %s', kept, count, tostring(digest))
   end
 end
 
@@ -380,6 +402,7 @@ local function audit()
   self:domains()
   self:modules()
   self:fleet()
+  self:pauses()
   self:contexts()
   self:profiles()
   self:listings()

@@ -61,7 +61,7 @@ function Claim:serve_tenant(tenant, start)
   local many_contexts = several[priority] or self.has_profile[tenant] or self.slots == 0
   local has_others = #keys > 1
   if id and not module then
-    module = Module.limited(id, job)
+    module = Module.separate(id, job)
     module_quota = module and Module:read(module, tenant)
     if module_quota and Limits.throttled(module_quota) then
       self:move_to_module(id, job, module)
@@ -78,7 +78,7 @@ end
 
 -- The quota of this kind that the backlog needs. True if it is used up: then the backlog is out of the way.
 function Claim:shared_quota(kind, name, tenant, context, limit_key)
-  if not name or (kind == Module and not LimitsTable.module(name)) then
+  if not name or (kind == Module and not Module.is_counted(name)) then
     return nil, false
   end
   local quota = kind:read(name, tenant)
@@ -91,7 +91,7 @@ function Claim:shared_quota(kind, name, tenant, context, limit_key)
   return quota, false
 end
 
--- The job's module got limits after the job was queued, and is used up. After a few such jobs the tenant is left to the
+-- The job's module got limits, or was paused, after the job was queued, and is used up. After a few such jobs the tenant is left to the
 -- next claim: its backlog may be long, and others are served in the same call.
 function Claim:move_to_module(id, job, module)
   local limit_key = LimitKey.of(job.domain, module)

@@ -13,7 +13,7 @@
 --     record: the fields of its record, due_at_ms, throttled (absent: it has none)
 -- stats
 --   reply: numbers by name, tenants: list of tenant, jobs, running, parked, throttled (absent: it may start jobs); at most
---     TENANTS_SHOWN
+--     TENANTS_SHOWN; paused: number of pauses in force by tenant, module, domain
 
 local TENANTS_SHOWN = 100
 
@@ -23,7 +23,7 @@ local function used_up(seen, word, name, quota)
   if seen[key] == nil then
     local read = quota()
     local reason = read and Limits.throttled(read)
-    seen[key] = reason and Limits.reason(word, reason) or false
+    seen[key] = reason and (read.pause and Pause.text(read.pause) or Limits.reason(word, reason)) or false
   end
   return seen[key] or nil
 end
@@ -32,9 +32,9 @@ local function tenant_throttled(seen, tenant)
   return used_up(seen, 'tenant', tenant, function() return Tenant.read(tenant) end)
 end
 
--- Why a job that is queued does not start, as far as its limits are the reason: the first that is used up.
+-- Why a job that is queued does not start, as far as pauses and limits are the reason: the first that stops it.
 local function throttled(seen, id, job)
-  local module = Module.limited(id, job)
+  local module = Module.separate(id, job)
   return tenant_throttled(seen, job.tenant)
     or job.domain ~= NO_DOMAIN and used_up(seen, 'domain', job.domain, function() return Domain:read(job.domain) end)
     or module and used_up(seen, 'module', module, function() return Module:read(module) end)
@@ -197,5 +197,6 @@ local function stats()
     dead_letters = call('XLEN', Key.dead()),
     workers = call('ZCARD', Key.workers()),
     tenants = tenant_rows(),
+    paused = Pause.counts(),
   }) }
 end

@@ -40,7 +40,11 @@ end
 --   nil             it allows one
 --   'concurrency'   it does not: all permits are in use
 --   'rate', at      it does not: there is no token before the instant `at` (milliseconds)
+--   'paused', at    it does not: an operator paused it (see pause.lua), until the instant `at`; nil: without end
 function Limits.throttled(quota)
+  if quota.pause then
+    return 'paused', quota.pause.until_ms
+  end
   if quota.running >= quota.concurrency then
     return 'concurrency'
   end

@@ -7,18 +7,38 @@
 --
 -- Used by: fn_audit, fn_claim, fn_enqueue, fn_inspect, backlog, job.
 
--- The job's module if that has limits, else nil. A job that an older release queued has no field `module`: its JSON
--- names it.
-function Module.limited(id, job)
-  if not LimitsTable.has_modules() then
-    return nil
-  end
+-- A module that is paused is treated the same, whether or not it has limits.
+
+-- A job that an older release queued has no field `module`: its JSON names it.
+local function name_module(id, job)
   if not job.module or job.module == '' then
     local ok, body = pcall(cjson.decode, Job.body(id))
     local named = ok and type(body) == 'table' and body.endpoint_module
     job.module = type(named) == 'string' and string.match(named, '^[^@]*') or ''
   end
+end
+
+-- The job's module if that has limits, else nil.
+function Module.limited(id, job)
+  if not LimitsTable.has_modules() then
+    return nil
+  end
+  name_module(id, job)
   return LimitsTable.module(job.module) and job.module or nil
+end
+
+-- The job's module if its jobs have backlogs of their own: it has limits, or is paused. Else nil.
+function Module.separate(id, job)
+  if not LimitsTable.has_modules() and not Pause.has_modules() then
+    return nil
+  end
+  name_module(id, job)
+  return Module.is_counted(job.module) and job.module or nil
+end
+
+-- Whether a claim looks at the quota of this module.
+function Module.is_counted(name)
+  return (LimitsTable.module(name) or Pause.of('m', name)) and true or false
 end
 
 -- Take a permit. The hash of a module that runs no job is kept until its tokens are full again.

@@ -27,7 +27,7 @@ local MICROS -- the same instant in microseconds
 -- One table per noun, one file each.
 local Shard, Limits, Wakeup, Tenant, Timer, Domain, Backlog, Context, Profile = {}, {}, {}, {}, {}, {}, {}, {}, {}
 local Job, Push, Outbox, Cancellation, DeadLetter, Listing, LimitsTable = {}, {}, {}, {}, {}, {}, {}
-local Module, Fleet, Rejection, History = {}, {}, {}, {}
+local Module, Fleet, Rejection, History, Pause = {}, {}, {}, {}, {}
 
 local NO_DOMAIN = '-' -- of a job without a domain; no host name
 
@@ -85,13 +85,14 @@ function Shard.read_clock()
 end
 
 -- Refuses state that another schema version wrote. An empty shard gets this version. The text after SCHEMA is read by
--- `queue/functions.py`: the version found, `none` if the state has no version. The same command tells which limits are
--- in force, and whether a claim waits for the fleet's.
+-- `queue/functions.py`: the version found, `none` if the state has no version. The same command tells which limits and
+-- pauses are in force, and whether a claim waits for the fleet's limits.
 function Shard.check_schema(writes)
-  local f = call('HMGET', Key.meta(), 'schema', 'limits', 'fleet_waited_for')
+  local f = call('HMGET', Key.meta(), 'schema', 'limits', 'fleet_waited_for', 'paused')
   local found = f[1]
   LimitsTable.use(f[2] or nil)
   Fleet.use(f[3])
+  Pause.use(f[4] or nil)
   if found == SCHEMA_VERSION then
     return nil
   end

@@ -39,12 +39,13 @@ local SharedQuota = {}
 
 -- `tenant`: also how many permits of the quota this tenant holds.
 function SharedQuota:read(name, tenant)
-  local key, text, f = self.keys.hash(name), self.limits_of(name), nil
+  local key, text, f, unlimited = self.keys.hash(name), self.limits_of(name), nil, false
   if text then
     f = call('HMGET', key, 'running', 'tokens', 'tokens_at', 'parked', 'jobs', 'held:' .. (tenant or ''))
   else
     f = call('HMGET', key, 'running', 'tokens', 'tokens_at', 'parked', 'jobs', 'held:' .. (tenant or ''), 'limits')
     text = f[7] or NO_LIMITS
+    unlimited = not f[7]
   end
   local quota = {
     name = name,
@@ -56,8 +57,10 @@ function SharedQuota:read(name, tenant)
     parked = f[4],
     jobs = number(f[5]),
     held = number(f[6]),
+    unlimited = unlimited, -- a module that is only paused: its permits are not counted
   }
   quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
+  quota.pause = Pause.of(self.kind, name)
   return quota
 end
 
@@ -75,8 +78,11 @@ function SharedQuota:park(name, tenant, context, key, reason, at)
   call('ZADD', self.keys.tenants(name), 'NX', Shard.stamp(), tenant)
   call('HSET', self.keys.hash(name), 'parked', 1)
   call('ZADD', Key.waited_for(), 'NX', NOW, self.kind .. name)
-  if reason == 'rate' then
+  if at then
     Timer.add(self.kind .. name, at)
+  end
+  if reason == 'paused' then
+    return
   end
   local told_at = call('HGET', Key.tenant(tenant), 'told_at')
   Limits.tell(tenant, Key.tenant(tenant), told_at, Limits.reason(self.word, reason))
@@ -118,10 +124,13 @@ end
 function SharedQuota:unpark(name, wanted)
   local quota = self:read(name)
   local reason, at = Limits.throttled(quota)
-  if reason == 'rate' then
+  if at then
     Timer.add(self.kind .. name, at)
   end
   if reason then
+    if not quota.parked and call('EXISTS', self.keys.tenants(name)) == 1 then
+      call('HSET', self.keys.hash(name), 'parked', 1) -- a pause may outlast this hash, which a release looks at
+    end
     return
   end
   wanted = min(wanted, Limits.spare(quota))
@@ -147,7 +156,7 @@ function SharedQuota:unpark(name, wanted)
       break
     end
   end
-  Timer.add(self.kind .. name, NOW + (wanted > 0 and 1 or LOOK_AGAIN_MS))
+  Timer.add(self.kind .. name, NOW + ((wanted > 0 or quota.unlimited) and 1 or LOOK_AGAIN_MS))
 end
 
 -- `quota` was read with this tenant.

@@ -5,7 +5,8 @@
 -- parked; `open_priorities`, the priorities at which it has open contexts.
 --
 -- A tenant with open work is either in `active` (it may start a job) or in `parked` (it may not). If all its permits are in
--- use, the release of one brings it back. If it has no token, it is in `timers` too: the refill brings it back.
+-- use, the release of one brings it back. If it has no token, it is in `timers` too: the refill brings it back. If it is
+-- paused, the end of the pause brings it back.
 --
 -- Used by: fn_audit, fn_claim, fn_enqueue, browser_context, claim_capacity, fleet, shared_quota, job, timer.
 
@@ -39,6 +40,7 @@ function Tenant.read(tenant)
   }
   local text = LimitsTable.tenant(tenant) or f[1] or NO_LIMITS
   quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
+  quota.pause = Pause.of('t', tenant)
   return quota
 end
 
@@ -90,11 +92,25 @@ function Tenant.virtual_time()
   return number(call('HGET', Key.meta(), 'virtual_time'))
 end
 
+-- The hash of a tenant without jobs is kept until its tokens are full again, and while it is parked by a pause: its
+-- contexts may hold entries of jobs that were cancelled, and its record says that they are open.
+local function keep_idle(quota)
+  local key = Key.tenant(quota.name)
+  -- Workers of an older release count no bytes.
+  call('HDEL', key, 'bytes', 'queue_told')
+  if quota.parked ~= 'paused' then
+    call('EXPIRE', key, Limits.memory_seconds(quota))
+  end
+end
+
 local function unpark(quota)
   if quota.parked then
     call('HDEL', Key.tenant(quota.name), 'parked')
     call('ZREM', Key.parked(), quota.name)
     quota.parked = false
+    if quota.jobs <= 0 then
+      keep_idle(quota)
+    end
   end
 end
 
@@ -122,8 +138,12 @@ function Tenant.reschedule(tenant)
     call('ZREM', Key.active(), tenant)
     call('HSET', Key.tenant(tenant), 'parked', reason)
     call('ZADD', Key.parked(), 'NX', NOW, tenant)
-    Limits.tell(tenant, Key.tenant(tenant), quota.told_at, Limits.reason('tenant', reason))
-    if reason == 'rate' then
+    if quota.pause then
+      call('PERSIST', Key.tenant(tenant))
+    else
+      Limits.tell(tenant, Key.tenant(tenant), quota.told_at, Limits.reason('tenant', reason))
+    end
+    if at then
       Timer.add('t' .. tenant, at)
     end
     return
@@ -155,14 +175,6 @@ end
 function Tenant.start_lease(quota)
   quota.timed = quota.timed + 1
   quota.starts_ms = quota.starts_ms + NOW
-end
-
--- The hash of a tenant without jobs is kept until its tokens are full again.
-local function keep_idle(quota)
-  local key = Key.tenant(quota.name)
-  -- Workers of an older release count no bytes.
-  call('HDEL', key, 'bytes', 'queue_told')
-  call('EXPIRE', key, Limits.memory_seconds(quota))
 end
 
 -- A lease ends. `started_at`: since when it ran; absent: an older release claimed it, and charged one for it. `size`: its

@@ -1,5 +1,5 @@
 -- Instants at which a throttled tenant (`t<name>`), the fleet (`f`), or a domain (`d<name>`) or module (`m<name>`) that
--- backlogs wait for is looked at again.
+-- backlogs wait for is looked at again, or the pause of one of them ends.
 --
 -- Used by: fn_claim, fleet, shared_quota, job, tenant.
 
@@ -16,6 +16,7 @@ function Timer.run()
   for _, each in ipairs(due) do
     call('ZREM', Key.timers(), each)
     local kind, name = string.sub(each, 1, 1), string.sub(each, 2)
+    local again = Pause.expire(kind, name)
     if kind == 't' then
       Tenant.reschedule(name)
     elseif kind == 'f' then
@@ -24,6 +25,9 @@ function Timer.run()
       Module:unpark(name, UNPARKED_PER_CALL)
     else
       Domain:unpark(name, UNPARKED_PER_CALL)
+    end
+    if again then
+      Timer.add(each, again)
     end
   end
 end
