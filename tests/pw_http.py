@@ -49,7 +49,7 @@ class FakeWorker:
     def ready(self) -> tuple[bool, str]:
         return self.state == "ready", self.status().reason
 
-    async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
+    async def drain(self, deadline_seconds: float | None, *, cancel: bool = False) -> AsyncIterator[DrainLine]:
         if self.state == "starting":
             raise WorkerRefused("the worker is not up yet")
         self.drained_with.append(deadline_seconds)

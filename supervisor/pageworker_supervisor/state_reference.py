@@ -16,7 +16,7 @@ from pageworker_sandbox.egress import upstream_health
 from pageworker_sandbox.state_machine import TransitionTable, diagram
 from pageworker_sandbox.wire import message_rules
 from pageworker_sandbox.wire.message_rules import ConnectionState, SentAttemptState
-from pageworker_supervisor import worker_state
+from pageworker_supervisor import drain_causes, worker_state
 from pageworker_supervisor.contract import job_state
 from pageworker_supervisor.delivery import circuit_breaker
 from pageworker_supervisor.dispatch import attempt_state
@@ -58,6 +58,7 @@ LIFE_CYCLES = (
         worker_state.WorkerState.STARTING,
         (worker_state.WorkerState.STOPPING,),
     ),
+    LifeCycle("Drain of a worker", drain_causes, drain_causes.TRANSITIONS, drain_causes.DrainCauses.NOTHING),
     LifeCycle(
         "Circuit breaker of a callback receiver",
         circuit_breaker,

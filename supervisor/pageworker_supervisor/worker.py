@@ -1,6 +1,8 @@
 """One worker: it starts, serves, drains and stops. The operator's endpoints control it."""
 
 import asyncio
+import contextlib
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -9,29 +11,35 @@ from importlib.metadata import version
 
 from pageworker_sandbox.state_machine import IllegalTransition, label, next_state
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
+from pageworker_supervisor import worker_report as reports
 from pageworker_supervisor.admin.allowed_hosts import answered_hosts
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints, HttpBounds
-from pageworker_supervisor.admin.status import Cancelled, ConfigReport, DrainLine, RedisReport, StatusReport
+from pageworker_supervisor.admin.status import Cancelled, ConfigReport, DrainLine, StatusReport
 from pageworker_supervisor.components import Components, HostEnvironment, queue_options
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.contract.worker_report import ReportedState, WorkerReport
 from pageworker_supervisor.dispatch.dispatcher import DrainCancelled
+from pageworker_supervisor.dispatch.recent_service import RecentService
+from pageworker_supervisor.drain_causes import HELD_BY_FLEET, DrainCauseEvent, DrainCauses
+from pageworker_supervisor.drain_causes import TRANSITIONS as DRAIN_CAUSES
+from pageworker_supervisor.fleet_member import FleetMember, stored_drain_holds
 from pageworker_supervisor.host.descriptor_check import descriptor_trouble
 from pageworker_supervisor.host.descriptor_limit import current_limit, http_connections
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import RedisClient, open_redis_client
-from pageworker_supervisor.redis_client.errors import RedisUnavailable
+from pageworker_supervisor.redis_client.errors import RedisClientError, RedisUnavailable
 from pageworker_supervisor.registry import Registry, load_trust
 from pageworker_supervisor.registry.fleet_serial import FleetSerial
+from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.self_checks.worker_checks import WorkerChecks
 from pageworker_supervisor.task_supervision import run_forever
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.worker_config import WorkerConfig
 from pageworker_supervisor.worker_identity import claim_data_dir
-from pageworker_supervisor.worker_report import REPORTED, drain_line, runner_report, running_job
 from pageworker_supervisor.worker_state import TRANSITIONS, WorkerEvent, WorkerState
 
 VERSION = version("pageworker")
@@ -43,6 +51,7 @@ NO_TRUSTED_KEY = (
 REQUEUE_SECONDS = 5.0
 """After the deadline of a drain: time for runners to end and for jobs to be requeued."""
 REST_SECONDS = 30.0
+TAKES_JOBS_AGAIN = "the worker takes jobs again: the drain is cancelled"
 LISTED_JOBS = 100
 
 BuildComponents = Callable[[HostEnvironment, str, RedisClient, QueueClient, Registry], Components]
@@ -53,6 +62,7 @@ class Worker:
 
     def __init__(self, environment: HostEnvironment, build: BuildComponents = Components) -> None:
         self.stop = asyncio.Event()
+        self.drained_by = DrainCauses.NOTHING
         self._environment = environment
         self._build = build
         self._state = WorkerState.STARTING
@@ -64,6 +74,10 @@ class Worker:
         self._address = ""
         self._before: str | None = None
         self._config: WorkerConfig | None = None
+        self._member: FleetMember | None = None
+        self._draining_until: float | None = None
+        self._started_at = time.time()
+        self._service = RecentService(self._since)
 
     @property
     def _settings(self) -> Settings:
@@ -110,8 +124,7 @@ class Worker:
             if self._components is not None:
                 await self._last_callbacks(self._components)
                 await self._components.fleet.close_profiles("the worker stops")
-            if self._config is not None:
-                await self._config.leave()
+            await asyncio.gather(*(part.leave() for part in (self._config, self._member) if part is not None))
             serving.cancel()
             await asyncio.wait([serving])
             answering.cancel()
@@ -122,7 +135,7 @@ class Worker:
         seconds = self._settings.worker.drain_seconds
         try:
             async with asyncio.timeout(seconds + REQUEUE_SECONDS):
-                async for line in self.drain(seconds):
+                async for line in self._drain(seconds, None):
                     log.info("drain", drain=line.event, job=line.ref and str(line.ref), left=line.left)
         except TimeoutError:
             left = sorted(str(lease.ref) for lease in components.dispatcher.unsettled)
@@ -156,6 +169,8 @@ class Worker:
                 queue = await self._prepare(redis_client)
                 self._config = config = WorkerConfig(self._environment, self._name, redis_client, queue)
                 await config.start()
+                self._member = member = FleetMember(queue.workers, redis_client.availability, self._fleet_report, self)
+                await member.start()
                 registry = await Registry.open(
                     settings.modules.registry or self._environment.data_dir / "registry",
                     trust,
@@ -172,13 +187,16 @@ class Worker:
                 await asyncio.Event().wait()
             self._components = components = self._build(self._environment, self._name, redis_client, queue, registry)
             self._step(WorkerEvent.CAME_UP, "")
+            components.dispatcher.on_report_notice(member.report_now)
+            await member.begin()
             here = {"redis": redis_client.safe_url, "data_dir": str(self._environment.data_dir), "http": self._address}
-            if components.dispatcher.closed:
-                log.warning("not ready", reason=NO_TRUSTED_KEY, **here)
+            if components.dispatcher.closed or self._state is not WorkerState.READY:
+                log.warning("not ready", reason=self.ready()[1], **here)
             else:
                 log.info("ready", **here)
             watching_host = {"self_checks": checks.watch(self._environment.timeouts.self_checks_seconds)}
-            await run_forever({**components.tasks(), **config.tasks(components), **watching_host})
+            also = {**watching_host, "fleet_report": member.run()}
+            await run_forever({**components.tasks(), **config.tasks(components), **also})
 
     async def _prepare(self, redis_client: RedisClient) -> QueueClient:
         """The queue, loaded. Waits with backoff while Redis is away."""
@@ -212,7 +230,7 @@ class Worker:
 
     def ready(self) -> tuple[bool, str]:
         """Whether the worker takes jobs, and why not."""
-        trouble = self._redis_trouble()
+        trouble = reports.redis_trouble(self._redis_client)
         if self._state is WorkerState.STARTING and trouble:
             return False, trouble
         if self._state is not WorkerState.READY:
@@ -228,25 +246,9 @@ class Worker:
             trouble = self._components.fleet.trouble() or ""
         return not trouble, trouble
 
-    def _redis_trouble(self) -> str:
-        """Why Redis, or the Redis that producers push to, does not serve everything; "" while it does."""
-        if self._redis_client is None:
-            return ""
-        if trouble := self._redis_client.availability.trouble:
-            return trouble
-        ingress = (
-            self._redis_client.ingress.availability.trouble
-            if self._redis_client.ingress is not self._redis_client
-            else ""
-        )
-        return f"redis.ingress_url: {ingress}" if ingress else ""
-
     def status(self) -> StatusReport:
         """The state of the worker, its runners and its jobs."""
-        ready, reason = self.ready()
-        state = REPORTED[self._state]
-        if state == "ready" and not ready:
-            state = "cut_off" if self._redis_trouble() else "failing"
+        state, reason = self._reported_state()
         components, now = self._components, time.monotonic()
         return StatusReport(
             state=state,
@@ -254,12 +256,12 @@ class Worker:
             worker_id=self._environment.settings.worker.id,
             version=VERSION,
             uptime_seconds=round(now - self._since, 3),
-            redis=self._redis_report(),
+            redis=reports.redis_report(self._redis_client),
             config=self._config.report() if self._config is not None else ConfigReport(),
-            runners=tuple(runner_report(runner, now) for runner in components.fleet.runners.values())
+            runners=tuple(reports.runner_report(runner, now) for runner in components.fleet.runners.values())
             if components
             else (),
-            jobs=tuple(running_job(attempt, now) for attempt in components.dispatcher.attempts.values())
+            jobs=tuple(reports.running_job(attempt, now) for attempt in components.dispatcher.attempts.values())
             if components
             else (),
             counters=self._environment.metrics.totals(),
@@ -267,38 +269,96 @@ class Worker:
             upstreams_down=components.upstreams.down() if components else (),
         )
 
-    def _redis_report(self) -> RedisReport:
-        redis_client = self._redis_client
-        return RedisReport(
-            connected=redis_client is not None and redis_client.availability.up,
-            url=redis_client.safe_url if redis_client else "",
-        )
+    def _reported_state(self) -> tuple[ReportedState, str]:
+        ready, reason = self.ready()
+        state = reports.REPORTED[self._state]
+        if state == "ready" and not ready:
+            state = "cut_off" if reports.redis_trouble(self._redis_client) else "failing"
+        return state, reason
 
-    async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
-        """Claim no more jobs, wait for those that run, requeue what is left at the deadline."""
+    def _fleet_report(self) -> WorkerReport:
+        """What the fleet is told. Called every second: it also takes a sample of the pages that are in use."""
+        state, reason = self._reported_state()
+        now = reports.WorkerNow(
+            name=self._name,
+            host=socket.gethostname(),
+            version=VERSION,
+            state=state,
+            reason=reason,
+            started_at=self._started_at,
+            draining_until=self._draining_until,
+            config_version=self._config.report().version if self._config is not None else 0,
+        )
+        runners: tuple[Runner, ...] = ()
+        jobs = served = 0
+        if self._components is not None:
+            runners = tuple(self._components.fleet.runners.values())
+            jobs, served = len(self._components.dispatcher.attempts), self._components.dispatcher.served
+        self._service.sample(time.monotonic(), sum(runner.taken for runner in runners), served)
+        return reports.worker_report(now, self._settings, runners, jobs, self._service)
+
+    async def drain(self, deadline_seconds: float | None, *, cancel: bool = False) -> AsyncIterator[DrainLine]:
+        """Claim no more jobs, wait for those that run, requeue or cancel what is left at the deadline."""
+        seconds = self._settings.worker.drain_seconds if deadline_seconds is None else deadline_seconds
+        async for line in self._drain(seconds, DrainCauseEvent.DRAIN, cancel=cancel):
+            yield line
+
+    async def follow_drain(self, seconds: float, *, cancel: bool) -> None:
+        """The same for a stored drain."""
+        async for line in self._drain(seconds, DrainCauseEvent.STORED_DRAIN, cancel=cancel):
+            log.info("drain", drain=line.event, job=line.ref and str(line.ref), left=line.left)
+
+    async def _drain(
+        self, seconds: float, cause: DrainCauseEvent | None, *, cancel: bool = False
+    ) -> AsyncIterator[DrainLine]:
         components = self._up()
         self._step(WorkerEvent.DRAIN, "draining")
+        if cause is not None:
+            self.drained_by = next_state(DRAIN_CAUSES, self.drained_by, cause)
+        self._draining_until = time.time() + seconds
         components.intake.pause()
-        seconds = self._settings.worker.drain_seconds if deadline_seconds is None else deadline_seconds
-        self._environment.metrics.health.drain_began(time.time() + seconds)
+        self._environment.metrics.health.drain_began(self._draining_until)
         left = 0
         try:
-            async for step in components.dispatcher.drain(seconds):
+            async for step in components.dispatcher.drain(seconds, self._cancel_at_deadline if cancel else None):
                 if step.event != "over" and step.attempt is not None:
-                    yield drain_line(step.event, step.attempt, time.monotonic())
+                    yield reports.drain_line(step.event, step.attempt, time.monotonic())
                 left = step.left
         except DrainCancelled as cancelled:
-            raise WorkerRefused("the worker takes jobs again: the drain is cancelled") from cancelled
+            raise WorkerRefused(TAKES_JOBS_AGAIN) from cancelled
+        if not components.dispatcher.draining:
+            raise WorkerRefused(TAKES_JOBS_AGAIN)  # since its last jobs were stopped
         components.fleet.retire_all("the worker is drained")
         await components.fleet.empty()
         self._step(WorkerEvent.EMPTIED, "drained")
         self._environment.metrics.health.drain_done()
         yield DrainLine(event="deadline" if left else "done", left=left)
 
+    async def _cancel_at_deadline(self, ref: JobRef) -> None:
+        with contextlib.suppress(RedisClientError):  # it is requeued then
+            await self._up().queue.inspection.cancel(ref)
+
     async def undrain(self) -> None:
-        """Take jobs again."""
+        """Take jobs again. Raises WorkerRefused while a stored drain is for this worker."""
+        self._up()
+        drain = self._member.drain if self._member is not None else None
+        if self.drained_by in HELD_BY_FLEET:
+            raise WorkerRefused(stored_drain_holds(drain))
+        self.drained_by = next_state(DRAIN_CAUSES, self.drained_by, DrainCauseEvent.UNDRAIN)
+        self._take_jobs()
+
+    async def end_stored_drain(self) -> None:
+        """No stored drain is for this worker any more."""
+        if self.drained_by not in HELD_BY_FLEET:
+            return  # the worker stops, so the drain was not begun
+        self.drained_by = next_state(DRAIN_CAUSES, self.drained_by, DrainCauseEvent.LIFTED)
+        if self.drained_by is DrainCauses.NOTHING and self._state is not WorkerState.STOPPING:
+            self._take_jobs()
+
+    def _take_jobs(self) -> None:
         components = self._up()
         self._step(WorkerEvent.UNDRAIN, "")
+        self._draining_until = None
         self._environment.metrics.health.drain_left()
         components.dispatcher.undrain()
         components.intake.resume()
@@ -324,6 +384,8 @@ class Worker:
         except IllegalTransition as illegal:
             raise WorkerRefused(f"cannot {label(event)} while {label(self._state)}") from illegal
         self._reason = reason
+        if self._member is not None:
+            self._member.report_now()
 
 
 def longest_stop_seconds(settings: Settings) -> float:

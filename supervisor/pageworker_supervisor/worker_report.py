@@ -1,11 +1,17 @@
-"""What a worker reports of its runners, its jobs and its drain. Pure."""
+"""What a worker reports of itself, its runners, its jobs and its drain. Pure."""
 
+from collections.abc import Sequence
 from typing import Literal
 
+from msgspec import Struct
+
 from pageworker_sandbox.state_machine import label
-from pageworker_supervisor.admin.status import DrainLine, RunnerReport, RunningJob
-from pageworker_supervisor.contract.worker_report import ReportedState
+from pageworker_supervisor.admin.status import DrainLine, RedisReport, RunnerReport, RunningJob
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.worker_report import RUNNERS_REPORTED, ReportedRunner, ReportedState, WorkerReport
 from pageworker_supervisor.dispatch.attempt import Attempt
+from pageworker_supervisor.dispatch.recent_service import RecentService
+from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.runners.placement import NO_TENANT
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.worker_state import WorkerState
@@ -17,6 +23,74 @@ REPORTED: dict[WorkerState, ReportedState] = {
     WorkerState.DRAINED: "draining",
     WorkerState.STOPPING: "stopped",
 }
+
+
+def redis_trouble(redis_client: RedisClient | None) -> str:
+    """Why Redis, or the Redis that producers push to, does not serve everything; "" while it does."""
+    if redis_client is None:
+        return ""
+    if trouble := redis_client.availability.trouble:
+        return trouble
+    ingress = redis_client.ingress.availability.trouble if redis_client.ingress is not redis_client else ""
+    return f"redis.ingress_url: {ingress}" if ingress else ""
+
+
+def redis_report(redis_client: RedisClient | None) -> RedisReport:
+    """The connection to Redis. None: there is none yet."""
+    return RedisReport(
+        connected=redis_client is not None and redis_client.availability.up,
+        url=redis_client.safe_url if redis_client else "",
+    )
+
+
+class WorkerNow(Struct, frozen=True, kw_only=True):
+    """What is true of the worker at the moment of a report, beside its settings, its runners and its jobs."""
+
+    name: str
+    host: str
+    version: str
+    state: ReportedState
+    reason: str
+    started_at: float
+    draining_until: float | None
+    config_version: int
+
+
+def worker_report(
+    now: WorkerNow, settings: Settings, runners: Sequence[Runner], jobs_running: int, service: RecentService
+) -> WorkerReport:
+    """The report for the fleet."""
+    largest = sorted(runners, key=lambda runner: runner.memory_bytes or 0, reverse=True)[:RUNNERS_REPORTED]
+    return WorkerReport(
+        worker_id=settings.worker.id,
+        name=now.name,
+        host=now.host,
+        version=now.version,
+        state=now.state,
+        reason=now.reason,
+        tags=settings.worker.tags,
+        started_at=now.started_at,
+        runner_slots=settings.pool.runners,
+        pages=settings.pool.runners * settings.pool.pages,
+        runners_up=sum(runner.context != NO_TENANT for runner in runners),
+        jobs_running=jobs_running,
+        draining_until=now.draining_until,
+        config_version=now.config_version,
+        service_seconds=service.service_seconds,
+        jobs_per_minute=service.jobs_per_minute,
+        memory_bytes=sum(runner.memory_bytes or 0 for runner in runners),
+        runners=tuple(
+            ReportedRunner(
+                runner_id=runner.runner_id,
+                tenant_id=None if runner.context == NO_TENANT else runner.context.tenant_id,
+                state=label(runner.state),
+                pages=runner.pages,
+                running=len(runner.running),
+                memory_bytes=runner.memory_bytes,
+            )
+            for runner in largest
+        ),
+    )
 
 
 def runner_report(runner: Runner, now: float) -> RunnerReport:

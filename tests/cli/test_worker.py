@@ -45,7 +45,7 @@ class Scripted:
     async def refresh_readiness(self) -> None:
         return
 
-    async def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
+    async def drain(self, deadline_seconds: float | None, *, cancel: bool = False) -> AsyncIterator[DrainLine]:
         for line in self.lines:
             yield line
         if self.lines[-1].event not in ("done", "deadline"):

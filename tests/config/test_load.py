@@ -325,11 +325,18 @@ def test_the_fingerprint_follows_the_settings_and_not_the_password() -> None:
 
 
 def test_settings_that_do_not_work_yet_are_refused_by_name(write: Any) -> None:
-    found = problems(write('[worker]\ntags = ["x"]\n'), PAGEWORKER_INGRESS__REQUIRE_ORIGIN="true")
-    assert found["worker.tags"].expected == "not supported yet"
-    assert "`modules.channel`" in found["worker.tags"].hint
+    found = problems(write("[ingress]\nrequire_origin = true\n"))
+    assert found["ingress"].expected == "not supported yet"
+    assert "docs/redis.md" in found["ingress"].hint
+    found = problems(None, PAGEWORKER_INGRESS__REQUIRE_ORIGIN="true")
     assert found["ingress.require_origin"].expected == "not supported yet"
-    assert "worker.tags" in problems(None, PAGEWORKER_WORKER__TAGS='["x"]')
+
+
+def test_a_worker_has_at_most_sixteen_tags(write: Any) -> None:
+    assert load(None, {"PAGEWORKER_WORKER__TAGS": '["eu", "large"]'}).worker.tags == ("eu", "large")
+    tags = [f"t{number}" for number in range(17)]
+    assert "worker.tags" in problems(write(f"[worker]\ntags = {tags}\n"))
+    assert "worker.tags" in problems(None, PAGEWORKER_WORKER__TAGS='["a b"]')
 
 
 @pytest.mark.parametrize("value", ["9" * 4400, "[" * 2000, "1e" + "9" * 4400 + "x"])

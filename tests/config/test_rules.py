@@ -49,6 +49,7 @@ def test_the_defaults_break_no_rule() -> None:
         ("sandbox", {"python": Path("/nope")}, "sandbox.python"),
         ("sandbox", {"uids": 9}, "sandbox.uids"),
         ("worker", {"data_dir": Path("/dev/null")}, "worker.data_dir"),
+        ("worker", {"tags": tuple(f"t{number}" for number in range(17))}, "worker.tags"),
         ("egress", {"hosts": {"*.example": "127.0.0.1"}}, "egress.hosts.*.example"),
         ("egress", {"hosts": {"a.example": "nowhere"}}, "egress.hosts.a.example"),
         ("egress", {"ports": (0,)}, "egress.ports"),

@@ -24,7 +24,7 @@ from fuzz.merge import merge
 from fuzz.places import COMMITTED, FINDINGS, FOUND, REQUIREMENTS, ROOT, SITE
 from fuzz.registry import CONTROL, TARGETS
 from fuzz.target import FuzzTarget
-from fuzz.worker import ReportedFinding, WorkerPlan, WorkerReport
+from fuzz.worker import FuzzReport, ReportedFinding, WorkerPlan
 
 INPUTS = 1_000_000
 CONTROL_INPUTS = 500_000
@@ -125,7 +125,7 @@ def fuzz(target: FuzzTarget, inputs: int, seconds: float | None, *, stop: bool =
         if not edges:
             raise FuzzerBroken(f"{target.name}: exit code {ended.returncode}: {told}")
         if report.exists():
-            done = msgspec.json.decode(report.read_bytes(), type=WorkerReport)
+            done = msgspec.json.decode(report.read_bytes(), type=FuzzReport)
             return TargetOutcome(target.name, done.inputs, int(edges[-1]), done.findings)
         # libFuzzer ended the process, and has saved the input.
         saved = sorted(map(str, set(findings.iterdir()) - before)) or [f"no input was saved: {told}"]

@@ -1,7 +1,7 @@
 """Fuzzes one target: `python -m fuzz.worker` with a WorkerPlan as JSON. Started by the suite, with atheris to import.
 
 libFuzzer ends the process for a segmentation fault, for an input that hangs in C, and for memory. Everything else is
-decided by InputJudge, and the run goes on. Writes a WorkerReport.
+decided by InputJudge, and the run goes on. Writes a FuzzReport.
 """
 
 import os
@@ -46,7 +46,7 @@ class ReportedFinding(Struct, frozen=True):
     file: str
 
 
-class WorkerReport(Struct):
+class FuzzReport(Struct):
     """What a worker did."""
 
     inputs: int = 0
@@ -63,7 +63,7 @@ def main() -> None:
         from fuzz.registry import by_name
 
     target = by_name(plan.target)
-    report = WorkerReport()
+    report = FuzzReport()
     growth = GrowthCheck(plan.inputs)
     until = None if plan.seconds is None else time.monotonic() + plan.seconds
     places: set[str] = set()

@@ -12,10 +12,12 @@ import redis
 from pw_intake import job, open_counter
 from pw_queue.words import DONE, JobEnd, everything, finish_all, ref
 from pw_servers import RedisServer, redis_server
+from pw_worker.reports import worker_report
 
 from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.config_store import ConfigStore, ConfigVersion
+from pageworker_supervisor.queue.fleet_workers import FleetWorkers
 from pageworker_supervisor.queue.limits_table import LimitsTable
 from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.redis_client import open_redis_client
@@ -91,6 +93,7 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
         await queue.limits.set(LimitsTable(tenants={"acme": QuotaLimits(concurrency=5)}))
         await queue.limits.ids()
         await vote(queue.config)
+        await use_drains(queue.workers)
         await queue.inspection.cancel(leases[0].ref)
         await queue.inspection.jobs()
         letters = (await queue.dead_letters.page()).letters
@@ -105,6 +108,15 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
         failed = [one.name for one in redis_findings(reading, replicated=False) if not one.ok]
         assert failed == ["redis_persistence"]  # that of this server, not a right
     assert denials(guarded) == []
+
+
+async def use_drains(workers: FleetWorkers) -> None:
+    report = worker_report("w2")
+    await workers.report(report)
+    await workers.store_drain("*", "d1", 1.0, else_seconds=1.0, who="w", reason="r", cancel=False)
+    await workers.everyone()
+    await workers.lift_drain("*")
+    await workers.withdraw(report.name)
 
 
 async def vote(store: ConfigStore) -> None:

@@ -37,7 +37,7 @@ def control_app(worker: WorkerControl, drains: RunningDrains, recent_lines: Rece
         asked = await _body(request, DrainRequest)
         if asked.deadline_seconds is not None and asked.deadline_seconds < 0:
             raise BadRequest("`deadline_seconds` is negative: give 0 or more")
-        lines = await drains.start(worker.drain(asked.deadline_seconds))
+        lines = await drains.start(worker.drain(asked.deadline_seconds, cancel=asked.cancel))
         return StreamingResponse(lines, media_type="application/jsonl")
 
     async def undrain(_: Request) -> Response:

@@ -41,11 +41,11 @@ class WorkerClient:
         """Cancel a job in any state, on any worker."""
         return self._call("POST", "/cancel", Cancelled, CancelRequest(ref))
 
-    def drain(self, deadline_seconds: float | None = None) -> Iterator[DrainLine]:
+    def drain(self, deadline_seconds: float | None = None, *, cancel: bool = False) -> Iterator[DrainLine]:
         """Drain, and yield its lines until it is done. Waits as long as the drain takes and the worker lives."""
         self.status()  # a worker that does not answer is noticed sooner than by a line that does not come
         with self._client(BETWEEN_LINES_SECONDS) as client:
-            body = msgspec.json.encode(DrainRequest(deadline_seconds))
+            body = msgspec.json.encode(DrainRequest(deadline_seconds, cancel))
             with client.stream("POST", "/drain", content=body) as response:
                 if response.status_code != 200:
                     response.read()

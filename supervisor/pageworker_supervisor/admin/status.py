@@ -117,10 +117,14 @@ class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return JobRef(self.tenant_id, self.job_id) if self.tenant_id and self.job_id else None
 
 
-class DrainRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of POST /drain. `deadline_seconds` None: the setting `worker.drain_seconds`."""
+class DrainRequest(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Body of POST /drain. `deadline_seconds` None: the setting `worker.drain_seconds`.
+
+    `cancel`: what still runs at the deadline is cancelled, not requeued.
+    """
 
     deadline_seconds: float | None = None
+    cancel: bool = False
 
 
 class CancelRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -152,7 +156,7 @@ class WorkerControl(Protocol):
     def ready(self) -> tuple[bool, str]:
         """Whether the worker takes jobs, and if not, why."""
 
-    def drain(self, deadline_seconds: float | None) -> AsyncIterator[DrainLine]:
+    def drain(self, deadline_seconds: float | None, *, cancel: bool = False) -> AsyncIterator[DrainLine]:
         """Drain, and yield its lines until it is done. Raises WorkerRefused if the state does not allow it."""
 
     async def undrain(self) -> None:

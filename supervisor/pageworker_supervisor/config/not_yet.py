@@ -7,7 +7,6 @@ ANY = "*"
 """In a path: whatever a user named the entry of the table."""
 
 SETTINGS: dict[Path, str] = {
-    ("worker", "tags"): "leave it out; `modules.channel` gives this worker other module versions than the rest",
     ("domains", ANY, "request_concurrency"): "leave it out; `requests_per_second` limits how many begin",
     ("ingress",): "leave it out; give each producer its own Redis user instead (docs/redis.md)",
 }

@@ -35,6 +35,7 @@ from pageworker_supervisor.contract.callback_url import GlobInvalid, UrlGlob
 REDIS_TOPOLOGIES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 STORE_SCHEMES = ("file", "s3", "gs", "az", "memory")
 REGISTRY_SCHEMES = ("file", "http", "https", "s3", "gs", "az")
+MOST_TAGS = 16
 SPARE_UIDS = 8
 """User ids for the gateway, the dialer and Redis, and for runners that end while their successors start."""
 
@@ -209,6 +210,8 @@ def _ranges(settings: Settings) -> Iterator[RuleFinding]:
     if settings.callbacks.timeout_seconds > settings.callbacks.max_seconds:
         found = f"{settings.callbacks.timeout_seconds:g}, above max_seconds"
         yield ("callbacks", "timeout_seconds"), found, f"at most {settings.callbacks.max_seconds:g}", ""
+    if len(settings.worker.tags) > MOST_TAGS:
+        yield ("worker", "tags"), f"{len(settings.worker.tags)} tags", f"at most {MOST_TAGS}", ""
     least = settings.pool.runners + SPARE_UIDS
     if settings.sandbox.uids < least:
         yield ("sandbox", "uids"), settings.sandbox.uids, f"at least {least}: pool.runners and {SPARE_UIDS} more", ""

@@ -2,16 +2,24 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.attempt_services import AttemptServices
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
-from pageworker_supervisor.queue.wakeup import AskNotice, CancelNotice, ConfigNotice, Notice, PauseNotice
+from pageworker_supervisor.queue.wakeup import (
+    AskNotice,
+    CancelNotice,
+    ConfigNotice,
+    Notice,
+    PauseNotice,
+    ReportNotice,
+)
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.placement import PendingPlacement
@@ -21,6 +29,10 @@ from pageworker_supervisor.telemetry import log
 LEASES_PER_CLAIM = 32
 CANCELLED_EARLY = 256
 NOTICE_WAIT_SECONDS = 2.0
+CANCEL_SECONDS = 15.0
+"""After a drain cancels jobs: time for their handlers to stop, or for their runners to be killed."""
+
+Cancel = Callable[[JobRef], Coroutine[Any, Any, None]]
 
 
 class DrainCancelled(Exception):
@@ -51,11 +63,14 @@ class Dispatcher:
     ) -> None:
         """`closed`: claim nothing, drained or not, because no job could succeed."""
         self._on_config_notice: Callable[[], None] = lambda: None
+        self._on_report_notice: Callable[[], None] = lambda: None
         self.attempts: dict[str, Attempt] = {}
         self.closing: dict[str, Attempt] = {}
         """Leases that are settled without a page: their jobs are to be ended, or the worker drains."""
         self._requeueing: dict[str, Attempt] = {}
         """Attempts that a drain has stopped, and whose jobs are not back in the queue yet."""
+        self.served = 0
+        """Attempts that had a page, and have ended."""
         self.draining = False
         self.closed = closed
         self._held = False
@@ -120,6 +135,8 @@ class Dispatcher:
                 self._on_config_notice()
             case PauseNotice(event, detail):
                 log.warning(event, **detail)
+            case ReportNotice():
+                self._on_report_notice()
 
     async def _something_to_do(self) -> None:
         """Return when there is work in Redis, the fleet changed, or time has freed a runner slot."""
@@ -191,6 +208,7 @@ class Dispatcher:
         finally:
             telling.cancel()  # the attempt's own queue call says it too
             del self.attempts[attempt.lease.token]
+            self.served += attempt.runner is not None
             self._ended.set()
             self._fleet.changed.set()
 
@@ -233,16 +251,32 @@ class Dispatcher:
         if lease.profile_lock is not None and lease.profile_lock not in self.profiles():
             await self._services.settlement.release(*lease.profile_lock)
 
-    async def drain(self, seconds: float) -> AsyncIterator[DrainStep]:
+    async def drain(self, seconds: float, cancel: Cancel | None = None) -> AsyncIterator[DrainStep]:
         """Claim no more, wait for the running attempts, and after `seconds` requeue those that still run.
 
-        Yields a step for each attempt that is waited for, for each that ended, and for each that was requeued; at
-        last `over`. Raises DrainCancelled when `undrain` is called meanwhile.
+        `cancel`: called with each job that still runs then, in place of requeuing it; it cancels the job. What does not
+        stop within CANCEL_SECONDS is requeued. Yields a step for each attempt that is waited for, for each that ended,
+        and for each that was requeued; at last `over`. Raises DrainCancelled when `undrain` is called meanwhile.
         """
         self.draining = True
         waited = dict(self.attempts)
         for attempt in waited.values():
             yield DrainStep("waiting", attempt)
+        async for step in self._ends(waited, seconds):
+            yield step
+        if cancel is not None and self.attempts:
+            async with asyncio.TaskGroup() as tasks:
+                for attempt in self.attempts.values():
+                    tasks.create_task(attempt.contain(cancel(attempt.lease.ref)))
+            async for step in self._ends(waited, CANCEL_SECONDS):
+                yield step
+        left = await self._requeue_all("the worker is drained")
+        for attempt in waited.values():
+            yield DrainStep("requeued", attempt)
+        yield DrainStep("over", left=left)
+
+    async def _ends(self, waited: dict[str, Attempt], seconds: float) -> AsyncIterator[DrainStep]:
+        """Yield a step for each of `waited` that ends within `seconds`, and take it out. Raises DrainCancelled."""
         try:
             async with asyncio.timeout(seconds):
                 while self.busy:
@@ -254,10 +288,6 @@ class Dispatcher:
         except TimeoutError:
             pass
         self._check_draining()
-        left = await self._requeue_all("the worker is drained")
-        for attempt in waited.values():
-            yield DrainStep("requeued", attempt)
-        yield DrainStep("over", left=left)
 
     def use(self, services: AttemptServices) -> None:
         """Give attempts these services from now on. Those that run keep theirs."""
@@ -266,6 +296,10 @@ class Dispatcher:
     def on_config_notice(self, action: Callable[[], None]) -> None:
         """Call `action` when the central configuration has changed, or a change waits for a vote."""
         self._on_config_notice = action
+
+    def on_report_notice(self, action: Callable[[], None]) -> None:
+        """Call `action` when a stored drain has changed."""
+        self._on_report_notice = action
 
     def hold(self, held: bool) -> None:
         """Claim nothing while held: this worker could not run jobs as the rest of the fleet does."""

@@ -2,13 +2,14 @@
 
 `producer` (intake) puts jobs in, `consumer` (dispatch) claims and ends them, `outbox` (delivery) delivers results,
 `inspection`, `pauses` and `dead_letters` (admin, workerctl) serve operators. `limits` puts the limits of a
-configuration in force.
+configuration in force. `workers`: reports of the fleet's workers, and stored drains.
 """
 
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.queue.config_store import ConfigStore
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.dead_letters import DeadLetters
+from pageworker_supervisor.queue.fleet_workers import FleetWorkers
 from pageworker_supervisor.queue.functions import FunctionCalls, Shards
 from pageworker_supervisor.queue.inspection import QueueInspection
 from pageworker_supervisor.queue.limits_in_force import LimitsInForce
@@ -44,6 +45,7 @@ class QueueClient:
         self.limits = LimitsInForce(self._shards)
         self.config = ConfigStore(self._shards)
         self.pauses = Pauses(self._shards)
+        self.workers = FleetWorkers(self._shards)
         self.request_rates = RequestRates(self._shards)
 
     @property

@@ -63,6 +63,8 @@ SHARD_KEYS = {
     "held_contexts": "held_contexts:<tenant>",
     "waiting_contexts": "waiting_contexts",
     "workers": "workers",
+    "worker_reports": "worker_reports",
+    "drains": "drains",
     "last_claim": "last_claim:<worker>",
     "control": "control:<worker>",
     "wake_slots": "wake:slots",
@@ -141,8 +143,8 @@ FILES = (
     *("shard", "limits", "limits_table", "pause", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer"),
     *("backlog", "browser_context", "profile_lock", "history", "job", "cancellation", "push", "listing"),
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
-    *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_config", "fn_inspect", "fn_demand", "fn_audit"),
-    *("fn_apply_event", "register"),
+    *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_config", "fn_reports", "fn_inspect"),
+    *("fn_demand", "fn_audit", "fn_apply_event", "register"),
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
 

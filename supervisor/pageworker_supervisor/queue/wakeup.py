@@ -57,7 +57,11 @@ class PauseNotice(Struct, frozen=True):
     """kind, name, reason, by; until, if the pause has an end."""
 
 
-Notice = CancelNotice | AskNotice | ConfigNotice | PauseNotice
+class ReportNotice(Struct, frozen=True):
+    """A stored drain has changed: the worker reports, and the reply has what is for it now."""
+
+
+Notice = CancelNotice | AskNotice | ConfigNotice | PauseNotice | ReportNotice
 
 
 class Wakeup(Struct, frozen=True):
@@ -177,5 +181,7 @@ def notice_from(message: bytes) -> Notice | None:
             return ConfigNotice()
         case "pause", _:
             return msgspec.json.decode(message.partition(b" ")[2], type=PauseNotice)
+        case "report", []:
+            return ReportNotice()
         case _:
             return None

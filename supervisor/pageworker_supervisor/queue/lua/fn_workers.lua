@@ -29,6 +29,7 @@ local function register_worker(request)
 end
 
 local function forget_worker(request)
+  call('HDEL', Key.worker_reports(), request.worker)
   if not drop_consumer(request.worker) then
     return 0
   end
@@ -69,6 +70,7 @@ function Shard.forget_silent_workers()
   local silent = call('ZRANGEBYSCORE', Key.workers(), '-inf', NOW - SILENT_MS, 'LIMIT', 0, FORGOTTEN_PER_CALL)
   for _, worker in ipairs(silent) do
     if drop_consumer(worker) then
+      call('HDEL', Key.worker_reports(), worker)
       call('ZREM', Key.workers(), worker)
       LimitsTable.forget(worker)
     end
