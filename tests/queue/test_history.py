@@ -141,8 +141,7 @@ async def test_a_callback_of_a_forgotten_result_leaves_no_key(harness: QueueHarn
 
 async def test_a_revived_job_keeps_its_earlier_life(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket("j1")])
-    ending = {**DONE, "status": "failed", "dead_letter": b"{}"}
-    await harness.consumer.finish(await harness.one(), **ending)
+    await harness.consumer.finish(await harness.one(), "failed", ENDED, dead_letter=b"{}")
     (letter,) = (await harness.dead_letters.page()).letters
     assert dict(await harness.dead_letters.retry([letter.id])) == {letter.id: "queued"}
     assert await events(harness) == ["enqueue", "claim", "finish", "revive", "enqueue"]
