@@ -65,6 +65,7 @@ from pageworker_supervisor.telemetry.lag import watch_lag
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.telemetry.outbox_depth import watch_outbox_depth
 from pageworker_supervisor.telemetry.recent_lines import RecentLines
+from pageworker_supervisor.tracing.tracing import Tracing
 
 GAUGES_SECONDS = 2.0
 SELF_CHECKS_SECONDS = 10.0
@@ -170,6 +171,9 @@ class Components:
         secret_service = SecretService(self.secrets, SecretGrants(live.part(lambda now: now.secrets.grants)), metrics)
         mask_lines(partial(secret_service.log_masker.text, cut=False))
         fleet_secrets = FleetSecrets(self.secrets, secret_service.log_masker, metrics)
+        self.tracing = Tracing(
+            settings.tracing, settings.redis.prefix, settings.worker.id, fleet_secrets, lambda _: None
+        )
         self.proxies = proxies = ProxyPolicies(tenants, live.part(lambda now: now.proxies), fleet_secrets)
         proxies.on_login(lambda: self.fleet.reroute())
         budgets = EgressBudgets(live.part(lambda now: now.egress), tenants)
@@ -223,6 +227,7 @@ class Components:
             proxies=proxies,
             metrics=metrics,
             config_version=lambda: self.limits.config_version,
+            tracer=self.tracing.tracer,
         )
         self.dispatcher = Dispatcher(
             name, queue.consumer, availability, self.fleet, services, closed=not settings.modules.trusted_keys
@@ -239,6 +244,7 @@ class Components:
             tenant_settings,
             CallbackSecrets(self.secrets).secret,
             metrics,
+            self.tracing.tracer,
         )
         self.intake = Intake(
             redis_client,
@@ -249,6 +255,7 @@ class Components:
             metrics,
             environment.timeouts.intake,
             ModuleContext(registry, profile_pages, proxies, budgets).with_context,
+            self.tracing.tracer,
         )
         self._metrics = metrics
         self._usage = RunnerUsage(metrics.runners)
@@ -277,6 +284,7 @@ class Components:
         self.callback_sender.use(settings.callbacks)
         self.registry.use(settings.modules.channel, settings.modules.refresh_seconds)
         self.queue.use(queue_options(settings, self.queue.options))
+        self.tracing.use(settings.tracing)
         self._metrics.know_tenants(settings.tenants)
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -297,6 +305,7 @@ class Components:
             "reaper": reap(self.queue.consumer, self.redis_client.availability),
             "callback_sender": self.callback_sender.run(),
             "intake": self.intake.run(),
+            "tracing": self.tracing.run(),
             "lag": watch_lag(self._metrics),
             "outbox_depth": watch_outbox_depth(self._metrics, self._outbox_depth),
             "gauges": self._measure(),

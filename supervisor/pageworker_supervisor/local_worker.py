@@ -86,6 +86,7 @@ class LocalConsumer(JobConsumer):
         result: bytes,
         *,
         callback: str | None = None,
+        trace: str | None = None,
         dead_letter: bytes | None = None,
         events: Sequence[bytes] = (),
         release_profile: bool = False,

@@ -123,6 +123,7 @@ class Worker:
             self._step(WorkerEvent.STOP, "stopping")
             if self._components is not None:
                 await self._last_callbacks(self._components)
+                await self._components.tracing.stop()
                 await self._components.fleet.close_profiles("the worker stops")
             await asyncio.gather(*(part.leave() for part in (self._config, self._member) if part is not None))
             serving.cancel()

@@ -113,6 +113,14 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     # What each worker relies on, of its own host and of the Redis that holds the central configuration.
     "checks": LOCAL,
     "log": HOT,
+    # Who gets the names of tenants and jobs, and the passwords for it.
+    "tracing": {
+        "endpoint": LOCAL,
+        "sample_ratio": HOT,
+        "headers": LOCAL,
+        "header_secrets": LOCAL,
+        "timeout_seconds": HOT,
+    },
 }
 
 

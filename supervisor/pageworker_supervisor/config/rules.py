@@ -19,6 +19,7 @@ from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.config.secret_rules import secret_settings_findings
 from pageworker_supervisor.config.self_checks import PROTECTING
 from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
+from pageworker_supervisor.config.tracing_rules import tracing_findings
 from pageworker_supervisor.config.value_checks import (
     RuleFinding,
     header_findings,
@@ -64,6 +65,7 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *secret_settings_findings(settings.secrets),
         *proxy_findings(settings),
         *_tenants(settings),
+        *tracing_findings(settings.tracing, has_secrets=settings.secrets.backend is not None),
         *_checks(settings.checks),
     ]
     return [

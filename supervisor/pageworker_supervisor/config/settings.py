@@ -21,6 +21,7 @@ from pageworker_supervisor.config.relative_paths import LOCATION
 from pageworker_supervisor.config.scaling_settings import ScalingSettings
 from pageworker_supervisor.config.secret_settings import SecretSettings
 from pageworker_supervisor.config.section import Section
+from pageworker_supervisor.config.tracing_settings import TracingSettings
 from pageworker_supervisor.contract.job import PROXY_NAME
 from pageworker_supervisor.contract.type_names import describe_pattern
 
@@ -364,3 +365,4 @@ class Settings(Section, frozen=True):
     http: HttpSettings = HttpSettings()
     checks: CheckSettings = CheckSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()

@@ -19,6 +19,7 @@ from pageworker_supervisor.delivery.callback_policy import (
     DeliveryOutcome,
     EntryAge,
     GiveUp,
+    ReceiverUnreachable,
     RetryLaterAt,
     backoff_seconds,
     decide,
@@ -30,6 +31,8 @@ from pageworker_supervisor.delivery.receiver_queues import Action, DeliveryAttem
 from pageworker_supervisor.delivery.signature import HEADER, sign
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.tracing.job_trace import CallbackTrace, Tracer
+from pageworker_supervisor.tracing.trace_context import trace_id_of
 
 ENTRIES_PER_SLOT = 2
 """Entries held per slot of `callbacks.concurrency`, those included that wait for their receiver."""
@@ -56,6 +59,7 @@ class CallbackSender:
         tenant_settings: Callable[[str], TenantSettings],
         secret_of: Callable[[str, TenantSettings], Awaitable[bytes]],
         metrics: Metrics,
+        tracer: Tracer | None = None,
     ) -> None:
         self.held: set[str] = set()
         """Ids of entries that are taken and not settled yet."""
@@ -66,6 +70,7 @@ class CallbackSender:
         self._tenant_settings = tenant_settings
         self._metrics = metrics
         self._secret_of = secret_of
+        self._tracer = tracer
         self._queues = ReceiverQueues(callbacks.concurrency, callbacks.host_concurrency, random.random)
         self._space = asyncio.Event()
         self._stopping = False
@@ -183,7 +188,14 @@ class CallbackSender:
             "Idempotency-Key": entry.ref.colon_form,
             HEADER: sign(secret, int(time.time()), entry.result),
         }
+        trace = callback_trace(self._tracer, entry) if self._tracer is not None else None
+        if (parent := trace.traceparent if trace is not None else entry.trace) is not None:
+            headers["traceparent"] = parent
         outcome = await client.post(delivery.target, headers, entry.result, self._callbacks.timeout_seconds)
+        if trace is not None:
+            status = outcome.status if isinstance(outcome, Answered) else None
+            trouble = outcome.trouble.value if isinstance(outcome, ReceiverUnreachable) else None
+            trace.ended(delivery.target.host, delivery.target.port, entry.tries, status, trouble)
         return outcome, decide(outcome, self._age(entry), random.random)
 
     def _age(self, entry: OutboxEntry) -> EntryAge:
@@ -235,6 +247,24 @@ class CallbackSender:
         self._space.set()
         if not self.held:
             self._nothing_held.set()
+
+
+class _TracedResult(msgspec.Struct):
+    """What names the trace of a result."""
+
+    trace_id: str | None = None
+    endpoint_module: str = ""
+
+
+_traced = msgspec.json.Decoder(_TracedResult)
+
+
+def callback_trace(tracer: Tracer, entry: OutboxEntry) -> CallbackTrace | None:
+    """The span of a POST of this entry's result; None if its job is not sampled."""
+    result = _traced.decode(entry.result)
+    trace_id, module = result.trace_id or trace_id_of(None, entry.ref), result.endpoint_module.partition("@")[0]
+    trace = tracer.job(entry.ref, trace_id, entry.trace, module)
+    return None if trace is None else trace.callback()
 
 
 def _given_up_by_bug(entry: OutboxEntry, bug: Exception) -> GiveUp:

@@ -11,18 +11,28 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.errors import ArtifactError
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.dispatch.attempt_spans import step
 from pageworker_supervisor.runners.page_reservation import ArtifactHandover, PageReservation
 from pageworker_supervisor.secrets.artifact_masking import masked_artifact
 
 if TYPE_CHECKING:
     from loguru import Logger
 
+    from pageworker_supervisor.tracing.job_trace import AttemptTrace
+
 NOTE_TYPE = "text/plain; charset=utf-8"
 HANDOVER_SECONDS = 10.0
 """How long a runner may take to hand over a granted artifact."""
 
 
-async def keep_artifacts(page: PageReservation, ref: JobRef, attempt: int, store: ArtifactStore, log: "Logger") -> None:
+async def keep_artifacts(
+    page: PageReservation,
+    ref: JobRef,
+    attempt: int,
+    store: ArtifactStore,
+    log: "Logger",
+    trace: "AttemptTrace | None" = None,
+) -> None:
     """Store artifacts in `page.artifacts` until the attempt has ended. One that cannot be stored is left out."""
     try:
         while (offer := await page.next_offer()) is not None:
@@ -32,7 +42,8 @@ async def keep_artifacts(page: PageReservation, ref: JobRef, attempt: int, store
                 if page.is_open(offer):
                     handover = await _handed_over(page, offer, log)
                     if handover is not None:
-                        await _put(handover, page, ref, attempt, store, log)
+                        with step(trace, "artifact upload"):
+                            await _put(handover, page, ref, attempt, store, log)
     finally:
         page.discard()
 

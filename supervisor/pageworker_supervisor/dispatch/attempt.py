@@ -16,6 +16,7 @@ from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
 from pageworker_supervisor.dispatch.attempt_services import AttemptServices
+from pageworker_supervisor.dispatch.attempt_spans import attempt_trace, handler_ended, step
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
 from pageworker_supervisor.dispatch.attempt_use import attempt_use
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
@@ -64,7 +65,8 @@ OTHER_WORKER_SECONDS = 30.0
 class Attempt:
     """One claimed job at work. Whatever happens, it makes one queue call, or its lease is lost."""
 
-    def __init__(self, lease: Lease, services: AttemptServices) -> None:
+    def __init__(self, lease: Lease, services: AttemptServices, asked_at: float | None = None) -> None:
+        """`asked_at`: when its claim began, in monotonic seconds."""
         self.lease = lease
         self.unreadable: ContractError | None = None
         """Why this version cannot read the job: another version queued it."""
@@ -85,6 +87,8 @@ class Attempt:
         )
         self.proxy: str | None = None
         """Its proxy policy, and the upstream that was used last, as in the result's `attempts`."""
+        self.trace = attempt_trace(services.tracer, self.job, lease, self.number, self.claimed_at, asked_at)
+        """None: its job is not sampled."""
         self._services = services
         self._settlement = services.settlement
         self._page: PageReservation | None = None
@@ -136,6 +140,8 @@ class Attempt:
             await self._on_bug(bug)
         finally:
             self._step(AttemptEvent.END)
+            if self.trace is not None:
+                self.trace.end()
 
     async def _serve(self) -> None:
         try:
@@ -143,11 +149,13 @@ class Attempt:
                 await self._settle(self._settlement.defer, f"{UNREADABLE}: {self.unreadable}", OTHER_WORKER_SECONDS)
                 return
             async with self._guard.waiting():
-                bundle = await self._admit()
+                with step(self.trace, "module load"):
+                    bundle = await self._admit()
             page = await self._place(bundle)
             if page is not None:
                 with page:
-                    await self._prepare(page, bundle)
+                    with step(self.trace, "page reservation"):
+                        await self._prepare(page, bundle)
                     self._guard.check()
                     await self._conclude(page, await self._run(page, bundle))
         except ContextBroken as broken:
@@ -189,6 +197,8 @@ class Attempt:
         """End a job that the queue says is to be ended without running."""
         await self._settle(self._settlement.end, end_without_running(self.job, self.lease))
         self._step(AttemptEvent.END)
+        if self.trace is not None:
+            self.trace.end()
 
     async def requeue_at_once(self, reason: str) -> None:
         """Requeue a job that was claimed while the worker began to drain."""
@@ -225,6 +235,8 @@ class Attempt:
         if self.state in (AttemptState.DETACHED, AttemptState.ENDED):
             return
         self._step(AttemptEvent.DETACH)
+        if self.trace is not None:
+            self.trace.settled_as("requeue")
         await self.stop("cancelled")
         if self._page is not None:
             self._page.end_traffic()
@@ -303,7 +315,7 @@ class Attempt:
         lost = None
         async with asyncio.TaskGroup() as tasks:
             store = self._services.artifacts
-            keeping = tasks.create_task(keep_artifacts(page, lease.ref, self.number, store, self.log))
+            keeping = tasks.create_task(keep_artifacts(page, lease.ref, self.number, store, self.log, self.trace))
             user = secret_user(job, self.number, bundle)
             asking = tasks.create_task(answer_secret_requests(page, user, self._services.secrets, self.stop))
             try:
@@ -312,6 +324,7 @@ class Attempt:
                 lost = gone
                 keeping.cancel()
                 asking.cancel()
+        handler_ended(self.trace, page)
         self.proxy = await page.used_proxy()
         if (why_not := page.secret_outage or lost) is not None:
             raise why_not
@@ -384,7 +397,10 @@ class Attempt:
             self._step(AttemptEvent.SETTLE)
             if self._page is not None:
                 self._page.end_traffic()
-            self.profile_released = bool(await call(self, *args, **kwargs))
+            with step(self.trace, "finish"):
+                self.profile_released = bool(await call(self, *args, **kwargs))
+            if self.trace is not None:
+                self.trace.settled_as(call.__name__)
 
     def _step(self, event: AttemptEvent) -> None:
         self.state = next_state(TRANSITIONS, self.state, event)

@@ -18,6 +18,7 @@ from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.secrets.secret_service import SecretService
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.tracing.job_trace import Tracer
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,4 @@ class AttemptServices:
     flags: Flags
     metrics: Metrics
     config_version: Callable[[], int]
+    tracer: Tracer | None = None

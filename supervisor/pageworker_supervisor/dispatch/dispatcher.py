@@ -1,6 +1,7 @@
 """Claims what this worker has capacity for, and gives each lease an attempt. Listens for notices. Owns the drain."""
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -155,21 +156,22 @@ class Dispatcher:
             return False
         capacity = self._fleet.capacity(LEASES_PER_CLAIM, self._pending())
         self._claiming = True
+        asked_at = time.monotonic()
         try:
             claimed = await self._availability.retry_until_available(lambda: self._queue.claim(self._name, capacity))
         finally:
             self._claiming = False
             self._ended.set()
         for lease in claimed.leases:
-            self._start(tasks, lease)
+            self._start(tasks, lease, asked_at)
         for lost in claimed.lost_profiles:
             self._fleet.kill_profile(lost, "its profile lock is lost")
         for wanted in claimed.wanted:
             self._fleet.free_slot_for(wanted)
         return bool(claimed.leases)
 
-    def _start(self, tasks: asyncio.TaskGroup, lease: Lease) -> None:
-        attempt = Attempt(lease, self._services)
+    def _start(self, tasks: asyncio.TaskGroup, lease: Lease, asked_at: float) -> None:
+        attempt = Attempt(lease, self._services, asked_at)
         if lease.ending is not None:
             self.closing[lease.token] = attempt
             tasks.create_task(attempt.contain(self._close(attempt)), name=f"close {lease.ref}")

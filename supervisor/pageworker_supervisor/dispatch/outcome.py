@@ -5,7 +5,6 @@ Backoff is exponential with full jitter (AWS Architecture Blog, "Exponential Bac
 """
 
 import datetime as dt
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from pageworker_supervisor.runners.budget_breach import ERROR_TYPE as BUDGET_ERR
 from pageworker_supervisor.runners.budget_breach import BudgetBreach
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation
+from pageworker_supervisor.tracing.trace_context import trace_id_of
 
 _attempts = msgspec.json.Decoder(AttemptRecord)
 
@@ -221,9 +221,7 @@ def _blocker_of(outcome: Outcome) -> Blocker | None:
 
 def trace_of(job: Job) -> str:
     """The job's trace id, 32 hex digits: the producer's, or one that every attempt on every worker derives alike."""
-    if job.trace_id is None:
-        return hashlib.blake2b(str(job.ref).encode(), digest_size=16).hexdigest()
-    return job.trace_id if len(job.trace_id) == 32 else job.trace_id.split("-")[1]
+    return trace_id_of(job.trace_id, job.ref)
 
 
 def attempt_number(job: Job, lease: Lease) -> int:

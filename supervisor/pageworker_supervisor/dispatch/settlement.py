@@ -38,9 +38,12 @@ from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.secrets.errors import SecretUnavailable
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.tracing.trace_context import caller_of
 
 if TYPE_CHECKING:
     from loguru import Logger
+
+    from pageworker_supervisor.tracing.job_trace import AttemptTrace
 
 DEAD_LETTERED = frozenset({"failed", "timed_out", "dead", "rejected"})
 """Statuses whose job is dead-lettered: an operator may inspect and retry it."""
@@ -62,6 +65,7 @@ class ClaimedJob(Protocol):
     claimed_at: float
     proxy: str | None
     log: "Logger"
+    trace: "AttemptTrace | None"
 
     @property
     def traffic(self) -> Traffic:
@@ -162,6 +166,7 @@ class Settlement:
                 end.status,
                 result,
                 callback=attempt.job.callback_url,
+                trace=attempt.job.trace_id if caller_of(attempt.job.trace_id) else None,
                 dead_letter=dead,
                 events=events,
                 release_profile=unused,
@@ -176,6 +181,8 @@ class Settlement:
             attempt.log.warning("result dropped, the lease was lost", status=end.status)
             self._metrics.jobs.lost(attempt.job.tenant_id)
             return False
+        if attempt.trace is not None:
+            attempt.trace.job_ended(end.status, end.error.type if end.error else None)
         queued, ran = attempt.lease.queued_seconds, outcome.ran_seconds if outcome else 0.0
         self._count(attempt, end, queued, ran)
         attempt.log.info(
@@ -287,6 +294,8 @@ class Settlement:
             "job will be retried", delay_seconds=round(retry.delay_seconds, 3), error_type=retry.error.type
         )
         self._metrics.jobs.retried(attempt.job.module_name)
+        if attempt.trace is not None:
+            attempt.trace.settled_as("retry", retry.error.type)
         event = self._event(attempt, "retrying", retry.error)
         await self._availability.retry_until_available(
             lambda: self._queue.retry(

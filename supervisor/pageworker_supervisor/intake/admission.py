@@ -139,6 +139,7 @@ class Admission:
             module=(job.module_name, job.module_pin),
             page=job.page_options(),
             profile_id=job.profile_id,
+            trace=job.trace_id,
             proxy_wish=job.proxy,
             domain=domain,
             delay_ms=None if job.delay_seconds is None else math.ceil(job.delay_seconds * 1000),

@@ -16,12 +16,14 @@ from pageworker_supervisor.intake.admission import Admission, RejectedText
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.proxies.choice import ProxyRefused
 from pageworker_supervisor.proxies.policies import ProxyPolicies
-from pageworker_supervisor.queue.producer import JobProducer, NewJob
+from pageworker_supervisor.queue.producer import Enqueued, JobProducer, NewJob
 from pageworker_supervisor.redis_client import Availability
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.errors import ModuleError
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.tracing.job_trace import Tracer
+from pageworker_supervisor.tracing.trace_context import trace_id_of
 
 AddContext = Callable[[NewJob], Awaitable[NewJob]]
 """Returns the job with the digests that name its browser context."""
@@ -44,12 +46,14 @@ class Enqueuer:
         admission: Admission,
         metrics: Metrics,
         with_context: AddContext,
+        tracer: Tracer | None = None,
     ) -> None:
         self._producer = producer
         self._availability = availability
         self._admission = admission
         self._metrics = metrics
         self._with_context = with_context
+        self._tracer = tracer
 
     def use(self, admission: Admission) -> None:
         """Decide with this from the next text on."""
@@ -81,6 +85,8 @@ class Enqueuer:
             replies = await self._availability.retry_until_available(
                 lambda: self._producer.enqueue(_aged(new_jobs, time.monotonic() - arrived_at), reading)
             )
+            if self._tracer is not None:
+                _trace(self._tracer, new_jobs, arrived_at, replies)
             full = (new_job for new_job, reply in zip(new_jobs, replies, strict=True) if reply == "full")
             rejections += map(self._admission.queue_full, full)
         for rejection in rejections:
@@ -100,6 +106,13 @@ class Enqueuer:
         ref = rejected.identity
         line = log.bind(job=str(ref), tenant_id=ref.tenant_id) if ref else log
         line.warning("rejected", type=rejected.type, reason=rejected.reason)
+
+
+def _trace(tracer: Tracer, new_jobs: list[NewJob], arrived_at: float, replies: list[Enqueued]) -> None:
+    for new_job, reply in zip(new_jobs, replies, strict=True):
+        trace_id = trace_id_of(new_job.trace, new_job.ref)
+        if (trace := tracer.job(new_job.ref, trace_id, new_job.trace, new_job.module[0])) is not None:
+            trace.intake(arrived_at, reply)
 
 
 def _aged(new_jobs: list[NewJob], seconds: float) -> list[NewJob]:

@@ -23,6 +23,7 @@ from pageworker_supervisor.redis_client.errors import RedisClientError, RedisRef
 from pageworker_supervisor.task_supervision import run_forever
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.tracing.job_trace import Tracer
 
 LEAVE_SECONDS = 1.0
 UPKEEPS_PER_CLEANUP = 16
@@ -57,12 +58,15 @@ class Intake:
         metrics: Metrics,
         timing: IntakeTimeouts = IntakeTimeouts(),
         with_context: AddContext = without_context,
+        tracer: Tracer | None = None,
     ) -> None:
         self._redis_client = redis_client
         self._timing = timing
         self._open = asyncio.Event()
         self._open.set()
-        self._enqueuer = enqueuer = Enqueuer(producer, redis_client.availability, admission, metrics, with_context)
+        self._enqueuer = enqueuer = Enqueuer(
+            producer, redis_client.availability, admission, metrics, with_context, tracer
+        )
         self._inbox = ProducerList(redis_client.ingress, prefix, worker_id, timing)
         self._sources: dict[str, Source] = {
             "inbox": ListSource(self._inbox, enqueuer),

@@ -123,6 +123,7 @@ class JobConsumer:
         result: bytes,
         *,
         callback: str | None = None,
+        trace: str | None = None,
         dead_letter: bytes | None = None,
         events: Sequence[bytes] = (),
         release_profile: bool = False,
@@ -130,10 +131,11 @@ class JobConsumer:
     ) -> bool:
         """Store the job's one result (JSON). False: the lease was lost, another worker answers. Raises CancelHolds.
 
-        `callback`: URL that the result is sent to. `dead_letter`: JSON of the last error and the attempts; given if
-        the job goes to the dead letters. `release_profile`: this worker has not opened the profile that the claim
-        locked. The lock is released with the last job that holds it, so that no further call is needed. `used`: JSON
-        of what the attempt used, for the job's history; also in the methods below.
+        `callback`: URL that the result is sent to. `trace`: traceparent of the producer, for the callback.
+        `dead_letter`: JSON of the last error and the attempts; given if the job goes to the dead letters.
+        `release_profile`: this worker has not opened the profile that the claim locked. The lock is released with the
+        last job that holds it, so that no further call is needed. `used`: JSON of what the attempt used, for the job's
+        history; also in the methods below.
         """
         word = await self._shards.settled_call(
             lease.shard,
@@ -144,6 +146,7 @@ class JobConsumer:
             status=status,
             result=opaque(result),
             callback_url=callback,
+            **({"trace": trace} if trace and callback else {}),
             dead_letter=None if dead_letter is None else opaque(dead_letter),
             events=[opaque(event) for event in events],
             **({"release_profile": True} if release_profile else {}),

@@ -36,6 +36,8 @@ class OutboxEntry(Struct, frozen=True, kw_only=True):
     since: float
     """When it was made, on the clock of `time.monotonic()`."""
     token: str
+    trace: str | None = None
+    """`traceparent` of the producer, if it gave one."""
 
 
 class Outbox:
@@ -172,4 +174,5 @@ class Outbox:
             tries=row["tries"],
             since=time.monotonic() - row["age_ms"] / 1000,
             token=self._nonce,
+            trace=row.get("trace"),
         )

@@ -86,6 +86,8 @@ class NewJob(Struct, frozen=True, kw_only=True):
     """Digest of the options of its browser context, as far as they are known here."""
     flavor: FlavorWish = "auto"
     """Of the browser that its module asks for, as far as that is known here."""
+    trace: str | None = None
+    """`trace_id` of the job, as it was pushed. The queue does not use it."""
     proxy_wish: str | None = None
     """`proxy` of the job. The queue does not use it."""
     proxy: str = ""

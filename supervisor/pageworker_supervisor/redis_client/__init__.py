@@ -4,6 +4,8 @@
 repeated, and knows whether Redis serves now.
 """
 
+from pageworker_supervisor.redis_client import lean_import as lean_import  # isort: split
+
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.redis_client.client import RedisClient
 from pageworker_supervisor.redis_client.embedded import EmbeddedRedis

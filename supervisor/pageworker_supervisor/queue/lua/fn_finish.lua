@@ -3,6 +3,7 @@
 -- finish
 --   request: retention, ref, token, status, result
 --     callback_url  (optional)
+--     trace         traceparent of the producer, for its callback (optional)
 --     release_profile  true: the worker has not opened the profile that the claim locked. The lock ends too, unless
 --                   other jobs run that hold it (optional)
 --     dead_letter   JSON of the last error and the attempts (optional)
@@ -28,11 +29,11 @@
 -- should the caller die, writes that key).
 
 -- An outbox entry is named by the token (or the digest of the rejected text) that made it.
-function Outbox.add(name, id, url, result, put_result)
+function Outbox.add(name, id, url, result, put_result, trace)
   call(
     'HSET', Key.outbox_entry(name),
     'job', id, 'callback_url', url or '', 'result', result, 'tries', 0, 'created_at', NOW,
-    'put_result', put_result and 1 or 0
+    'put_result', put_result and 1 or 0, 'trace', trace or ''
   )
   call('ZADD', Key.outbox(), NOW, name)
 end
@@ -47,13 +48,13 @@ function Outbox.add_stored(name, id, url)
   return true
 end
 
--- `bound`: of a rejected text.
-local function store_result(name, id, tenant, result, url, retention, bound)
+-- `bound`: of a rejected text. `trace`: of the job that ends.
+local function store_result(name, id, tenant, result, url, retention, bound, trace)
   local entry = call('XADD', Key.results(), 'MAXLEN', '~', retention.stream_length, '*', 'result', result)
   call('PUBLISH', PREFIX .. ':results:' .. tenant, result)
   call('SET', result_key_here(id), result, 'PX', retention.result_ttl_ms)
   if url or not retention.result_key then
-    Outbox.add(name, id, url, result, not retention.result_key)
+    Outbox.add(name, id, url, result, not retention.result_key, trace)
   end
   if bound then
     Rejection.keep(id, bound, result, entry, retention)
@@ -72,7 +73,8 @@ local function finish(request)
   job.used = request.used or job.used
   Job.release_permits(job, true, request.release_profile)
   local rejected = request.status == 'rejected'
-  store_result(token, id, job.tenant, request.result, request.callback_url, retention, rejected and job.tenant)
+  local bound = rejected and job.tenant
+  store_result(token, id, job.tenant, request.result, request.callback_url, retention, bound, request.trace)
   if request.dead_letter then
     DeadLetter.add(id, job.tenant, Job.body(id), request.dead_letter, request.status, job, retention)
   end

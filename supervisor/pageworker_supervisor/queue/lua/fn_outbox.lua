@@ -4,7 +4,8 @@
 -- outbox_take
 --   request: nonce, limit
 --   reply: a map, then the result of each entry
---     entries: list of name, ref, callback_url, tries, age_ms, put_result (the key of the result is still to be written)
+--     entries: list of name, ref, callback_url, tries, age_ms, put_result (the key of the result is still to be written),
+--       trace (traceparent of the producer, absent if it gave none)
 --     next_due_ms: absent if there is no other entry. Ages are told, as the taker's clock may be wrong by minutes.
 -- outbox_done    request: names, facts. Delivered, whichever worker holds the entry by now. `facts`: JSON of each, for the
 --   job's history (optional, as in the next two)
@@ -34,7 +35,7 @@ local function outbox_take(request)
   local entries, reply = {}, { '' }
   for _, name in ipairs(call('ZRANGEBYSCORE', Key.outbox(), '-inf', NOW, 'LIMIT', 0, request.limit)) do
     local key = Key.outbox_entry(name)
-    local f = call('HMGET', key, 'job', 'callback_url', 'result', 'tries', 'created_at', 'put_result')
+    local f = call('HMGET', key, 'job', 'callback_url', 'result', 'tries', 'created_at', 'put_result', 'trace')
     if f[1] then
       call('HSET', key, 'token', request.nonce)
       call('ZADD', Key.outbox(), NOW + TAKE_MS, name)
@@ -45,6 +46,7 @@ local function outbox_take(request)
         tries = tonumber(f[4]),
         age_ms = NOW - tonumber(f[5]),
         put_result = f[6] == '1',
+        trace = f[7] and f[7] ~= '' and f[7] or nil,
       }
       reply[#reply + 1] = f[3]
     else

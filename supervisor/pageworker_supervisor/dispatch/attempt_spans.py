@@ -1,0 +1,44 @@
+"""The spans of an attempt, where its job is sampled. Where not, each of these does nothing."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.queue.claim import Lease
+from pageworker_supervisor.runners.page_reservation import PageReservation
+from pageworker_supervisor.tracing.trace_context import trace_id_of
+
+if TYPE_CHECKING:
+    from pageworker_supervisor.tracing.job_trace import AttemptTrace, Tracer
+
+NO_STEP: AbstractContextManager[None] = nullcontext()
+
+
+def attempt_trace(
+    tracer: "Tracer | None", job: Job, lease: Lease, number: int, claimed_at: float, asked_at: float | None
+) -> "AttemptTrace | None":
+    """The trace of an attempt that was claimed at `claimed_at`; its claim began at `asked_at`. Monotonic seconds."""
+    if tracer is None:
+        return None
+    trace = tracer.job(lease.ref, trace_id_of(job.trace_id, lease.ref), job.trace_id, job.module_name)
+    if trace is None:
+        return None
+    attempt = trace.attempt(number, claimed_at)
+    attempt.claimed(claimed_at if asked_at is None else asked_at, lease.queued_seconds, lease.total_seconds)
+    return attempt
+
+
+def step(trace: "AttemptTrace | None", name: str) -> AbstractContextManager[None]:
+    """A step of the attempt, for the block."""
+    return NO_STEP if trace is None else trace.step(name)
+
+
+def handler_ended(trace: "AttemptTrace | None", page: PageReservation) -> None:
+    """The handler on this page has ended, if it began: with an answer, or with its runner."""
+    if trace is None or page.accepted_at is None:
+        return
+    if not page.done.done() or page.done.exception() is not None:
+        trace.handler(page.accepted_at, "lost", "runner_lost")
+        return
+    done = page.done.result()
+    trace.handler(page.accepted_at, done.outcome, done.failure.type if done.failure else None)
