@@ -172,7 +172,7 @@ class Components:
         mask_lines(partial(secret_service.log_masker.text, cut=False))
         fleet_secrets = FleetSecrets(self.secrets, secret_service.log_masker, metrics)
         self.tracing = Tracing(
-            settings.tracing, settings.redis.prefix, settings.worker.id, fleet_secrets, lambda _: None
+            settings.tracing, settings.redis.prefix, settings.worker.id, fleet_secrets, metrics.traces.spans_dropped
         )
         self.proxies = proxies = ProxyPolicies(tenants, live.part(lambda now: now.proxies), fleet_secrets)
         proxies.on_login(lambda: self.fleet.reroute())

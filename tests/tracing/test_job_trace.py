@@ -26,7 +26,7 @@ def attempt(spans: list[Span]) -> AttemptTrace:
 
 
 def test_what_is_not_sampled_has_no_trace() -> None:
-    tracer = Tracer([].append, 1.0, "pw")
+    tracer = Tracer(lambda _: None, 1.0, "pw")
     assert tracer.job(REF, TRACE, PARENT[:-1] + "0", "m") is None
     tracer.use(0.0)
     assert tracer.job(REF, TRACE, TRACE, "m") is None

@@ -17,6 +17,7 @@ from pageworker_supervisor.telemetry.metrics.result_metrics import ResultMetrics
 from pageworker_supervisor.telemetry.metrics.runner_metrics import RunnerMetrics
 from pageworker_supervisor.telemetry.metrics.secret_metrics import SecretMetrics
 from pageworker_supervisor.telemetry.metrics.timings import Timings
+from pageworker_supervisor.telemetry.metrics.trace_metrics import TraceMetrics
 
 AnyMetric = MetricWrapperBase | Timings
 
@@ -35,6 +36,7 @@ class Metrics:
         self.config = ConfigMetrics(self.registry)
         self.secrets = SecretMetrics(self.registry, self._labels)
         self.redis = RedisMetrics(self.registry)
+        self.traces = TraceMetrics(self.registry)
         self.health = HealthMetrics(self.registry, version, worker_id)
 
     def know_tenants(self, tenants: Collection[str]) -> None:
