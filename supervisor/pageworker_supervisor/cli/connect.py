@@ -83,10 +83,11 @@ def worker_of(config: Path | None) -> "WorkerClient":
 
 
 @asynccontextmanager
-async def open_queue(config: Path | None, *, probed: bool = True) -> AsyncIterator[OpenQueue]:
+async def open_queue(config: Path | None, *, probed: bool | None = True) -> AsyncIterator[OpenQueue]:
     """Redis, the queue and the settings for the length of the block. Raises CommandError if Redis does not answer.
 
-    `probed=False`: Redis has to answer only. Whether it serves a worker's calls is for the block to find out.
+    `probed=False`: Redis has to answer only. Whether it serves a worker's calls is for the block to find out. None:
+    what answers is for the block to find out as well, for each shard.
     """
     settings = settings_of(config)
     redis = settings.redis
@@ -96,7 +97,8 @@ async def open_queue(config: Path | None, *, probed: bool = True) -> AsyncIterat
     else:
         redis_client = connect(redis)
     try:
-        await _probe(redis_client, with_calls=probed)
+        if probed is not None:
+            await _probe(redis_client, with_calls=probed)
         queue = QueueClient(
             redis_client,
             prefix=redis.prefix,

@@ -55,12 +55,14 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "module sign": ("cli.answers:SignedAnswer",),
     "module verify": ("cli.answers:VerifiedAnswer",),
     "module yank": ("cli.answers:YankedAnswer",),
+    "pause": ("cli.pause:PauseReport", "queue.pauses:PauseView[]"),
     "redis password": ("cli.answers:RedisAccess",),
     "results": ("contract.result:Result[]", "contract.result:Result", "cli.answers:FollowedResult"),
     "scale": ("scaling.simulation:Simulation",),
     "status": ("admin.status:StatusReport",),
     "submit": ("cli.answers:PushedJob", "contract.result:Result"),
     "undrain": ("admin.status:StatusReport",),
+    "unpause": ("cli.pause:PauseReport",),
 }
 """By command: the types of its output, as `FILE:NAME` in this package, `[]` for a list of them. One of them is printed,
 depending on the options."""

@@ -44,6 +44,8 @@ class PauseChange(Struct, frozen=True, kw_only=True):
     """A pause was set, or one was ended, on at least one shard."""
     until_ms: int | None = None
     """When the pause ends, by the clock of the shard whose clock is ahead; None: never."""
+    answered: tuple[int, ...] = ()
+    """The shards where the change holds, or was refused."""
     failed: Mapping[int, str] = {}
     """Why, by shard, the change is not known to hold there. The same change may be made again."""
     full: tuple[int, ...] = ()
@@ -73,12 +75,18 @@ class Pauses:
         replies, failed = await self._ask("pause", kind, name, request)
         full = tuple(sorted(shard for shard, reply in replies.items() if reply == FULL))
         ends = [reply for reply in replies.values() if reply > 0]
-        return PauseChange(changed=len(full) < len(replies), until_ms=max(ends, default=None), failed=failed, full=full)
+        return PauseChange(
+            changed=len(full) < len(replies),
+            until_ms=max(ends, default=None),
+            answered=tuple(sorted(replies)),
+            failed=failed,
+            full=full,
+        )
 
     async def unpause(self, kind: PauseKind, name: str, by: str) -> PauseChange:
         """End a pause."""
         replies, failed = await self._ask("unpause", kind, name, {"by": by})
-        return PauseChange(changed=any(replies.values()), failed=failed)
+        return PauseChange(changed=any(replies.values()), answered=tuple(sorted(replies)), failed=failed)
 
     async def all(self) -> list[PauseView]:
         """Every pause that is in force, by kind and name. Raises RedisClientError."""
