@@ -1,8 +1,8 @@
 """What the rules of Prometheus hold: alerts, expressions, and the names in them. Read only."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -52,6 +52,13 @@ def metrics_in(expression: str) -> set[str]:
     return {metric_of_sample(name) for name in METRIC.findall(expression)}
 
 
-def page_of(file: Path) -> str:
-    """The alert's page that a file is about."""
-    return file.stem
+FLEET = "pageworker_fleet_"
+"""Beginning of the metrics of the fleet process."""
+
+
+def unknown_metrics(expressions: Iterable[str]) -> list[str]:
+    """What the expressions name, and docs/metrics.md does not list. Other tests compare that page with the code."""
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    known = set(re.findall(r"^\| `(pageworker_\w+)` \|", page, re.MULTILINE))
+    named = {name for expression in expressions for name in metrics_in(expression)}
+    return sorted(name for name in named - known if FLEET in page or not name.startswith(FLEET))

@@ -7,18 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
-from alerts.rules_file import ALERTS, DEPLOY, RECORDED, RECORDING, RULES, AlertRule
+from alerts.promtool import promtool
+from alerts.rules_file import ALERTS, DEPLOY, RECORDED, RECORDING, RULES, AlertRule, unknown_metrics
 from deploy.prometheus.render_rules import TEMPLATE, render
 from repository.sources import ROOT
 
 TESTS = sorted((DEPLOY / "tests").glob("*.yml"))
-
-
-def promtool(*arguments: str | Path) -> str:
-    """What promtool prints. It has to succeed."""
-    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def by_name(alert: AlertRule) -> str:
@@ -100,6 +94,10 @@ def test_each_recorded_series_is_defined_and_used() -> None:
     used = {name for alert in ALERTS for name in RECORDED.findall(alert.expression)}
     used |= {name for expression in RECORDING.values() for name in RECORDED.findall(expression)}
     assert used == set(RECORDING)
+
+
+def test_each_metric_of_the_rules_exists() -> None:
+    assert unknown_metrics([*RECORDING.values(), *(alert.expression for alert in ALERTS)]) == []
 
 
 class TestRender:
