@@ -57,6 +57,7 @@ async def test_what_passes_is_tried_until_it_is_delivered(tmp_path: Path, path: 
         await it.outbox.until(lambda: it.outbox.ended == ["job-1"])
     tries = len(it.receiver.received)
     assert tries == int(path[-1]) + 1
+    assert f'pageworker_callbacks_total{{outcome="later"}} {tries - 1}.0'.encode() in it.metrics.expose()
     assert len({each.job_id for each in it.receiver.received}) == 1
     assert len({each.body for each in it.receiver.received}) == 1
     if "429" in path:
@@ -76,6 +77,7 @@ async def test_what_is_final_is_told_once_and_ends_in_an_event(tmp_path: Path, p
     async with setup(tmp_path) as it:
         it.outbox.add(it.receiver.url(path))
         await it.outbox.until(lambda: bool(it.outbox.given_up))
+    assert b'pageworker_callbacks_total{outcome="final"} 1.0' in it.metrics.expose()
     ((job_id, event),) = it.outbox.given_up
     assert len(it.receiver.received) == 1
     assert (job_id, event["event"], event["tenant_id"]) == ("job-1", "callback_failed", "acme")

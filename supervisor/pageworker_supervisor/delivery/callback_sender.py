@@ -42,6 +42,9 @@ BLOCK_MS = 500
 FORGET_SECONDS = 60.0
 FACT_CHARS = 200
 
+OUTCOMES: dict[type[DeliveryDecision], str] = {Delivered: "delivered", RetryLaterAt: "later", GiveUp: "final"}
+"""The values of the label `outcome` of the metric."""
+
 
 class CallbackSender:
     """Delivers callbacks at least once, with one queue per receiver.
@@ -167,7 +170,7 @@ class CallbackSender:
             outcome, decision = None, _given_up_by_bug(delivery.entry, bug)
         ended = time.monotonic()
         if outcome is not None:
-            self._metrics.results.callback(type(decision).__name__.lower(), ended - began)
+            self._metrics.results.callback(OUTCOMES[type(decision)], ended - began)
         # An unreadable secret or a bug says nothing about the receiver. Its queue goes on as if it had answered.
         self._act(tasks, client, self._queues.finished(delivery, outcome or Answered(200), ended - began, ended))
         await self._settle(delivery.entry, decision, delivery.target, outcome)
@@ -226,7 +229,7 @@ class CallbackSender:
             case GiveUp(reason=reason):
                 line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
                 if outcome is None:
-                    self._metrics.results.callbacks.labels("final").inc()
+                    self._metrics.results.callbacks.labels(OUTCOMES[GiveUp]).inc()
                 event = failed_event(entry, reason, outcome, self._worker_id)
                 await self._availability.retry_until_available(lambda: self._outbox.failed(entry, event, facts))
         self._release(entry)
