@@ -30,7 +30,7 @@ COMMANDS = (
     ("submit", "pageworker_supervisor.cli.submit:submit", "Push one job. With --wait, also print its result."),
     ("results", "pageworker_supervisor.cli.results:results", "Show the result of one job, or the newest results."),
     ("logs", "pageworker_supervisor.cli.logs:logs", "Show the newest log lines of the worker, or of one job."),
-    ("jobs", "pageworker_supervisor.cli.jobs:app", "List, follow, cancel and retry jobs."),
+    ("jobs", "pageworker_supervisor.cli.jobs:app", "List, show, follow, cancel and retry jobs."),
     ("cancel", "pageworker_supervisor.cli.cancel:cancel", "Cancel one job that has not ended."),
     ("dead", "pageworker_supervisor.cli.dead_letters:app", "Inspect, retry or delete dead-lettered jobs."),
     ("scale", "pageworker_supervisor.cli.scale:scale", "Show how many workers the fleet needs; simulate a load."),
