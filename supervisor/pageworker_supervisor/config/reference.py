@@ -4,19 +4,12 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any, get_args, get_origin
 
 import msgspec
 from msgspec import NODEFAULT, Struct
 
-from pageworker_supervisor.config import (
-    check_settings,
-    flag_settings,
-    limit_settings,
-    proxy_settings,
-    secret_settings,
-    settings,
-)
 from pageworker_supervisor.config.environment import PREFIX
 from pageworker_supervisor.config.reference_examples import CHAPTERS
 from pageworker_supervisor.config.reload import reload_of
@@ -123,8 +116,8 @@ def _toml(value: Any) -> str:
 def descriptions() -> dict[tuple[str, str], str]:
     """`(class, field)` → the docstring below the field. Python keeps it only in the source."""
     found: dict[tuple[str, str], str] = {}
-    modules = (settings, check_settings, secret_settings, proxy_settings, flag_settings, limit_settings)
-    sources = (inspect.getsource(module) for module in modules)
+    folder = files("pageworker_supervisor.config")
+    sources = [file.read_text(encoding="utf-8") for file in folder.iterdir() if file.name.endswith("settings.py")]
     for node in (node for text in sources for node in ast.parse(text).body):
         if not isinstance(node, ast.ClassDef):
             continue

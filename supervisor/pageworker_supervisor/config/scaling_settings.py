@@ -19,12 +19,12 @@ class ScalingSettings(Section, frozen=True):
     max_workers: Annotated[int, Meta(ge=1, le=100_000)] = 100
     """Most workers."""
     target_age_seconds: Seconds = 60.0
-    """How long a job that no limit holds up may wait until it starts."""
+    """Seconds that a job may wait until it starts, if no limit holds it up."""
     worker_start_seconds: Seconds = 45.0
     """Seconds from asking for a worker until it claims jobs. If this is longer than `target_age_seconds`, the age
     cannot be kept when the load grows."""
     scale_down_seconds: Annotated[float, Meta(ge=0, le=3600)] = 600.0
-    """Workers are given up only if they were not needed for so long."""
+    """A worker is given up only after it was not needed for this many seconds."""
     utilisation: Annotated[float, Meta(ge=0.1, le=1)] = 0.95
     """Share of its pages that a fleet under constant load uses. The rest takes up what grows while workers start."""
     service_seconds: Seconds = 10.0
