@@ -122,6 +122,7 @@ async def test_a_change_that_one_worker_cannot_run_is_refused_by_all(harness: Qu
         assert "at least 17: pool.runners and 8 more" in outcome.refusals["w2"][0]
         assert one.settings.pool.runners == two.settings.pool.runners == 4
         assert b'pageworker_config_votes_total{vote="refused"} 2.0' in two.metrics.expose()
+        assert b"pageworker_config_refused_total 2.0" in two.metrics.expose()
 
 
 async def test_a_setting_that_needs_a_restart_waits_for_it(harness: QueueHarness) -> None:
@@ -169,6 +170,7 @@ async def test_a_version_that_is_invalid_here_is_kept_out_and_named(harness: Que
         in narrow.follower.trouble.value
     )
     assert b"pageworker_config_invalid 1.0" in narrow.metrics.expose()
+    assert b"pageworker_config_refused_total 1.0" in narrow.metrics.expose()
     store = harness.queue.config
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(narrow.follower.run())

@@ -17,7 +17,7 @@ from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.traffic import Traffic
-from pageworker_supervisor.dispatch.outcome import EndJob, Outcome, OutcomeName, error
+from pageworker_supervisor.dispatch.outcome import EndJob, Outcome, OutcomeName, error, trace_of
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
@@ -51,9 +51,9 @@ class RecordedQueue:
         return await call()
 
 
-def settled() -> tuple[Settlement, RecordedQueue]:
+def settled(metrics: Metrics | None = None) -> tuple[Settlement, RecordedQueue]:
     queue = any_typed(RecordedQueue())
-    return Settlement("w1.abc", "w1", JobSettings(max_retries=1), queue, queue, Metrics()), queue
+    return Settlement("w1.abc", "w1", JobSettings(max_retries=1), queue, queue, metrics or Metrics()), queue
 
 
 def attempt(*, unused: bool = False) -> Any:
@@ -106,6 +106,36 @@ async def test_the_result_and_the_event_of_a_blocker_carry_all_of_it() -> None:
     assert json.loads(stored)["blocker"] == blocker
     (event,) = (json.loads(one) for one in more["events"])
     assert (event["event"], event["detail"]) == ("blocked", blocker)
+
+
+async def test_the_latency_counts_from_the_first_push_and_has_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics, job = Metrics(), attempt()
+    settlement, _ = settled(metrics)
+    monkeypatch.setattr(time, "monotonic", lambda: job.claimed_at + 2.0)
+    await settlement.attempt_ended(job, outcome("succeeded"))
+    labels = {"module": "shop.product"}
+    seen = metrics.registry.get_sample_value("pageworker_job_latency_seconds_sum", labels)
+    assert seen == pytest.approx(LEASE.total_seconds + 2.0)
+    assert f'# {{trace_id="{trace_of(JOB)}"}}' in metrics.negotiate("application/openmetrics-text")[0].decode()
+
+
+async def test_a_blocker_is_counted_by_kind_and_module() -> None:
+    metrics = Metrics()
+    settlement, _ = settled(metrics)
+    await settlement.attempt_ended(attempt(), outcome("blocked"))
+    assert metrics.totals()["blockers"] == 0, "a runner that names no blocker"
+    blocked = msgspec.structs.replace(outcome("blocked"), obstacle=Obstacle(kind="captcha"))
+    await settlement.attempt_ended(attempt(), blocked)
+    labels = {"kind": "captcha", "module": "shop.product"}
+    assert metrics.registry.get_sample_value("pageworker_blockers_total", labels) == 1
+
+
+async def test_a_result_that_is_not_kept_has_no_latency() -> None:
+    metrics = Metrics()
+    settlement, queue = settled(metrics)
+    queue.answers = [False]
+    await settlement.attempt_ended(attempt(), outcome("succeeded"))
+    assert b"pageworker_job_latency_seconds_count{" not in metrics.expose()
 
 
 async def test_a_retryable_failure_is_retried_with_its_attempt_record() -> None:

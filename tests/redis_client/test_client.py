@@ -11,7 +11,7 @@ from pw_servers import RedisServer, RespProxy, redis_server
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.settings import RedisSettings
 from pageworker_supervisor.redis_client import RedisClient, connect, open_redis_client
-from pageworker_supervisor.redis_client.errors import Denied, OutOfMemory, RedisUnavailable
+from pageworker_supervisor.redis_client.errors import Denied, OutOfMemory, RedisClientError, RedisUnavailable
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 
@@ -97,6 +97,24 @@ async def test_a_stopped_server_is_noticed_and_found_again() -> None:
             assert await redis_client.send("GET", "k", key="k") == b"1"
             assert metrics.registry.get_sample_value("pageworker_redis_up") == 1
             assert metrics.registry.get_sample_value("pageworker_redis_reconnects_total") == 1
+
+
+async def test_the_time_of_each_call_is_counted_by_operation_and_that_of_blocking_ones_is_not(
+    live_redis: RedisServer,
+) -> None:
+    metrics = Metrics()
+
+    def calls(operation: str) -> float | None:
+        return metrics.registry.get_sample_value("pageworker_redis_seconds_count", {"operation": operation})
+
+    async with open_redis_client(RedisSettings(url=live_redis.url), Path("/nonexistent"), metrics) as redis_client:
+        await redis_client.send("SET", "k", 1, key="k")
+        await redis_client.send("GET", "k", key="k")
+        with pytest.raises(RedisClientError):
+            await redis_client.send("GET", "k", "too many", key="k")
+        await redis_client.send_together([("INCR", "k"), ("GET", "k")], key="k")
+        await redis_client.send("BLPOP", "empty", 0.01, key="empty", blocks=True)
+    assert (calls("set"), calls("get"), calls("incr"), calls("blpop")) == (1, 2, 1, None)
 
 
 async def test_full_memory() -> None:

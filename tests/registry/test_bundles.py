@@ -8,7 +8,7 @@ import pytest
 from pw_modules.author import Author, packed
 from pw_modules.serving import ObjectServer
 
-from pageworker_sandbox.signing import LIMITS, BadSignature, BundleMalformed, PackedBundle, UntrustedBundle
+from pageworker_sandbox.signing import LIMITS, BadSignature, BundleMalformed, PackedBundle, Untrusted, UntrustedBundle
 from pageworker_supervisor.registry.bundles import Bundles
 from pageworker_supervisor.registry.cache import Cache
 from pageworker_supervisor.registry.errors import RegistryAway
@@ -26,6 +26,7 @@ class Shelf:
 
     def __init__(self, server: ObjectServer, state: Path, author: Author) -> None:
         self.server, self.state, self.author = server, state, author
+        self.untrusted: list[str] = []
 
     def put(self, bundle: PackedBundle) -> Release:
         untrusted = self.author.signed(bundle)
@@ -36,7 +37,11 @@ class Shelf:
     def worker(self, memory_bytes: int = 10**9) -> Bundles:
         cache = Cache(self.state, self.server.url)
         cache.make()
-        return Bundles(Store(self.server.url), self.author.trust, cache, LIMITS, memory_bytes)
+        store, trust = Store(self.server.url), self.author.trust
+        return Bundles(store, trust, cache, LIMITS, memory_bytes, on_untrusted=self._note)
+
+    def _note(self, refused: Untrusted) -> None:
+        self.untrusted.append(refused.reason)
 
 
 @pytest.fixture
@@ -74,6 +79,7 @@ async def test_a_damaged_copy_on_disk_is_fetched_again(shelf: Shelf) -> None:
     Cache(shelf.state, shelf.server.url).save_bundle(wanted.sha256, UntrustedBundle(b"x", b"y"))
     assert (await shelf.worker().get(wanted)).sha256 == wanted.sha256
     assert shelf.server.count(".zip") == 2
+    assert shelf.untrusted == ["bad_signature"]
 
 
 async def test_another_bundle_than_the_listed_one_is_refused(shelf: Shelf) -> None:
@@ -81,6 +87,7 @@ async def test_another_bundle_than_the_listed_one_is_refused(shelf: Shelf) -> No
     shelf.put(packed(code=b"async def handler(a, b, c, d): ...\n"))
     with pytest.raises(BadSignature, match="is not the bundle that the index lists"):
         await shelf.worker().get(wanted)
+    assert shelf.untrusted == ["bad_signature"]
 
 
 async def test_a_bundle_that_raises_anything_else_is_malformed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

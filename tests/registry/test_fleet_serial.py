@@ -68,6 +68,12 @@ async def test_a_new_worker_refuses_an_index_that_the_fleet_has_replaced(
     assert str(newer) in told["detail"]["reason"]
     exposed = metrics.expose().decode()
     assert 'pageworker_index_refusals_total{reason="module_untrusted"} 1.0' in exposed
+    assert 'pageworker_signature_failures_total{reason="rolled_back"} 1.0' in exposed
+    with pytest.raises(IndexBehindFleet):
+        await fresh.refresh()
+    exposed = metrics.expose().decode()
+    assert 'pageworker_signature_failures_total{reason="rolled_back"} 2.0' in exposed, "at each try"
+    assert 'pageworker_index_refusals_total{reason="module_untrusted"} 1.0' in exposed, "once, when it is new"
     assert f"pageworker_registry_serial {float(newer)!r}" in exposed or "pageworker_registry_serial 1." in exposed
 
 

@@ -68,6 +68,35 @@ async def test_a_value_is_asked_for_once_in_half_a_lease(clock: StoppedClock) ->
     assert (await store.fetch(REF)).version == "2", "a rotated value arrives within half a lease"
 
 
+class LoggedInBackend(ScriptedBackend):
+    """Has a login that ends."""
+
+    ends_in: float | None = None
+
+    def login_ends_in(self) -> float | None:
+        return self.ends_in
+
+
+async def test_the_first_end_is_that_of_a_lease_or_of_the_login(clock: StoppedClock) -> None:
+    backend = LoggedInBackend()
+    store = SecretStore(backend, clock)
+    assert store.ends_in() is None
+    backend.ends_in = 2 * LEASE_SECONDS
+    assert store.ends_in() == 2 * LEASE_SECONDS
+    await store.fetch(REF)
+    clock.now += 0.3 * LEASE_SECONDS
+    await store.fetch(OTHER)
+    assert store.ends_in() == pytest.approx(0.7 * LEASE_SECONDS)
+    backend.ends_in = 5.0
+    assert store.ends_in() == 5.0
+
+
+async def test_a_backend_without_leases_and_login_has_no_end(clock: StoppedClock) -> None:
+    store = SecretStore(ScriptedBackend(lease_seconds=0), clock)
+    await store.fetch(REF)
+    assert store.ends_in() is None
+
+
 async def test_tenants_have_values_of_their_own(clock: StoppedClock) -> None:
     store = SecretStore(ScriptedBackend(), clock)
     assert (await store.fetch(REF)).value != (await store.fetch(OTHER)).value

@@ -195,7 +195,9 @@ def lives(bao: OpenBao, token: str) -> bool:
 async def test_a_token_is_renewed_before_it_expires(bao: OpenBao, tmp_path: Path) -> None:
     settings = with_token(bao, tmp_path, bao.token("3s"))
     async with kept(settings) as login:
+        assert login.ends_in() is None
         token = (await login.client()).token
+        assert 0 < (login.ends_in() or 0) <= 3
         began = login._since
         # Three lives of the token: without renewal it would be gone.
         await until(lambda: login._since > began + 9)

@@ -29,7 +29,7 @@ def test_without_kept_labels_all_become_other() -> None:
     assert registry.get_sample_value("seen_total", {"kind": "other", "who": "other"}) == 2
 
 
-def test_a_dropped_series_is_gone_and_makes_room() -> None:
+def test_a_dropped_series_is_gone_and_makes_space() -> None:
     registry = CollectorRegistry()
     bounded = Bounded(Gauge("depth", "Depth.", ("slot",), registry=registry), limit=1)
     bounded.of("0").set(5)

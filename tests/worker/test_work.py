@@ -26,6 +26,8 @@ from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.views import JobView
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
 
+DEADLINE = b"\npageworker_drain_deadline_timestamp_seconds "
+
 
 async def test_a_drain_lets_everything_finish_that_runs(worker: Echoes) -> None:
     """docker-selenium#1423: scaling down killed nodes that were at work."""
@@ -43,8 +45,11 @@ async def test_a_drain_lets_everything_finish_that_runs(worker: Echoes) -> None:
 async def test_what_is_left_at_the_drains_deadline_is_requeued_uncharged(worker: Echoes) -> None:
     await worker.push(nap("j1", 60_000))
     await worker.until(lambda: bool(worker.components.dispatcher.attempts))
+    assert b"pageworker_draining 0.0" in worker.metrics()
     async with asyncio.timeout(5):
         assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "requeued", "deadline"]
+    assert b"pageworker_draining 1.0" in worker.metrics()
+    assert DEADLINE not in worker.metrics(), "it is done"
     (view,) = (await worker.queue.inspection.jobs()).jobs
     assert (view.state, view.crashes) == ("queued", 0)
 
@@ -75,7 +80,10 @@ async def test_undrain_cancels_a_drain(worker: Echoes) -> None:
     async with asyncio.TaskGroup() as tasks:
         drain = tasks.create_task(collected(worker.worker.drain(0.2)))
         await worker.until(lambda: worker.components.dispatcher.draining)
+        assert DEADLINE in worker.metrics()
         await worker.worker.undrain()
+        assert DEADLINE not in worker.metrics()
+        assert b"pageworker_draining 0.0" in worker.metrics()
     assert drain.result() == ["waiting", "cancelled"]
     await worker.answered(1)
     assert len(worker.results["j1"]["attempts"]) == 1, "nothing was requeued"

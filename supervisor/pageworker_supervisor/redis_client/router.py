@@ -42,7 +42,7 @@ def root(prefix: str, shard: int) -> str:
 
 
 def unobserved(_operation: str, _seconds: float) -> None:
-    """For a router whose calls nobody measures."""
+    """For a router whose calls are not measured."""
 
 
 class Router:

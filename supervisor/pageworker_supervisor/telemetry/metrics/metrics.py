@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -20,6 +20,9 @@ from pageworker_supervisor.telemetry.metrics.timings import Timings
 from pageworker_supervisor.telemetry.metrics.trace_metrics import TraceMetrics
 
 AnyMetric = MetricWrapperBase | Timings
+
+# Prometheus stores the time at which a series began as one more series, and no query here needs it.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library gives it no types
 
 
 class Metrics:

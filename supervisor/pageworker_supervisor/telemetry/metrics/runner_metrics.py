@@ -52,7 +52,7 @@ class RunnerMetrics:
         )
         self.runner_restarts = Counter(
             "pageworker_runner_restarts",
-            "Runners that ended although nobody wanted their slot, so that another one has to start, by reason.",
+            "Runners that did not end in good order, so that another one has to start, by reason.",
             ("reason",),
             registry=registry,
         )
