@@ -66,7 +66,7 @@ class FakeWorld:
         self.attempts: list[FakeAttempt] = []
         self.made = asyncio.Event()
 
-    def attempt(self, lease: Lease, services: Any) -> FakeAttempt:
+    def attempt(self, lease: Lease, services: Any, asked_at: float) -> FakeAttempt:
         self.attempts.append(FakeAttempt(lease, services))
         self.made.set()
         return self.attempts[-1]

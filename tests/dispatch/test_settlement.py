@@ -64,6 +64,7 @@ def attempt(*, unused: bool = False) -> Any:
         claimed_at=time.monotonic(),
         proxy="de/p.test:3128",
         log=log.bind(),
+        trace=None,
         traffic=USED,
         has_unused_profile=unused,
         use=lambda *how: json.dumps(how).encode(),
