@@ -1,10 +1,14 @@
 """Every command of `workerctl`, found through its root."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
+import jsonschema_rs
 from cyclopts import App
 
 from pageworker_supervisor.cli.app import OLD_NAMES, app
+from pageworker_supervisor.cli.json_schema import shipped_schema
 
 
 def commands(group: App, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], App]]:
@@ -22,3 +26,39 @@ CALLABLE = {path: command for path, command in COMMANDS.items() if command.defau
 def has_json(command: App) -> bool:
     """Whether the command has the option --json."""
     return any("--json" in argument.names for argument in command.assemble_argument_collection())
+
+
+def valid_json(command: str, text: str) -> Any:
+    """One JSON value that a command printed. Raises ValidationError unless the command's shipped schema allows it."""
+    value = json.loads(text)
+    jsonschema_rs.validator_for(json.loads(shipped_schema(command))).validate(value)
+    return value
+
+
+COMMAND_LINES: dict[str, str] = {
+    "cancel": "cancel acme/1",
+    "config diff": "config diff",
+    "config edit": "config edit --why w",
+    "config get": "config get pool.runners",
+    "config history": "config history",
+    "config rollback": "config rollback 1 --why w",
+    "config set": "config set pool.runners=3 --why w",
+    "config unset": "config unset pool.runners --why w",
+    "dead list": "dead list",
+    "dead purge": "dead purge 0-1-0",
+    "dead retry": "dead retry 0-1-0",
+    "dead show": "dead show 0-1-0",
+    "drain": "drain",
+    "jobs": "jobs",
+    "jobs cancel": "jobs cancel --tenant acme --yes",
+    "jobs follow": "jobs follow acme/1",
+    "jobs list": "jobs list --all",
+    "jobs retry": "jobs retry --tenant acme --yes",
+    "logs": "logs",
+    "module serial": "module serial",
+    "results": "results --follow",
+    "status": "status",
+    "submit": "submit a.b --wait",
+    "undrain": "undrain",
+}
+"""One command line for each command that cannot work without Redis, or without the worker of this host."""

@@ -5,6 +5,7 @@ import socket
 from types import SimpleNamespace
 
 import pytest
+from cli.commands import valid_json
 from cli.conftest import OnQueue
 from pw_queue import QueueHarness, ticket
 from pw_servers import RedisServer
@@ -25,7 +26,7 @@ def _host(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]:
-    return {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
+    return {finding["name"]: finding for finding in valid_json("doctor", capsys.readouterr().out)}
 
 
 def test_the_audit_runs_only_if_it_is_asked_for(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,6 @@
 """`workerctl doctor --size`: a real runner is measured, and the recommendation is printed."""
 
 import asyncio
-import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cli.commands import valid_json
 from pw_daemon.place import HEADLESS_SHELL
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
@@ -50,7 +50,7 @@ async def test_a_runner_is_measured_on_a_page_of_our_own(tmp_path: Path) -> None
     tenants = {"*": {"egress": ["shop.example"]}}
     code, output, errors = await sized(tmp_path, "--json", tenants=tenants)
     assert code == 0, errors
-    facts = json.loads(output)
+    facts = valid_json("doctor", output)
     measured, found = facts["measured"], facts["recommended"]
     assert measured["pages"] == 3
     assert measured["jobs"] >= 3

@@ -16,7 +16,7 @@ def test_every_command_with_json_has_a_schema_and_no_other_has() -> None:
 
 @pytest.mark.parametrize("command", PRINTED)
 def test_the_shipped_file_is_current(command: str) -> None:
-    assert shipped_schema(command) == generated(command), "run python -m pageworker_supervisor.cli.json_schema --write"
+    assert shipped_schema(command) == generated(command), "run python -m pageworker_supervisor.cli.generate"
 
 
 @pytest.mark.parametrize("command", PRINTED)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from cli.commands import valid_json
 from pw_daemon.processes import below
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -146,7 +147,7 @@ async def run(folder: Path, module: Path, *words: str) -> tuple[int, dict[str, A
     output, errors = await process.communicate()
     assert list(temporary.iterdir()) == [], "nothing is left behind"
     assert process.returncode is not None
-    return process.returncode, json.loads(output) if output else {}, errors.decode()
+    return process.returncode, valid_json("module run", output.decode()) if output else {}, errors.decode()
 
 
 def do(name: str, **more: Any) -> str:

@@ -1,9 +1,9 @@
 """`workerctl redis password`."""
 
-import json
 from pathlib import Path
 
 import pytest
+from cli.commands import valid_json
 
 from pageworker_supervisor.cli.app import run
 from pageworker_supervisor.redis_client.redis_folder import RedisFolder
@@ -33,7 +33,7 @@ def test_the_password_of_a_user_is_all_that_is_printed(
 
 def test_json_contains_host_and_port(folder: RedisFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["redis", "password", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {
+    assert valid_json("redis password", capsys.readouterr().out) == {
         "user": "n8n",
         "password": "password-of-n8n",
         "host": "127.0.0.1",

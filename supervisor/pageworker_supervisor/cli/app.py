@@ -4,17 +4,24 @@ import inspect
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, MissingArgumentError
 
-from pageworker_supervisor.cli.output import CommandError, CommandExit, complain
+from pageworker_supervisor.cli.help_page import asked_page, columns, rendered
+from pageworker_supervisor.cli.output import CommandError, CommandExit, complain, put
 from pageworker_supervisor.contract.printable import printable
+
+
+def _version() -> str:
+    from importlib.metadata import version  # takes as long as half of `--help`
+
+    return version("pageworker")
+
 
 app = App(
     name="workerctl",
     help="Operate pageworker workers, and write, sign and publish modules.",
-    version=lambda: version("pageworker"),
+    version=_version,
     result_action="return_value",
     exit_on_error=False,
 )
@@ -42,6 +49,7 @@ COMMANDS = (
         "pageworker_supervisor.cli.schema:schema",
         "Print the JSON Schema of the output of a command.",
     ),
+    ("completion", "pageworker_supervisor.cli.completion:completion", "Print a script for the completion of a shell."),
     ("module", "pageworker_supervisor.cli.module:app", "Write, run, pack, sign, verify and publish modules."),
     ("key", "pageworker_supervisor.cli.key:app", "Create and show the keys that sign modules."),
 )
@@ -65,6 +73,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if arguments is None else arguments
     try:
+        page = asked_page(words)
+        if page is not None:
+            put(rendered(page, columns()))
+            sys.stdout.flush()
+            return CommandExit.DONE
         if words and words[0] in CALLED:
             _show_whole_help(app[words[0]])
             if len(words) > 1 and words[1] in app[words[0]]:

@@ -46,6 +46,8 @@ def show_settings(
 
     If Redis does not answer, the output lacks the central configuration, and a note on stderr says so. Passwords inside
     URLs are hidden. A setting without a value is left out.
+
+    Example: `workerctl config show --origin`.
     """
     local = local_layers_of(config)
     values = _central_values(config, local)

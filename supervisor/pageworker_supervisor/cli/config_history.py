@@ -39,6 +39,8 @@ def history(*, count: Count = 20, config: Config = None, json: Json = False) -> 
 
     The first change makes version 1. Until then all workers run version 0, which sets nothing.
 
+    Example: `workerctl config history --count 5`.
+
     Parameters
     ----------
     count
@@ -61,6 +63,8 @@ def history(*, count: Count = 20, config: Config = None, json: Json = False) -> 
 def diff(before: int | None = None, after: int | None = None, *, config: Config = None, json: Json = False) -> None:
     """Show what differs between two versions of the central configuration.
 
+    Example: `workerctl config diff 3 5`.
+
     Parameters
     ----------
     before
@@ -81,6 +85,8 @@ def diff(before: int | None = None, after: int | None = None, *, config: Config 
 
 def rollback(version: int, *, why: Why, who: Who = None, config: Config = None, json: Json = False) -> CommandExit:
     """Restore the values of an earlier version of the central configuration, as a new version.
+
+    Example: `workerctl config rollback 4 --why "the new limits were too low"`.
 
     Parameters
     ----------

@@ -45,6 +45,8 @@ def get(name: str, *, config: Config = None, json: Json = False) -> CommandExit:
 
     `workerctl config show --origin` prints the value in effect, and where it comes from.
 
+    Example: `workerctl config get pool.runners`.
+
     Parameters
     ----------
     name
@@ -91,6 +93,8 @@ def unset(
     """Remove settings from the central configuration. Each worker then uses the value of its own file or the default.
 
     If one of them has no central value, nothing is removed, and the exit code is 1.
+
+    Example: `workerctl config unset tenants.acme.weight --why "the sale is over"`.
     """
     gone = {_named(name) for name in names}
 
@@ -104,7 +108,10 @@ def unset(
 
 
 def edit(*, why: Why, who: Who = None, config: Config = None, json: Json = False) -> CommandExit:
-    """Edit the whole central configuration in $VISUAL or $EDITOR, and apply it in one step."""
+    """Edit the whole central configuration in $VISUAL or $EDITOR, and apply it in one step.
+
+    Example: `workerctl config edit --why "limits for the sale"`.
+    """
     return print_change(asyncio.run(_change(config, _edited, who, why)), json)
 
 
@@ -118,6 +125,8 @@ def validate(
 
     The command checks it together with the configuration file and the environment variables of this host. The exit code
     is 2 for a mistake.
+
+    Example: `workerctl config validate central.conf`.
     """
     try:
         values = values_of_listing(file.read_text(encoding="utf-8"), str(file))

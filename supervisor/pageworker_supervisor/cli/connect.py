@@ -25,7 +25,7 @@ from pageworker_supervisor.redis_client.redis_folder import RedisFolder
 if TYPE_CHECKING:
     from pageworker_supervisor.admin.control_client import WorkerClient
 
-ANSWER_SECONDS = 1.3
+ANSWER_SECONDS = 1.0
 """How long a command waits for an answer. With the start of Python, it reports a frozen Redis or worker within 2 s."""
 CHECK_REDIS = "Check with `redis-cli PING` whether Redis is running, suspended or overloaded."
 

@@ -47,6 +47,8 @@ def list_dead_letters(
 ) -> None:
     """List dead letters, newest first.
 
+    Example: `workerctl dead list --tenant acme`.
+
     Parameters
     ----------
     tenant
@@ -65,6 +67,8 @@ def list_dead_letters(
 @app.command(name="show")
 def show_dead_letter(letter_id: str, *, config: Config = None, json: Json = False) -> None:
     """Show one dead letter as JSON: the job as the producer pushed it, the last error and the attempts.
+
+    Example: `workerctl dead show 0-1764230400000-0`.
 
     Parameters
     ----------
@@ -122,7 +126,10 @@ def retry(
 
 @app.command
 def purge(*letter_ids: LetterIds, ids_from: IdsFrom = None, config: Config = None, json: Json = False) -> None:
-    """Delete the named dead letters for ever."""
+    """Delete the named dead letters for ever.
+
+    Example: `workerctl dead purge --ids-from ids.txt`.
+    """
     chosen = _ids(letter_ids, ids_from)
 
     async def delete() -> int:

@@ -18,6 +18,8 @@ def demo(*, keep: Annotated[bool, Parameter(negative=())] = False) -> CommandExi
     The demonstration starts a worker, a Redis and a small web shop. It takes about 15 seconds and removes everything at
     the end. The exit code is 0 only if every job ended as expected.
 
+    Example: `workerctl demo --keep`.
+
     Parameters
     ----------
     keep

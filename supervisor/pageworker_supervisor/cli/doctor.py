@@ -57,6 +57,8 @@ def doctor(
     """Check whether this host can run a worker: sandbox, browser, fonts, Redis, clock, keys, data folder.
 
     Prints how to fix what fails. The exit code is 1 if a check fails.
+
+    Example: `workerctl doctor --config pageworker.toml`.
     """
     settings = settings_of(config)
     if size:

@@ -1,13 +1,11 @@
-"""The JSON Schema of what each command prints with `--json`: `python -m pageworker_supervisor.cli.json_schema --write`.
+"""Generates the JSON Schema of what each command prints with `--json`. `cli/generate.py` writes the files.
 
-The files are in the folder `schemas`, and `workerctl schema COMMAND` prints them. They are generated from the Structs
+They are in the folder `schemas`, and `workerctl schema COMMAND` prints them. They are generated from the Structs
 that the commands print, so a command with `--json` has a row in `PRINTED`.
 """
 
 import importlib
-import sys
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -110,18 +108,3 @@ def _schema(shape: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def _type_at(place: str) -> Any:
     file, _, name = place.partition(":")
     return getattr(importlib.import_module(file if file == "builtins" else ROOT + file), name)
-
-
-def main() -> None:
-    """Write the schemas into the package (`--write`), or print them."""
-    folder = Path(__file__).parent / "schemas"
-    for command in PRINTED:
-        if "--write" in sys.argv[1:]:
-            folder.mkdir(exist_ok=True)
-            (folder / file_of(command)).write_bytes(generated(command))
-        else:
-            sys.stdout.write(generated(command).decode())
-
-
-if __name__ == "__main__":
-    main()

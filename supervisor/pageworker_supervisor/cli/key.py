@@ -67,6 +67,8 @@ def new(
 def show_key(key: str, *, folder: Folder = Path(), json: Json = False) -> None:
     """Print a public key as one line, for `modules.trusted_keys`.
 
+    Example: `workerctl key show release`.
+
     Parameters
     ----------
     key
@@ -78,7 +80,10 @@ def show_key(key: str, *, folder: Folder = Path(), json: Json = False) -> None:
 
 @app.command(name="list")
 def list_keys(*, folder: Folder = Path(), json: Json = False) -> None:
-    """List the key pairs in a folder, and how each secret key is protected."""
+    """List the key pairs in a folder, and how each secret key is protected.
+
+    Example: `workerctl key list --dir keys`.
+    """
     facts = [
         _facts(path.stem, path.with_suffix(".key"), path, _read(str(path))) for path in sorted(folder.glob("*.pub"))
     ]

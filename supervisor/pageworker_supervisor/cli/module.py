@@ -46,6 +46,8 @@ def pack_folder(
 ) -> None:
     """Pack the folder of a module into a bundle, NAME-VERSION.zip. The same sources always give the same bytes.
 
+    Example: `workerctl module pack acme.prices`.
+
     Parameters
     ----------
     folder
@@ -100,6 +102,8 @@ def verify_bundle(
     json: Json = False,
 ) -> None:
     """Check a bundle and its signature as a worker does. The exit code is 4 if a worker would refuse it.
+
+    Example: `workerctl module verify acme.prices-0.1.0.zip --trusted release.pub`.
 
     Parameters
     ----------

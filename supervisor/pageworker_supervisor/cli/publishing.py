@@ -58,7 +58,10 @@ async def publish(
 
 
 async def list_modules(*, place: RegistryAccess | None = None, json: Json = False) -> None:
-    """List the modules of a registry with their versions and channels."""
+    """List the modules of a registry with their versions and channels.
+
+    Example: `workerctl module list --registry /srv/registry`.
+    """
     place = place or RegistryAccess()
     with registry_errors():
         read = await fetch_index(place.store(), load_trust(place.keys()), LIMITS)
@@ -109,6 +112,8 @@ async def set_channel(name: str, channel: str, version: str, *, change: Registry
 async def yank_version(name: str, version: str, *, change: RegistryChange, json: Json = False) -> None:
     """Withdraw a version, so that no worker runs it any more, not even for jobs that pin it.
 
+    Example: `workerctl module yank acme.prices 0.1.0 --key release.key`.
+
     Parameters
     ----------
     name
@@ -126,6 +131,8 @@ async def refresh_index(*, change: RegistryChange, json: Json = False) -> None:
     """Sign the index of a registry again: same versions and channels, next serial number, new expiry.
 
     Run it weekly, for example from cron: workers refuse an expired index.
+
+    Example: `workerctl module refresh-index --key release.key --registry /srv/registry`.
     """
     with registry_errors():
         index = await change.publisher(change.open_key()).change()

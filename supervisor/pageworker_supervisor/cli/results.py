@@ -96,5 +96,6 @@ async def _newest(config: Path | None, count: int) -> list[bytes]:
 
 def _line(row: dict[str, Any]) -> tuple[object, ...]:
     error = row.get("error") or {}
-    total = f"{row['timing']['total']:.2f} s"
-    return (f"{row['tenant_id']}/{row['job_id']}", row["endpoint_module"], row["status"], total, error.get("type", "-"))
+    total = f"{row.get('timing', {}).get('total', 0.0):.2f} s"
+    module = row.get("endpoint_module") or "-"
+    return (f"{row['tenant_id']}/{row['job_id']}", module, row["status"], total, error.get("type", "-"))

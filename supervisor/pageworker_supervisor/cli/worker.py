@@ -14,6 +14,8 @@ def status(*, config: Config = None, json: Json = False) -> CommandExit:
     """Show the state of the worker on this host, its runners and its running jobs.
 
     The exit code is 0 while the worker takes jobs, else 1.
+
+    Example: `workerctl status --json`.
     """
     with control_errors():
         report = worker_of(config).status()
@@ -27,6 +29,8 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
     The worker requeues the jobs that do not end before the deadline; another worker runs them. The command prints one
     line for each job. The exit code is 0 if every job ended, and 5 if jobs were requeued. `workerctl undrain` lets the
     worker claim jobs again. The worker on this host must run: the command uses its control socket.
+
+    Example: `workerctl drain --deadline-seconds 60`.
 
     Parameters
     ----------
@@ -58,6 +62,8 @@ def undrain(*, config: Config = None, json: Json = False) -> None:
     """Let the worker claim jobs again after a drain. It also stops a drain that still waits.
 
     The worker on this host must run: the command uses its control socket.
+
+    Example: `workerctl undrain`.
     """
     with control_errors():
         report = worker_of(config).undrain()

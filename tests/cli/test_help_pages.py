@@ -1,0 +1,64 @@
+"""The shipped pages are those of the docstrings; each command has an example that is a valid command line."""
+
+import os
+import resource
+import shlex
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from cli.commands import CALLABLE
+
+from pageworker_supervisor.cli.app import app
+from pageworker_supervisor.cli.help_page import FOLDER, page_file, shipped_page
+from pageworker_supervisor.cli.help_pages import pages
+from pageworker_supervisor.cli.reference import EXAMPLE
+
+WORKERCTL = Path(sys.executable).with_name("workerctl")
+UPDATE = "run python -m pageworker_supervisor.cli.generate"
+MOST_OF_IMPORT = 2.0
+"""CPU of `--help`, as a multiple of that of `import cyclopts`."""
+RUNS = 20
+PAGES = pages()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_shipped_page_is_current(name: str) -> None:
+    assert (FOLDER / name).read_text() == PAGES[name], UPDATE
+
+
+def test_no_page_is_left_of_a_command_that_is_gone() -> None:
+    assert {file.name for file in FOLDER.iterdir()} == set(PAGES), UPDATE
+
+
+@pytest.mark.parametrize("path", CALLABLE, ids=" ".join)
+def test_every_example_is_a_valid_command_line(path: tuple[str, ...]) -> None:
+    examples = EXAMPLE.findall(PAGES[page_file(path)])
+    assert examples, "the docstring has no line such as: Example: `workerctl …`."
+    for example in examples:
+        program, *words = shlex.split(example)
+        assert program == "workerctl"
+        assert tuple(words[: len(path)]) == path or path == ("jobs",)
+        app.parse_args(words, print_error=False)
+
+
+def cpu_seconds(words: Sequence[str]) -> float:
+    """CPU time of one run of a program."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "COLUMNS": "80"})
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.parametrize("words", [[], ["jobs", "cancel"], ["module", "run"]], ids=" ".join)
+def test_help_costs_little_more_than_to_import_cyclopts(words: list[str]) -> None:
+    assert shipped_page(words) is not None
+    both = [
+        (cpu_seconds([str(WORKERCTL), *words, "--help"]), cpu_seconds([sys.executable, "-c", "import cyclopts"]))
+        for _ in range(RUNS)
+    ]
+    helping, importing = (statistics.median(column) for column in zip(*both, strict=True))
+    assert helping <= MOST_OF_IMPORT * importing
