@@ -60,6 +60,8 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "scale": ("scaling.simulation:Simulation",),
     "status": ("admin.status:StatusReport",),
     "submit": ("cli.answers:PushedJob", "contract.result:Result"),
+    "tenant list": ("cli.tenant:TenantAnswer[]",),
+    "tenant show": ("cli.tenant:TenantAnswer",),
     "undrain": ("admin.status:StatusReport",),
     "unpause": ("cli.pause:PauseReport",),
 }

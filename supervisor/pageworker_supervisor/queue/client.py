@@ -18,6 +18,7 @@ from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.pauses import Pauses
 from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.queue.request_rates import RequestRates
+from pageworker_supervisor.queue.tenants import Tenants
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
 from pageworker_supervisor.redis_client.router import Router
 
@@ -45,6 +46,7 @@ class QueueClient:
         self.limits = LimitsInForce(self._shards)
         self.config = ConfigStore(self._shards)
         self.pauses = Pauses(self._shards)
+        self.tenants = Tenants(self._shards)
         self.workers = FleetWorkers(self._shards)
         self.request_rates = RequestRates(self._shards)
 

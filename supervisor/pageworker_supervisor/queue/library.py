@@ -143,13 +143,33 @@ FILES = (
     *("shard", "limits", "limits_table", "pause", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer"),
     *("backlog", "browser_context", "profile_lock", "history", "job", "cancellation", "push", "listing"),
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
-    *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_config", "fn_reports", "fn_inspect"),
+    *(
+        "fn_dead_letters",
+        "fn_workers",
+        "fn_pause",
+        "fn_requests",
+        "fn_config",
+        "fn_reports",
+        "fn_inspect",
+        "fn_tenants",
+    ),
     *("fn_demand", "fn_audit", "fn_apply_event", "register"),
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
 
 ENCLOSED = frozenset(
-    ("pause", "wakeup", "module", "fleet", "browser_context", "profile_lock", "history", "cancellation", "push")
+    (
+        "pause",
+        "wakeup",
+        "module",
+        "fleet",
+        "browser_context",
+        "profile_lock",
+        "history",
+        "cancellation",
+        "push",
+        "fn_tenants",
+    )
 )
 """Sources whose local names no other source uses. Each is a block of its own, because Lua takes 200 local names per
 block at most (LUAI_MAXVARS in src/luaconf.h of Lua 5.1)."""

@@ -93,7 +93,7 @@ class Pauses:
         found: dict[tuple[PauseKind, str], PauseView] = {}
         for shard in range(len(self._shards)):
             for row in unpacked(await self._shards.call(shard, "list_pauses"))["pauses"]:
-                view = _view(row, shard)
+                view = pause_view(row, shard)
                 known = found.get((view.kind, view.name))
                 found[view.kind, view.name] = _later(known, view) if known else view
         return [found[key] for key in sorted(found)]
@@ -131,7 +131,8 @@ class Pauses:
         return replies, failed
 
 
-def _view(row: Mapping[str, Any], shard: int) -> PauseView:
+def pause_view(row: Mapping[str, Any], shard: int) -> PauseView:
+    """One pause of a shard's reply."""
     return PauseView(
         kind=KINDS[row["kind"]],
         name=row["name"],
