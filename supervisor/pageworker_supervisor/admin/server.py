@@ -68,12 +68,17 @@ class Endpoints:
         self._control_path = Path(control.getsockname())
         self._drains = RunningDrains()
         outside = ConnectionBounds(
-            _table(http.connections), metrics.health.connection_dropped, http.head_seconds, http.answer_seconds
+            connection_table(http.connections),
+            metrics.health.connection_dropped,
+            http.head_seconds,
+            http.answer_seconds,
         )
-        inside = ConnectionBounds(_table(CONTROL_CONNECTIONS), _not_counted, http.head_seconds, answer_seconds=None)
+        inside = ConnectionBounds(
+            connection_table(CONTROL_CONNECTIONS), not_counted, http.head_seconds, answer_seconds=None
+        )
         self._servers = (
-            (_embedded(operator_app(worker, metrics, http.allowed_hosts), BoundedProtocol, outside), operator),
-            (_embedded(control_app(worker, self._drains, recent_lines), OwnerOnly, inside), control),
+            (embedded_server(operator_app(worker, metrics, http.allowed_hosts), BoundedProtocol, outside), operator),
+            (embedded_server(control_app(worker, self._drains, recent_lines), OwnerOnly, inside), control),
         )
 
     @classmethod
@@ -101,29 +106,33 @@ class Endpoints:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._drains.run())
                 for server, sock in self._servers:
-                    tasks.create_task(_serve(server, sock))
+                    tasks.create_task(serve_on(server, sock))
         finally:
             self._control_path.unlink(missing_ok=True)
 
 
-class _Embedded(Server):
+class EmbeddedServer(Server):
+    """uvicorn as a task of a program that handles signals itself."""
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """The daemon handles signals itself."""
+        """Leave all signals alone."""
         yield
 
 
-def _table(connections: int) -> ConnectionTable[BoundedProtocol]:
+def connection_table(connections: int) -> ConnectionTable[BoundedProtocol]:
+    """The open connections of one listener, at most so many."""
     return ConnectionTable(ConnectionLimits(connections))
 
 
-def _not_counted(_: Dropped) -> None:
-    """For the control socket. Its clients are trusted; its limits are only there against mistakes."""
+def not_counted(_: Dropped) -> None:
+    """For a listener without a metric of dropped connections, such as the control socket, whose clients are trusted."""
 
 
-def _embedded(app: Starlette, protocol: type[BoundedProtocol], bounds: ConnectionBounds) -> _Embedded:
+def embedded_server(app: Starlette, protocol: type[BoundedProtocol], bounds: ConnectionBounds) -> EmbeddedServer:
+    """A server of `app` with these bounds, for `serve_on`."""
     made = partial(protocol, bounds)
-    return _Embedded(
+    return EmbeddedServer(
         Config(
             app,
             # uvicorn calls this once per connection.
@@ -140,7 +149,8 @@ def _embedded(app: Starlette, protocol: type[BoundedProtocol], bounds: Connectio
     )
 
 
-async def _serve(server: _Embedded, sock: socket.socket) -> None:
+async def serve_on(server: EmbeddedServer, sock: socket.socket) -> None:
+    """Serve a listening socket until cancelled, and close it."""
     try:
         await server.serve(sockets=[sock])
     finally:
@@ -150,8 +160,8 @@ async def _serve(server: _Embedded, sock: socket.socket) -> None:
         sock.close()
 
 
-def bind_tcp(bind: str) -> socket.socket:
-    """A listening socket on `host:port` or `[v6]:port`. Raises OSError."""
+def bind_tcp(bind: str, setting: str = "http.bind") -> socket.socket:
+    """A listening socket on `host:port` or `[v6]:port`. Raises OSError that names the setting."""
     host, _, port = bind.rpartition(":")
     host = host.strip("[]")
     family, kind, proto, _, address = socket.getaddrinfo(
@@ -164,7 +174,7 @@ def bind_tcp(bind: str) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise OSError(error.errno, f"http.bind {bind}: {error.strerror}") from error
+        raise OSError(error.errno, f"{setting} {bind}: {error.strerror}") from error
     sock.setblocking(False)
     return sock
 

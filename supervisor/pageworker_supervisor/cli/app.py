@@ -41,7 +41,7 @@ COMMANDS = (
     ("jobs", "pageworker_supervisor.cli.jobs:app", "List, show, follow, cancel and retry jobs."),
     ("cancel", "pageworker_supervisor.cli.cancel:cancel", "Cancel one job that has not ended."),
     ("dead", "pageworker_supervisor.cli.dead_letters:app", "Inspect, retry or delete dead-lettered jobs."),
-    ("scale", "pageworker_supervisor.cli.scale:scale", "Show how many workers the fleet needs; simulate a load."),
+    ("scale", "pageworker_supervisor.cli.scale:scale", "Show or serve how many workers the fleet needs."),
     ("redis", "pageworker_supervisor.cli.redis:app", "Show how clients reach the embedded Redis."),
     ("config", "pageworker_supervisor.cli.config:app", "Show and check settings; change the central configuration."),
     ("doctor", "pageworker_supervisor.cli.doctor:doctor", "Check whether this host can run a worker."),

@@ -90,21 +90,10 @@ async def open_queue(config: Path | None, *, probed: bool | None = True) -> Asyn
     what answers is for the block to find out as well, for each shard.
     """
     settings = settings_of(config)
-    redis = settings.redis
-    if redis.url is None:
-        embedded_folder(settings)
-        redis_client = connect_embedded(redis, data_dir_of(settings))
-    else:
-        redis_client = connect(redis)
+    redis_client, queue = clients_of(settings)
     try:
         if probed is not None:
             await _probe(redis_client, with_calls=probed)
-        queue = QueueClient(
-            redis_client,
-            prefix=redis.prefix,
-            shards=redis.shards,
-            options=QueueOptions(result_ttl_seconds=settings.results.ttl_seconds),
-        )
         yield OpenQueue(redis_client, queue, settings)
     except RedisClientError as error:
         raise CommandError(
@@ -112,6 +101,19 @@ async def open_queue(config: Path | None, *, probed: bool | None = True) -> Asyn
         ) from error
     finally:
         await redis_client.aclose()
+
+
+def clients_of(settings: Settings) -> tuple[RedisClient, QueueClient]:
+    """Redis, which the caller closes, and the queue, without asking whether Redis answers. Raises CommandError if the
+    embedded Redis is not running."""
+    redis = settings.redis
+    if redis.url is None:
+        embedded_folder(settings)
+        redis_client = connect_embedded(redis, data_dir_of(settings))
+    else:
+        redis_client = connect(redis)
+    options = QueueOptions(result_ttl_seconds=settings.results.ttl_seconds)
+    return redis_client, QueueClient(redis_client, prefix=redis.prefix, shards=redis.shards, options=options)
 
 
 async def _probe(redis_client: RedisClient, *, with_calls: bool) -> None:

@@ -57,7 +57,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "pause": ("cli.pause:PauseReport", "queue.pauses:PauseView[]"),
     "redis password": ("cli.answers:RedisAccess",),
     "results": ("contract.result:Result[]", "contract.result:Result", "cli.answers:FollowedResult"),
-    "scale": ("scaling.simulation:Simulation",),
+    "scale": ("scaling.fleet_api:WantedWorkers", "scaling.simulation:Simulation"),
     "status": ("admin.status:StatusReport",),
     "submit": ("cli.answers:PushedJob", "contract.result:Result"),
     "tenant list": ("cli.tenant:TenantAnswer[]",),

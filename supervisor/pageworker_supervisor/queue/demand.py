@@ -1,9 +1,11 @@
 """What of a shard's jobs a further worker could start, and what else waits there (queue/lua/fn_demand.lua)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class ShardDemand(Struct, frozen=True, kw_only=True):
@@ -63,3 +65,29 @@ def demand_from(row: dict[str, Any]) -> ShardDemand:
     """One reply of `demand`. Raises msgspec.ValidationError if it is none."""
     # Lua has no empty map: it comes as an empty list.
     return msgspec.convert({**row, "throttled": row["throttled"] or {}}, ShardDemand)
+
+
+def sum_of(parts: Sequence[ShardDemand]) -> ShardDemand:
+    """The parts of one shard that calls looked at, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    throttled: dict[str, int] = {}
+    for part in parts:
+        for reason, tenants in part.throttled.items():
+            throttled[reason] = throttled.get(reason, 0) + tenants
+
+    def oldest(ages: list[int | None]) -> int | None:
+        return max((age for age in ages if age is not None), default=None)
+
+    return replace(
+        parts[-1],
+        looked=sum(part.looked for part in parts),
+        queued=sum(part.queued for part in parts),
+        runnable=sum(part.runnable for part in parts),
+        known=sum(part.known for part in parts),
+        known_ms=sum(part.known_ms for part in parts),
+        slots=sum(part.slots for part in parts),
+        oldest_ms=oldest([part.oldest_ms for part in parts]),
+        oldest_runnable_ms=oldest([part.oldest_runnable_ms for part in parts]),
+        throttled=throttled,
+    )

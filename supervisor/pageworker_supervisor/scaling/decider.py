@@ -214,10 +214,10 @@ def _held(
     """The number that noise does not move, and why it is that. `least`: the need at full utilisation."""
     before = history[-1].wanted if history and load.at - history[-1].at < KEPT_SECONDS else load.live_workers
     before = min(settings.max_workers, max(settings.min_workers, before))
-    if least <= before <= needed <= before * (1 + TOLERANCE_UP):
+    if least <= before < needed <= before * (1 + TOLERANCE_UP):
         return before, "the need is within the tolerance of this number"
     if needed >= before:
-        return needed, "the load needs them"
+        return needed, "the load needs them" if needed > settings.min_workers else "nothing needs more than min_workers"
     begins = load.at - settings.scale_down_seconds
     if now.since > begins:
         return before, "the fleet shrinks only after scale_down_seconds without need"
