@@ -57,6 +57,7 @@ COMMAND_LINES: dict[str, str] = {
     "logs": "logs",
     "module serial": "module serial",
     "results": "results --follow",
+    "scale": "scale",
     "status": "status",
     "submit": "submit a.b --wait",
     "undrain": "undrain",

@@ -57,6 +57,8 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("dead retry", LETTER),
     ("jobs retry", "acme/d"),
     ("dead purge", LETTER),
+    ("scale", ""),
+    ("scale", "--simulate load.jsonl"),
     ("config set", "pool.runners=3 --why w"),
     ("config get", "pool.runners"),
     ("config edit", "--why w"),
@@ -101,6 +103,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PAGEWORKER_WORKER__DATA_DIR", str(folder))
         patch.setenv("EDITOR", "sh -c 'echo pool.runners = 4 > $0'")
         (folder / "central.conf").write_text("pool.runners = 3\n")
+        (folder / "load.jsonl").write_text('{"at": 0, "service_seconds": 1}\n')
         assert run_for(["module", "new", "acme.prices"])[0] == 0
         shutil.copytree("acme.prices", "next")
         manifest = folder / "next" / "module.toml"

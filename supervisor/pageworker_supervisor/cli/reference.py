@@ -52,6 +52,7 @@ NEEDS: dict[str, Need] = {
     "module yank": "registry",
     "redis password": "files",
     "results": "Redis",
+    "scale": "Redis",
     "schema": "files",
     "status": "worker",
     "submit": "Redis",

@@ -77,7 +77,9 @@ async def _look(config: Path | None) -> WantedWorkers:
         try:
             return answer_of(await FleetWatch(redis_client, queue, settings).look(keep=False))
         except FleetUnreadable as error:
-            raise CommandError(str(error), CHECK_REDIS, CommandExit.UNREACHABLE) from error
+            raise CommandError(
+                printable(f"Redis at {redis_client.safe_url}: {error}"), CHECK_REDIS, CommandExit.UNREACHABLE
+            ) from error
 
 
 def _address(text: str) -> str:
