@@ -5,7 +5,7 @@ import time
 import pytest
 
 from pageworker_supervisor.contract.job import JobRef
-from pageworker_supervisor.tracing.job_trace import AttemptTrace, JobTrace, ModuleSpan, Tracer
+from pageworker_supervisor.tracing.job_trace import AttemptTrace, JobSpans, ModuleSpan, Tracer
 from pageworker_supervisor.tracing.span import Span, SpanKind
 from pageworker_supervisor.tracing.trace_context import job_span_id
 
@@ -15,7 +15,7 @@ REF = JobRef("acme", "j1")
 JOB = job_span_id(TRACE, REF)
 
 
-def traced(spans: list[Span], trace: str | None = PARENT) -> JobTrace:
+def traced(spans: list[Span], trace: str | None = PARENT) -> JobSpans:
     job = Tracer(spans.append, 1.0, "pw").job(REF, TRACE, trace, "shop.product")
     assert job is not None
     return job
@@ -86,7 +86,7 @@ def test_a_step_that_fails_says_with_which_error() -> None:
     assert spans[0].error == "KeyError"
 
 
-def test_an_attempt_that_nobody_settles_is_lost() -> None:
+def test_an_attempt_without_a_settlement_is_lost() -> None:
     spans: list[Span] = []
     trace = attempt(spans)
     trace.end()

@@ -51,15 +51,15 @@ class Tracer:
         """Sample this share of the jobs whose caller does not say, from now on."""
         self._sample_ratio = sample_ratio
 
-    def job(self, ref: JobRef, trace_id: str, trace: str | None, module: str) -> "JobTrace | None":
+    def job(self, ref: JobRef, trace_id: str, trace: str | None, module: str) -> "JobSpans | None":
         """The trace of a job; None if it is not sampled. `trace`: the `trace_id` of the job as it was pushed."""
         caller = caller_of(trace)
         if not is_sampled(trace_id, caller, self._sample_ratio):
             return None
-        return JobTrace(self._put, ref, trace_id, caller.span_id if caller else None, module, self._queue)
+        return JobSpans(self._put, ref, trace_id, caller.span_id if caller else None, module, self._queue)
 
 
-class JobTrace:
+class JobSpans:
     """A sampled job. Times are monotonic seconds."""
 
     def __init__(
@@ -143,7 +143,7 @@ class JobTrace:
 class AttemptTrace:
     """One attempt of a sampled job. Its steps are children of its own span, which is passed on at its end."""
 
-    def __init__(self, job: JobTrace, number: int, claimed_at: float) -> None:
+    def __init__(self, job: JobSpans, number: int, claimed_at: float) -> None:
         self._job = job
         self._number = number
         self._claimed_at = claimed_at
@@ -248,7 +248,7 @@ class AttemptTrace:
 class CallbackTrace:
     """One POST of a sampled job's result."""
 
-    def __init__(self, job: JobTrace) -> None:
+    def __init__(self, job: JobSpans) -> None:
         self._job = job
         self._span_id = new_span_id()
         self._began = time.monotonic()
