@@ -70,3 +70,9 @@ def test_passwords_in_urls_are_hidden_wherever_they_are(line: Any) -> None:
     text = line(record("lost redis://me:geheim@host:1", url="https://u:geheim@h/x"))
     assert "geheim" not in text
     assert "redis://me:(hidden)@host:1" in text
+
+
+def test_only_the_level_has_a_colour_and_foreign_text_adds_none() -> None:
+    plain, line = text_line(record("\x1b[31mred")), text_line(record("\x1b[31mred"), coloured=True)
+    assert line == plain.replace("INFO   ", "\x1b[32mINFO   \x1b[0m")
+    assert plain.count("\x1b") == 0

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import re
 import time
 import unicodedata
@@ -253,3 +254,22 @@ def test_lines_are_kept_although_stdout_is_full() -> None:
     log_to(LogSettings(), Full())
     log.info("ready")
     assert len(kept.after(0)) == 1
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [(None, True), ("1", False)])
+def test_text_has_colours_on_a_terminal_and_json_never(
+    monkeypatch: pytest.MonkeyPatch, no_color: str | None, coloured: bool
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    if no_color is not None:
+        monkeypatch.setenv("NO_COLOR", no_color)
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        log_to(LogSettings(format="text"), terminal)
+        log.info("hello")
+        assert (b"\x1b[32m" in os.read(ours, 1000)) is coloured
+        log_to(LogSettings(format="json"), terminal)
+        log.info("hello")
+        assert b"\x1b" not in os.read(ours, 1000)
+    os.close(ours)

@@ -11,6 +11,7 @@ import msgspec
 from pageworker_supervisor.config.settings import CallbackSettings, TenantSettings
 from pageworker_supervisor.contract.callback_url import CallbackTarget, allowed
 from pageworker_supervisor.contract.event import TenantEvent, encode_event
+from pageworker_supervisor.contract.job_fields import fields_of_result
 from pageworker_supervisor.contract.result import ResultError
 from pageworker_supervisor.delivery.callback_policy import (
     Answered,
@@ -183,7 +184,8 @@ class CallbackSender:
         try:
             secret = await self._secret_of(entry.ref.tenant_id, tenant)
         except CallbackSecretUnreadable as error:
-            log.error("callback secret unreadable", tenant_id=entry.ref.tenant_id, reason=str(error))
+            line = log.bind(**fields_of_result(entry.ref, entry.result))
+            line.error("callback secret unreadable", reason=str(error))
             return None, RetryLaterAt(backoff_seconds(entry.tries, random.random), "its secret is unreadable")
         headers = {
             **tenant.callback_headers,
@@ -213,7 +215,7 @@ class CallbackSender:
         outcome: DeliveryOutcome | None = None,
     ) -> None:
         """Settle an entry: delivered, later, or given up."""
-        line = log.bind(job=str(entry.ref), tenant_id=entry.ref.tenant_id, tries=entry.tries + 1)
+        line = log.bind(**fields_of_result(entry.ref, entry.result), tries=entry.tries + 1)
         facts = callback_facts(entry, decision, outcome, self._worker_id)
         match decision:
             case Delivered():
@@ -271,7 +273,8 @@ def callback_trace(tracer: Tracer, entry: OutboxEntry) -> CallbackTrace | None:
 
 
 def _given_up_by_bug(entry: OutboxEntry, bug: Exception) -> GiveUp:
-    log.bind(job=str(entry.ref), tenant_id=entry.ref.tenant_id).opt(exception=bug).error("callback ended by a bug")
+    line = log.bind(**fields_of_result(entry.ref, entry.result))
+    line.opt(exception=bug).error("callback ended by a bug")
     return GiveUp("a bug of the worker; its log has the details")
 
 

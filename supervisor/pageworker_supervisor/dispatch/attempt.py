@@ -13,6 +13,7 @@ from pageworker_supervisor.config.egress_budget import NO_BUDGET
 from pageworker_supervisor.config.flags import flags_for
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
+from pageworker_supervisor.contract.job_fields import fields_of_job
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
 from pageworker_supervisor.dispatch.attempt_services import AttemptServices
@@ -82,9 +83,7 @@ class Attempt:
         """Of this try, as in the result's `attempts`."""
         self.state = AttemptState.ADMITTING
         self.claimed_at = time.monotonic()
-        self.log: Logger = log.bind(
-            job=str(self.job.ref), tenant_id=self.job.tenant_id, trace_id=trace_of(self.job), attempt=self.number
-        )
+        self.log: Logger = log.bind(**fields_of_job(self.job, trace_of(self.job)), attempt=self.number)
         self.proxy: str | None = None
         """Its proxy policy, and the upstream that was used last, as in the result's `attempts`."""
         self.trace = attempt_trace(services.tracer, self.job, lease, self.number, self.claimed_at, asked_at)
@@ -252,6 +251,7 @@ class Attempt:
             await registry.look_again(self.claimed_at - self.lease.total_seconds)
             release = registry.resolve(job.module_name, job.module_pin)
         self.version = release.version
+        self.log = self.log.bind(module_version=self.version)
         bundle = await registry.bundle(release)
         self._bundle = bundle
         registry.check_tenant(bundle, job.tenant_id)
@@ -287,6 +287,7 @@ class Attempt:
         self._page = self._services.fleet.reserve(context, lease.profile_fence, exclusive=lease.exclusive)
         if self._page is not None:
             self._step(AttemptEvent.PLACE)
+            self.log = self._page.log = self.log.bind(runner_id=self._page.runner.runner_id)
         elif context == lease.context:
             await self._settle(self._settlement.requeue, "its page was taken while it was claimed")
         else:
@@ -309,7 +310,7 @@ class Attempt:
         job, lease = self.job, self.lease
         flags = flags_for(self._services.flags, job.tenant_id, job.job_id)
         message = run_message(job, lease, self.number, bundle, self._services.jobs.timeout_seconds, flags)
-        self.log.debug("job starts", module=bundle.name, module_version=bundle.version)
+        self.log.debug("job starts")
         page.send(self._begin)
         self._step(AttemptEvent.SEND)
         lost = None

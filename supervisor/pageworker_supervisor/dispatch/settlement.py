@@ -188,8 +188,6 @@ class Settlement:
         attempt.log.info(
             "job ended",
             status=end.status,
-            module=attempt.job.module_name,
-            module_version=attempt.version,
             error_type=end.error.type if end.error else None,
             queued_seconds=round(queued, 4),
             ran_seconds=round(ran, 4),

@@ -12,6 +12,7 @@ from pageworker_sandbox.signing import Manifest
 from pageworker_supervisor.config.egress_budget import EgressBudgets
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import egress_digest
+from pageworker_supervisor.contract.job_fields import fields_of_result
 from pageworker_supervisor.intake.admission import Admission, RejectedText
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.proxies.choice import ProxyRefused
@@ -104,7 +105,7 @@ class Enqueuer:
         await self._availability.retry_until_available(lambda: self._producer.reject(*arguments, bound=rejected.bound))
         self._metrics.jobs.rejected(rejected.type)
         ref = rejected.identity
-        line = log.bind(job=str(ref), tenant_id=ref.tenant_id) if ref else log
+        line = log.bind(**fields_of_result(ref, rejected.result)) if ref else log
         line.warning("rejected", type=rejected.type, reason=rejected.reason)
 
 

@@ -74,7 +74,7 @@ class PageReservation:
         self.memory_before_bytes = 0
         """What the runner used when it was measured last before the handler began."""
         self.log: Logger = log
-        """For the log lines of the job's module."""
+        """For the log lines of the job and its module."""
         self.changed = asyncio.Event()
         """Set when something below may have changed."""
         self.delivery: ArtifactHandover | None = None

@@ -371,7 +371,7 @@ class Runner(ABC):
         """
         connection = self._alive()
         job = JobRef(message.tenant_id, message.job_id)
-        job_log = self._log.bind(job=str(job))
+        job_log = page.log.bind(runner_id=self.runner_id, profile_id=self.context.profile_id)
         self._pages.begin(
             message.attempt_id, page, self._limits.memory_bytes, job_log, job=str(job), trace_id=message.trace_id
         )

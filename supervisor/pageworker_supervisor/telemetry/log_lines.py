@@ -18,6 +18,10 @@ MAX_CHARACTERS = 8192
 HIDDEN = frozenset({"payload", "body", "password", "secret", "token", "authorization", "cookie", "cookies"})
 """Fields whose name ends with one of these words are written as `(hidden)`."""
 
+BOLD = 1
+COLOURS = {"DEBUG": 2, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 31}
+"""Of levels: SGR codes (ECMA-48), dim, green, yellow and red. Other levels are bold."""
+
 TRACE_INDENT = "    | "
 _SPACES = re.compile(r"\s{2,}")
 _NO_NAME = re.compile(r"[^A-Za-z0-9_.-]")
@@ -41,11 +45,11 @@ def json_line(record: "Record") -> str:
     return _without_userinfo(printable_json(_encoder.encode(line).decode())) + "\n"
 
 
-def text_line(record: "Record") -> str:
+def text_line(record: "Record", *, coloured: bool = False) -> str:
     """A line for people: time, level, message, two spaces, then the fields as `name=value`. A traceback is indented.
 
     Foreign text cannot start a line or a field: a message has no two spaces in a row, a name has no space, and a value
-    with a space is quoted.
+    with a space is quoted. `coloured`: the level has a colour.
     """
     fields = " ".join(
         f"{_NO_NAME.sub('_', name)}={_value(name, value)}"
@@ -53,7 +57,10 @@ def text_line(record: "Record") -> str:
         if value is not None
     )
     message = _SPACES.sub(" ", printable(_cut(record["message"]))).strip()
-    text = f"{record['time']:%H:%M:%S.%f}"[:-3] + f" {record['level'].name:<7} {message}"
+    level = f"{record['level'].name:<7}"
+    if coloured:
+        level = f"\x1b[{COLOURS.get(record['level'].name, BOLD)}m{level}\x1b[0m"
+    text = f"{record['time']:%H:%M:%S.%f}"[:-3] + f" {level} {message}"
     text += f"  {fields}" if fields else ""
     if record["exception"] is not None:
         text += "".join(f"\n{TRACE_INDENT}{printable(line)}" for line in _trace(record).rstrip("\n").split("\n"))

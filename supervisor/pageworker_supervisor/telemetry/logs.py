@@ -3,11 +3,13 @@
 import logging
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger as log
 
 from pageworker_supervisor.config.settings import LogSettings
+from pageworker_supervisor.config.terminal import may_have_colours
 from pageworker_supervisor.telemetry.log_lines import json_line, text_line
 from pageworker_supervisor.telemetry.recent_lines import RecentLines
 
@@ -51,7 +53,9 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
     on.
     """
     target = sys.stdout if stream is None else stream
-    line = json_line if settings.format == "json" else text_line
+    line: Callable[[Record], str] = json_line
+    if settings.format == "text":
+        line = partial(text_line, coloured=may_have_colours(target))
 
     def write(message: "Message") -> None:
         try:
