@@ -17,11 +17,12 @@ from pageworker_supervisor.contract.job_fields import fields_of_job
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
 from pageworker_supervisor.dispatch.attempt_services import AttemptServices
-from pageworker_supervisor.dispatch.attempt_spans import attempt_trace, handler_ended, step
+from pageworker_supervisor.dispatch.attempt_spans import attempt_trace, handler_ended, settled_as, stepped
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
 from pageworker_supervisor.dispatch.attempt_use import attempt_use
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
 from pageworker_supervisor.dispatch.outcome import (
+    UNREADABLE,
     UNREADABLE_MODULE,
     EndJob,
     NotJson,
@@ -57,8 +58,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-
-UNREADABLE = "another version queued this job, and this worker cannot read it: update the worker, or cancel the job"
 OTHER_WORKER_SECONDS = 30.0
 """Before the next worker tries a job that this one cannot run. A rolling update takes longer."""
 
@@ -139,8 +138,6 @@ class Attempt:
             await self._on_bug(bug)
         finally:
             self._step(AttemptEvent.END)
-            if self.trace is not None:
-                self.trace.end()
 
     async def _serve(self) -> None:
         try:
@@ -148,13 +145,11 @@ class Attempt:
                 await self._settle(self._settlement.defer, f"{UNREADABLE}: {self.unreadable}", OTHER_WORKER_SECONDS)
                 return
             async with self._guard.waiting():
-                with step(self.trace, "module load"):
-                    bundle = await self._admit()
+                bundle = await stepped(self.trace, "module load", self._admit())
             page = await self._place(bundle)
             if page is not None:
                 with page:
-                    with step(self.trace, "page reservation"):
-                        await self._prepare(page, bundle)
+                    await stepped(self.trace, "page reservation", self._prepare(page, bundle))
                     self._guard.check()
                     await self._conclude(page, await self._run(page, bundle))
         except ContextBroken as broken:
@@ -196,8 +191,6 @@ class Attempt:
         """End a job that the queue says is to be ended without running."""
         await self._settle(self._settlement.end, end_without_running(self.job, self.lease))
         self._step(AttemptEvent.END)
-        if self.trace is not None:
-            self.trace.end()
 
     async def requeue_at_once(self, reason: str) -> None:
         """Requeue a job that was claimed while the worker began to drain."""
@@ -234,8 +227,7 @@ class Attempt:
         if self.state in (AttemptState.DETACHED, AttemptState.ENDED):
             return
         self._step(AttemptEvent.DETACH)
-        if self.trace is not None:
-            self.trace.settled_as("requeue")
+        settled_as(self.trace, "requeue")
         await self.stop("cancelled")
         if self._page is not None:
             self._page.end_traffic()
@@ -398,10 +390,10 @@ class Attempt:
             self._step(AttemptEvent.SETTLE)
             if self._page is not None:
                 self._page.end_traffic()
-            with step(self.trace, "finish"):
-                self.profile_released = bool(await call(self, *args, **kwargs))
-            if self.trace is not None:
-                self.trace.settled_as(call.__name__)
+            self.profile_released = bool(await stepped(self.trace, "finish", call(self, *args, **kwargs)))
+            settled_as(self.trace, call.__name__)
 
     def _step(self, event: AttemptEvent) -> None:
         self.state = next_state(TRANSITIONS, self.state, event)
+        if event is AttemptEvent.END and self.trace is not None:
+            self.trace.end()

@@ -1,7 +1,8 @@
 """The spans of an attempt, where its job is sampled. Where not, each of these does nothing."""
 
+from collections.abc import Awaitable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.queue.claim import Lease
@@ -10,6 +11,8 @@ from pageworker_supervisor.tracing.trace_context import trace_id_of
 
 if TYPE_CHECKING:
     from pageworker_supervisor.tracing.job_trace import AttemptTrace, Tracer
+
+T = TypeVar("T")
 
 NO_STEP: AbstractContextManager[None] = nullcontext()
 
@@ -31,6 +34,18 @@ def attempt_trace(
 def step(trace: "AttemptTrace | None", name: str) -> AbstractContextManager[None]:
     """A step of the attempt, for the block."""
     return NO_STEP if trace is None else trace.step(name)
+
+
+async def stepped(trace: "AttemptTrace | None", name: str, work: Awaitable[T]) -> T:
+    """The result of `work`, which is a step of the attempt."""
+    with step(trace, name):
+        return await work
+
+
+def settled_as(trace: "AttemptTrace | None", how: str) -> None:
+    """What becomes of the job, unless that is known."""
+    if trace is not None:
+        trace.settled_as(how)
 
 
 def handler_ended(trace: "AttemptTrace | None", page: PageReservation) -> None:

@@ -43,6 +43,7 @@ OutcomeName = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled"
 
 WORKER_LOST = "the worker stopped renewing the job's lease: it ended, hung, or lost Redis"
 
+UNREADABLE = "another version queued this job, and this worker cannot read it: update the worker, or cancel the job"
 UNREADABLE_MODULE = "unreadable.job"
 """In the result of a job that cannot be read and is cancelled or expires."""
 
