@@ -51,6 +51,7 @@ COMMANDS = (
         "Print the JSON Schema of the output of a command.",
     ),
     ("completion", "pageworker_supervisor.cli.completion:completion", "Print a script for the completion of a shell."),
+    ("audit", "pageworker_supervisor.cli.audit:app", "List, verify and export the log of who changed what."),
     ("module", "pageworker_supervisor.cli.module:app", "Write, run, pack, sign, verify and publish modules."),
     ("key", "pageworker_supervisor.cli.key:app", "Create and show the keys that sign modules."),
 )

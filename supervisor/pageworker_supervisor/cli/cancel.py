@@ -3,6 +3,7 @@
 import asyncio
 
 from pageworker_supervisor.cli.answers import CancelOutcome, CancelWord
+from pageworker_supervisor.cli.audited import Reason, audited
 from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.job_name import job_named
 from pageworker_supervisor.cli.output import CommandExit, Json, show
@@ -10,7 +11,7 @@ from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.views import CancelReply
 
 
-def cancel(job: str, *, config: Config = None, json: Json = False) -> CommandExit:
+def cancel(job: str, *, reason: Reason = "", config: Config = None, json: Json = False) -> CommandExit:
     """Cancel one job that has not ended.
 
     The answer is one of four words. `cancelled`: the job waited, and does not run. `cancelling`: a worker has claimed
@@ -27,7 +28,7 @@ def cancel(job: str, *, config: Config = None, json: Json = False) -> CommandExi
     job
         Name of the job, TENANT/ID.
     """
-    answer = asyncio.run(_cancel(config, job_named(job)))
+    answer = asyncio.run(_cancel(config, job_named(job), reason))
     unseen = (
         " (the queue does not know this job; if it comes, it is cancelled)" if answer.outcome == "cancelling" else ""
     )
@@ -40,7 +41,11 @@ def word_of(reply: CancelReply) -> CancelWord:
     return "cancelling" if reply == "awaited" else reply
 
 
-async def _cancel(config: Config, ref: JobRef) -> CancelOutcome:
-    async with open_queue(config) as opened:
+async def _cancel(config: Config, ref: JobRef, reason: str) -> CancelOutcome:
+    async with (
+        open_queue(config) as opened,
+        audited(opened.queue, opened.settings, "cancel", str(ref), reason) as action,
+    ):
         reply = await opened.queue.inspection.cancel(ref)
+        action.outcome = word_of(reply)
     return CancelOutcome(ref.job_id, ref.tenant_id, word_of(reply), known=reply not in ("awaited", "unknown"))

@@ -13,6 +13,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from pageworker_supervisor.cli.answers import DeadLetterAnswer, PurgedLetters
+from pageworker_supervisor.cli.audited import Reason, audited, many, outcomes_text
 from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, put, show, show_json, table
 from pageworker_supervisor.contract.errors import ContractError
@@ -93,6 +94,7 @@ def retry(
     ids_from: IdsFrom = None,
     payload: str | None = None,
     module: str | None = None,
+    reason: Reason = "",
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
@@ -113,8 +115,14 @@ def retry(
 
     async def send() -> RetriedLetters:
         edits = JobPatch(payload=payload.encode() if payload else None, endpoint_module=module)
-        async with open_queue(config) as (_, queue, _settings):
-            return await queue.dead_letters.retry(chosen, edits)
+        target, detail = many(chosen, "dead letters")
+        async with (
+            open_queue(config) as (_, queue, settings),
+            audited(queue, settings, "dead retry", target, reason, detail) as action,
+        ):
+            outcomes = await queue.dead_letters.retry(chosen, edits)
+            action.outcome = outcomes_text(outcomes.values())
+            return outcomes
 
     try:
         outcomes = asyncio.run(send())
@@ -125,7 +133,9 @@ def retry(
 
 
 @app.command
-def purge(*letter_ids: LetterIds, ids_from: IdsFrom = None, config: Config = None, json: Json = False) -> None:
+def purge(
+    *letter_ids: LetterIds, ids_from: IdsFrom = None, reason: Reason = "", config: Config = None, json: Json = False
+) -> None:
     """Delete the named dead letters for ever.
 
     Example: `workerctl dead purge --ids-from ids.txt`.
@@ -133,8 +143,14 @@ def purge(*letter_ids: LetterIds, ids_from: IdsFrom = None, config: Config = Non
     chosen = _ids(letter_ids, ids_from)
 
     async def delete() -> int:
-        async with open_queue(config) as (_, queue, _settings):
-            return await queue.dead_letters.purge(chosen)
+        target, detail = many(chosen, "dead letters")
+        async with (
+            open_queue(config) as (_, queue, settings),
+            audited(queue, settings, "dead purge", target, reason, detail) as action,
+        ):
+            purged = await queue.dead_letters.purge(chosen)
+            action.outcome = f"{purged} deleted"
+            return purged
 
     count = asyncio.run(delete())
     show(PurgedLetters(count), f"{count} deleted", json)

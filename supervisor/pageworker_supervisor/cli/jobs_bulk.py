@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from msgspec.structs import replace
 
 from pageworker_supervisor.cli.answers import BulkAnswer, BulkJob
+from pageworker_supervisor.cli.audited import Reason, audited, many, outcomes_text
 from pageworker_supervisor.cli.cancel import word_of
 from pageworker_supervisor.cli.connect import Config, OpenQueue, open_queue
 from pageworker_supervisor.cli.dead_rows import dead_jobs_matching, dead_jobs_named
@@ -51,6 +52,7 @@ def cancel(
     names_from: NamesFrom = None,
     yes: Yes = False,
     digest: Digest = None,
+    reason: Reason = "",
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
@@ -80,7 +82,7 @@ def cancel(
         return word_of(await opened.queue.inspection.cancel(job.ref))
 
     bulk = BulkAction("cancel", read, named, act)
-    return bulk.run(config, _refs(jobs, names_from), chosen, yes=yes, digest=digest, json=json)
+    return bulk.run(config, _refs(jobs, names_from), chosen, yes=yes, digest=digest, reason=reason, json=json)
 
 
 def retry(
@@ -89,6 +91,7 @@ def retry(
     names_from: NamesFrom = None,
     yes: Yes = False,
     digest: Digest = None,
+    reason: Reason = "",
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
@@ -124,7 +127,7 @@ def retry(
         return (await opened.queue.dead_letters.retry([job.letter_id]))[job.letter_id]
 
     bulk = BulkAction("retry", read, dead_jobs_named, act)
-    return bulk.run(config, _refs(jobs, names_from), chosen, yes=yes, digest=digest, json=json)
+    return bulk.run(config, _refs(jobs, names_from), chosen, yes=yes, digest=digest, reason=reason, json=json)
 
 
 class BulkAction:
@@ -143,7 +146,15 @@ class BulkAction:
         self._act = act
 
     def run(
-        self, config: Config, refs: Sequence[JobRef], wanted: JobFilter, *, yes: bool, digest: str | None, json: bool
+        self,
+        config: Config,
+        refs: Sequence[JobRef],
+        wanted: JobFilter,
+        *,
+        yes: bool,
+        digest: str | None,
+        reason: str,
+        json: bool,
     ) -> CommandExit:
         """The whole command. Raises CommandError."""
         if bool(refs) == wanted.given:
@@ -152,10 +163,10 @@ class BulkAction:
                 f"e.g. `workerctl jobs {self._action} acme/17`, or `workerctl jobs {self._action} --tenant acme`",
                 CommandExit.USAGE,
             )
-        return asyncio.run(self._run(config, refs, yes, digest, json))
+        return asyncio.run(self._run(config, refs, yes, digest, reason, json))
 
     async def _run(
-        self, config: Config, refs: Sequence[JobRef], yes: bool, digest: str | None, json: bool
+        self, config: Config, refs: Sequence[JobRef], yes: bool, digest: str | None, reason: str, json: bool
     ) -> CommandExit:
         async with open_queue(config) as opened:
             chosen = tuple(await (self._named(opened, refs) if refs else self._read(opened)))
@@ -168,7 +179,11 @@ class BulkAction:
                     f"Nothing was changed. Run the command again with --yes --digest {plan.digest}"
                 )
                 return CommandExit.DONE
-            acted = tuple([replace(job, outcome=await self._act(opened, job)) for job in chosen])
+            target, detail = many([str(job.ref) for job in chosen], "jobs")
+            command = f"jobs {self._action}"
+            async with audited(opened.queue, opened.settings, command, target, reason, detail) as recorded:
+                acted = tuple([replace(job, outcome=await self._act(opened, job)) for job in chosen])
+                recorded.outcome = outcomes_text(job.outcome or "" for job in acted)
         answer = _answer(self._action, acted, done=True)
         show(answer, table(("JOB", "OUTCOME"), [(job.ref, job.outcome) for job in acted]), json)
         return CommandExit.DONE if all(job.outcome in HELD for job in acted) else CommandExit.FAILED

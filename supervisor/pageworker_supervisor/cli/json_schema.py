@@ -17,6 +17,8 @@ LIST = "[]"
 ANYTHING = "any"
 
 PRINTED: dict[str, tuple[str, ...]] = {
+    "audit list": ("audit.record:AuditLine[]",),
+    "audit verify": ("audit.chain:ChainReport",),
     "cancel": ("cli.answers:CancelOutcome",),
     "config check": ("cli.answers:ValidSettings",),
     "config diff": ("builtins:str[]",),

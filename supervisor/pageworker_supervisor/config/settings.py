@@ -226,6 +226,16 @@ class ResultSettings(Section, frozen=True):
     """Bytes kept of a text that is not a valid job. Its full length and SHA-256 are kept too."""
 
 
+class AuditSettings(Section, frozen=True):
+    """The log of who changed what."""
+
+    key_file: Path | None = None
+    """File with the key of the log, readable by its owner alone. All hosts of a fleet need the same. Default:
+    `audit.key` in the data folder, which is made if it is missing."""
+    keep_days: Count = 400
+    """Days for which records are kept. A record of the log says what was removed."""
+
+
 class ModuleSettings(Section, frozen=True):
     """Where modules come from, and which keys may sign them."""
 
@@ -353,6 +363,7 @@ class Settings(Section, frozen=True):
     proxies: dict[str, ProxySettings] = {}
     jobs: JobSettings = JobSettings()
     results: ResultSettings = ResultSettings()
+    audit: AuditSettings = AuditSettings()
     modules: ModuleSettings = ModuleSettings()
     artifacts: ArtifactSettings = ArtifactSettings()
     callbacks: CallbackSettings = CallbackSettings()

@@ -6,6 +6,7 @@ configuration in force. `workers`: reports of the fleet's workers, and stored dr
 """
 
 from pageworker_supervisor.config.live import Live
+from pageworker_supervisor.queue.audit_store import AuditStore
 from pageworker_supervisor.queue.config_store import ConfigStore
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.dead_letters import DeadLetters
@@ -45,6 +46,7 @@ class QueueClient:
         self.dead_letters = DeadLetters(self._shards)
         self.limits = LimitsInForce(self._shards)
         self.config = ConfigStore(self._shards)
+        self.audit = AuditStore(self._shards)
         self.pauses = Pauses(self._shards)
         self.tenants = Tenants(self._shards)
         self.workers = FleetWorkers(self._shards)

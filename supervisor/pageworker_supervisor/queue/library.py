@@ -84,6 +84,9 @@ SHARD_KEYS = {
     "config_votes": "config:votes",
     "config_workers": "config:workers",
     "config_outcome": "config:outcome:<id>",
+    # the audit log, on shard 0 alone
+    "audit": "audit",
+    "audit_head": "audit:head",
     # the fleet process, on shard 0 alone
     "scaling": "scaling",
 }
@@ -143,17 +146,8 @@ FILES = (
     *("shard", "limits", "limits_table", "pause", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer"),
     *("backlog", "browser_context", "profile_lock", "history", "job", "cancellation", "push", "listing"),
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
-    *(
-        "fn_dead_letters",
-        "fn_workers",
-        "fn_pause",
-        "fn_requests",
-        "fn_config",
-        "fn_reports",
-        "fn_inspect",
-        "fn_tenants",
-    ),
-    *("fn_demand", "fn_audit", "fn_apply_event", "register"),
+    *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_config", "fn_reports", "fn_inspect"),
+    *("fn_tenants", "fn_demand", "fn_audit", "fn_record", "fn_apply_event", "register"),
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
 

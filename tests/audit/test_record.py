@@ -1,0 +1,25 @@
+"""A record, and the code over it."""
+
+import pytest
+
+from pageworker_supervisor.audit.record import TEXT_CHARS, Actor, AuditEntry, AuditKey, canonical
+
+ACTOR = Actor(kind="operator", name="ada", uid=1000, host="h1", program="workerctl dead purge")
+
+
+def test_the_canonical_text_does_not_depend_on_the_order_of_keys() -> None:
+    assert canonical({"b": {"d": 1, "c": "x"}, "a": 2}) == b'{"a":2,"b":{"c":"x","d":1}}'
+
+
+def test_texts_are_bounded() -> None:
+    entry = AuditEntry(action="a", reason="r" * 10_000, detail={str(n): "d" * 10_000 for n in range(99)})
+    record = AuditKey(b"k" * 32).line(1, "", 0, ACTOR, entry).record
+    assert len(record["reason"]) == TEXT_CHARS
+    assert len(canonical(record)) < 25 * TEXT_CHARS
+
+
+def test_the_id_of_a_key_does_not_tell_the_key() -> None:
+    assert AuditKey(b"k" * 32).id != AuditKey(b"l" * 32).id
+    assert "6b6b" not in AuditKey(b"k" * 32).id
+    with pytest.raises(ValueError, match="32 bytes"):
+        AuditKey(b"k")
