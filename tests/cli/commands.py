@@ -7,14 +7,14 @@ from typing import Any
 import jsonschema_rs
 from cyclopts import App
 
-from pageworker_supervisor.cli.app import OLD_NAMES, app
+from pageworker_supervisor.cli.app import app
 from pageworker_supervisor.cli.json_schema import shipped_schema
 
 
 def commands(group: App, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], App]]:
-    """Every group and command below `group`, with the words that call it. Without the old names of commands."""
+    """Every group and command below `group` that `--help` lists, with the words that call it."""
     for name in group:
-        if not name.startswith("-") and (path or name not in {old for old, _, _ in OLD_NAMES}):
+        if not name.startswith("-") and group[name].show:
             yield (*path, name), group[name]
             yield from commands(group[name], (*path, name))
 
@@ -54,12 +54,17 @@ COMMAND_LINES: dict[str, str] = {
     "jobs follow": "jobs follow acme/1",
     "jobs list": "jobs list --all",
     "jobs retry": "jobs retry --tenant acme --yes",
+    "jobs show": "jobs show acme/1 --timeline",
     "logs": "logs",
     "module serial": "module serial",
+    "pause": "pause tenant acme --reason r",
     "results": "results --follow",
     "scale": "scale",
     "status": "status",
     "submit": "submit a.b --wait",
+    "tenant list": "tenant list",
+    "tenant show": "tenant show acme",
     "undrain": "undrain",
+    "unpause": "unpause tenant acme",
 }
 """One command line for each command that cannot work without Redis, or without the worker of this host."""

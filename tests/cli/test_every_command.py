@@ -48,6 +48,13 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("jobs cancel", "acme/q"),
     ("cancel", "acme/q"),
     ("jobs follow", "acme/d"),
+    ("jobs show", "acme/d --timeline"),
+    ("pause", "tenant acme --reason r"),
+    ("pause", ""),
+    ("unpause", "tenant acme"),
+    ("tenant list", ""),
+    ("tenant show", "acme"),
+    ("scale", "--simulate load.jsonl"),
     ("results", ""),
     ("results", "acme/d"),
     ("results", "--follow --after 0:0-0 --count 1"),
@@ -102,6 +109,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PAGEWORKER_REDIS__URL", server.url)
         patch.setenv("PAGEWORKER_WORKER__DATA_DIR", str(folder))
         patch.setenv("EDITOR", "sh -c 'echo pool.runners = 4 > $0'")
+        (folder / "load.jsonl").write_text('{"at": 0, "service_seconds": 1.5, "jobs": 3}\n')
         (folder / "central.conf").write_text("pool.runners = 3\n")
         (folder / "load.jsonl").write_text('{"at": 0, "service_seconds": 1}\n')
         assert run_for(["module", "new", "acme.prices"])[0] == 0

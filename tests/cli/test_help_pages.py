@@ -38,7 +38,7 @@ def test_no_page_is_left_of_a_command_that_is_gone() -> None:
 def test_every_example_is_a_valid_command_line(path: tuple[str, ...]) -> None:
     examples = EXAMPLE.findall(PAGES[page_file(path)])
     assert examples, "the docstring has no line such as: Example: `workerctl …`."
-    for example in examples:
+    for example in (part for line in examples for part in line.split(" | ")):
         program, *words = shlex.split(example)
         assert program == "workerctl"
         assert tuple(words[: len(path)]) == path or path == ("jobs",)

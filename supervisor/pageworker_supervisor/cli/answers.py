@@ -258,7 +258,7 @@ class FollowedResult(Struct, frozen=True):
     result: Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/$defs/Result"})]
 
 
-class LogLine(Struct, frozen=True):
+class LogLineAnswer(Struct, frozen=True):
     """Of `logs`: one line. Lines have further fields, such as `job`: see docs/operations.md. `ts`: RFC 3339."""
 
     ts: str

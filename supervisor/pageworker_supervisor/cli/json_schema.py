@@ -45,7 +45,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "key list": ("cli.answers:KeyPairAnswer[]",),
     "key new": ("cli.answers:KeyPairAnswer",),
     "key show": ("cli.answers:PublicKeyAnswer",),
-    "logs": ("cli.answers:LogLine",),
+    "logs": ("cli.answers:LogLineAnswer",),
     "module channel set": ("cli.answers:PublishedAnswer",),
     "module list": ("registry.publisher:Index",),
     "module pack": ("cli.answers:PackedAnswer",),

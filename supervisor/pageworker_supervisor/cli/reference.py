@@ -35,6 +35,7 @@ NEEDS: dict[str, Need] = {
     "jobs follow": "Redis",
     "jobs list": "Redis",
     "jobs retry": "Redis",
+    "jobs show": "Redis",
     "key list": "files",
     "key new": "files",
     "key show": "files",
@@ -50,13 +51,17 @@ NEEDS: dict[str, Need] = {
     "module sign": "files",
     "module verify": "files",
     "module yank": "registry",
+    "pause": "Redis",
     "redis password": "files",
     "results": "Redis",
     "scale": "Redis",
     "schema": "files",
     "status": "worker",
     "submit": "Redis",
+    "tenant list": "Redis",
+    "tenant show": "Redis",
     "undrain": "worker",
+    "unpause": "Redis",
 }
 """What a command cannot work without."""
 

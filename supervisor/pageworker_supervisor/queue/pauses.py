@@ -16,7 +16,7 @@ from pageworker_supervisor.redis_client.errors import RedisClientError
 PauseKind = Literal["tenant", "module", "domain"]
 LETTERS: dict[PauseKind, str] = {"tenant": "t", "module": "m", "domain": "d"}
 KINDS: dict[str, PauseKind] = {letter: kind for kind, letter in LETTERS.items()}
-SHARD_SECONDS = 1.5
+SHARD_SECONDS = 1.0
 """How long one shard is asked, again and again."""
 AGAIN_SECONDS = 0.1
 FULL = -1
