@@ -14,13 +14,21 @@ from pw_servers import RespProxy
 
 from chaos.deployments import Deployment
 from chaos.receiver import ChaosReceiver
+from chaos.work import DOMAINS, MODULES, TENANTS
 from chaos.worker_config import BreakGateway, FreezeRunner, KillRunner, Skew
 from chaos.worker_pool import PooledWorker
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.pauses import PauseKind
 
 AT_ONCE = 3
 LONGEST_STOP_SECONDS = 60.0
 """The drain's 10 s and the bounds of docs/operations.md. The rest is a margin for a busy host."""
 MOST_SKEW_SECONDS = 300.0
+PAUSABLE: list[tuple[PauseKind, str]] = [
+    *(("tenant", name) for name in TENANTS),
+    *(("module", name) for name in MODULES),
+    *(("domain", name) for name in DOMAINS),
+]
 COMMANDS = (None, "FCALL", "FCALL", "FCALL", "EVAL", "BLMOVE", "BLMPOP", "XREADGROUP")
 
 FaultAction = Callable[[random.Random], Awaitable[None]]
@@ -32,6 +40,7 @@ class Faults:
     def __init__(
         self,
         deployment: Deployment,
+        queue: QueueClient,
         workers: list[PooledWorker],
         receiver: ChaosReceiver,
         threads: Executor,
@@ -41,6 +50,7 @@ class Faults:
         self.done: Counter[str] = Counter()
         self.wrong: list[str] = []
         self._deployment = deployment
+        self._queue = queue
         self._members = workers
         self._receiver = receiver
         self._threads = threads
@@ -68,6 +78,7 @@ class Faults:
             "reply lost twice": partial(self._lose_reply, times=2),
             "network slow": self._slow,
             "clock skewed": self._skew,
+            "paused": self._pause,
             "receiver down": partial(self._disturb_receiver, "down"),
             "receiver slow": partial(self._disturb_receiver, "slow"),
             "receiver 500": partial(self._disturb_receiver, "500"),
@@ -211,6 +222,16 @@ class Faults:
         """Redis executes the command; its reply is lost."""
         for proxy in self._proxies(rng):
             proxy.drop_reply(rng.randrange(1, 30), rng.choice(COMMANDS), times=times, hang=rng.random() < 0.2)
+
+    # -- the queue
+
+    async def _pause(self, rng: random.Random) -> None:
+        """Always for a time: Redis may be away when the pause is to end, or when it is to be set."""
+        kind, name = rng.choice(PAUSABLE)
+        await self._queue.pauses.pause(kind, name, "chaos", "chaos", rng.uniform(0.3, 4.0))
+        await asyncio.sleep(rng.uniform(0.0, 2.0))
+        if rng.random() < 0.5:
+            await self._queue.pauses.unpause(kind, name, "chaos")
 
     # -- Redis and the receiver
 

@@ -149,7 +149,7 @@ class ChaosRun:
         plan = self._plan
         work = JobGenerator(plan.seed, self._receiver.url, plan.runner_kind)
         sampler = Sampler(self._deployment, self.producer, self._threads)
-        faults = Faults(self._deployment, workers, self._receiver, self._threads, plan.seed, plan.only)
+        faults = Faults(self._deployment, self._queue, workers, self._receiver, self._threads, plan.seed, plan.only)
         drawn = 0
 
         async def paced(number: int) -> None:
@@ -206,7 +206,8 @@ class ChaosRun:
             taken = await self._redis_client.send("LLEN", f"{{pw:inbox}}:processing:{name.decode()}", key="pw:inbox")
             left += [f"{taken} in the processing list of {name.decode()}"] if taken else []
         for stats in await self._queue.inspection.stats():
-            if stats.queued or stats.delayed or stats.running or stats.ending or stats.outbox_entries:
+            paused = sum(stats.paused.values())
+            if stats.queued or stats.delayed or stats.running or stats.ending or stats.outbox_entries or paused:
                 left.append(str(stats))
         return left
 

@@ -25,7 +25,7 @@ from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.placement import PendingPlacement
 from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly
-from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry import AUDIT, log
 
 LEASES_PER_CLAIM = 32
 CANCELLED_EARLY = 256
@@ -135,7 +135,7 @@ class Dispatcher:
             case ConfigNotice():
                 self._on_config_notice()
             case PauseNotice(event, detail):
-                log.warning(event, **detail)
+                log.bind(**detail).log(AUDIT, event)
             case ReportNotice():
                 self._on_report_notice()
 
