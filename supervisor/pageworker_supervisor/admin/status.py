@@ -98,7 +98,7 @@ class StatusReport(Struct, frozen=True, kw_only=True):
 
 
 class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of a drain.
+    """One line of a drain. `worker_id`: of the worker, in a drain of several.
 
     `waiting`: the drain waits for this job. `ended`: it has ended. `requeued`: it went back to the queue. The last
     line is `done`, or `deadline` when the deadline passed with `left` unfinished jobs.
@@ -110,6 +110,7 @@ class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     module: str | None = None
     since_seconds: float | None = None
     left: int | None = None
+    worker_id: str | None = None
 
     @property
     def ref(self) -> JobRef | None:

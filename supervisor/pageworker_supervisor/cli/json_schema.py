@@ -60,11 +60,11 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "redis password": ("cli.answers:RedisAccess",),
     "results": ("contract.result:Result[]", "contract.result:Result", "cli.answers:FollowedResult"),
     "scale": ("scaling.fleet_api:WantedWorkers", "scaling.simulation:Simulation"),
-    "status": ("admin.status:StatusReport",),
+    "status": ("admin.status:StatusReport", "cli.fleet_status:FleetStatus"),
     "submit": ("cli.answers:PushedJob", "contract.result:Result"),
     "tenant list": ("cli.tenant:TenantAnswer[]",),
     "tenant show": ("cli.tenant:TenantAnswer",),
-    "undrain": ("admin.status:StatusReport",),
+    "undrain": ("admin.status:StatusReport", "cli.fleet_drain:UndrainedFleet"),
     "unpause": ("cli.pause:PauseReport",),
 }
 """By command: the types of its output, as `FILE:NAME` in this package, `[]` for a list of them. One of them is printed,

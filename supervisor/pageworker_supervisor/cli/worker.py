@@ -1,54 +1,117 @@
-"""`workerctl status|drain|undrain`: requests to the worker on this host, over its control socket."""
+"""`workerctl status|drain|undrain`: of the worker on this host, over its control socket; of the fleet, over Redis."""
 
+import asyncio
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pageworker_supervisor.admin.errors import ControlError
 from pageworker_supervisor.admin.status import DrainLine, StatusReport
-from pageworker_supervisor.cli.connect import Config, worker_of
+from pageworker_supervisor.cli.connect import Config, open_queue, worker_of
+from pageworker_supervisor.cli.fleet_drain import drain_fleet, drain_target, undrain_fleet, undrained_text
+from pageworker_supervisor.cli.fleet_status import FleetStatus, fleet_status, fleet_text
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, put, show, table
 from pageworker_supervisor.contract.printable import printable
 
+MOST_SECONDS = 86_400.0
 
-def status(*, config: Config = None, json: Json = False) -> CommandExit:
-    """Show the state of the worker on this host, its runners and its running jobs.
 
-    The exit code is 0 while the worker takes jobs, else 1.
+def status(*, fleet: bool = False, config: Config = None, json: Json = False) -> CommandExit:
+    """Show the state of the worker on this host, its runners and its running jobs; with --fleet, all workers.
 
-    Example: `workerctl status --json`.
+    The exit code is 0 while the worker, or any worker of the fleet, takes jobs, else 1. With --fleet the command reads
+    what the workers report in Redis, and needs no worker on this host. A worker that has not reported for 30 s is
+    `unknown`.
+
+    Example: `workerctl status --fleet`.
+
+    Parameters
+    ----------
+    fleet
+        Show all workers, the stored drains, and the numbers of the queue.
     """
+    if fleet:
+        whole = asyncio.run(_fleet(config))
+        show(whole, fleet_text(whole), json)
+        return CommandExit.DONE if whole.totals.ready else CommandExit.FAILED
     with control_errors():
         report = worker_of(config).status()
     show(report, _text(report), json)
     return CommandExit.DONE if report.state == "ready" else CommandExit.FAILED
 
 
-def drain(*, deadline_seconds: float | None = None, config: Config = None, json: Json = False) -> CommandExit:
+async def _fleet(config: Path | None) -> FleetStatus:
+    async with open_queue(config) as (_, queue, _settings):
+        return fleet_status(await queue.workers.everyone(), await queue.inspection.stats())
+
+
+def drain(
+    *,
+    worker: str | None = None,
+    tag: str | None = None,
+    fleet: bool = False,
+    deadline_seconds: float | None = None,
+    cancel: bool = False,
+    reason: str | None = None,
+    config: Config = None,
+    json: Json = False,
+) -> CommandExit:
     """Stop claiming jobs, and wait until the running ones end.
 
-    The worker requeues the jobs that do not end before the deadline; another worker runs them. The command prints one
-    line for each job. The exit code is 0 if every job ended, and 5 if jobs were requeued. `workerctl undrain` lets the
-    worker claim jobs again. The worker on this host must run: the command uses its control socket.
+    Without --worker, --tag and --fleet it drains the worker on this host, over its control socket. With one of them it
+    stores the drain in Redis. Workers follow a stored drain, also those that start later, until `workerctl undrain`
+    with the same option lifts it. Jobs that do not end before the deadline are requeued, and other workers run them.
+    The command prints one line for each job. The exit code is 0 if every job ended, and 5 if jobs were requeued. Ctrl-C
+    ends the command, and the drain goes on; the same command without other options watches it again.
 
-    Example: `workerctl drain --deadline-seconds 60`.
+    Example: `workerctl drain --tag eu --deadline-seconds 120 --reason "new kernel"`.
 
     Parameters
     ----------
+    worker
+        Drain the workers with this `worker.id`.
+    tag
+        Drain the workers with this tag (setting `worker.tags`).
+    fleet
+        Drain all workers.
     deadline_seconds
-        Seconds to wait for running jobs. Default: `worker.drain_seconds` of the worker.
+        Seconds to wait for running jobs. Default: `worker.drain_seconds`.
+    cancel
+        Cancel what still runs at the deadline, and do not requeue it.
+    reason
+        Why. `workerctl status --fleet` shows it.
     """
-    last = None
-    lines = []
-    with control_errors():
-        for line in worker_of(config).drain(deadline_seconds):
-            last = line
-            if json:
-                lines.append(line)
-            else:
-                put(" ".join(printable(word) for word in (line.event, line.ref, line.module) if word))
+    target = drain_target(worker, tag, fleet=fleet)
+    if deadline_seconds is not None and not 0 <= deadline_seconds <= MOST_SECONDS:
+        what = f"--deadline-seconds is {deadline_seconds:g}"
+        raise CommandError(what, f"Give 0 to {MOST_SECONDS:.0f}.", CommandExit.USAGE)
+    lines: list[DrainLine] = []
+
+    def put_line(line: DrainLine) -> None:
+        lines.append(line)
+        if not json:
+            where = f"on {line.worker_id}" if line.worker_id else ""
+            put(" ".join(printable(word) for word in (line.event, line.ref, line.module, where) if word))
+            sys.stdout.flush()  # a pipe would keep the line until the drain is over
+
+    if target is not None:
+        code = drain_fleet(config, target, deadline_seconds, put_line, cancel=cancel, reason=reason or "")
+        if json:
+            show(lines, "", json)
+        return code
+    if reason:
+        raise CommandError("--reason is for stored drains", "Add --worker, --tag or --fleet.", CommandExit.USAGE)
+    try:
+        with control_errors():
+            for line in worker_of(config).drain(deadline_seconds, cancel=cancel):
+                put_line(line)
+    except KeyboardInterrupt:
+        note("The drain goes on. Watch it again: workerctl drain\nLet the worker take jobs again: workerctl undrain")
+        raise
     if json:
         show(lines, "", json)
-    match last:
+    match lines[-1] if lines else None:
         case DrainLine(event="done"):
             return CommandExit.DONE
         case DrainLine(event="deadline", left=left):
@@ -58,13 +121,35 @@ def drain(*, deadline_seconds: float | None = None, config: Config = None, json:
             raise CommandError("the drain was given up: the worker takes jobs again, or it has ended", "Read its log.")
 
 
-def undrain(*, config: Config = None, json: Json = False) -> None:
+def undrain(
+    *,
+    worker: str | None = None,
+    tag: str | None = None,
+    fleet: bool = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
     """Let the worker claim jobs again after a drain. It also stops a drain that still waits.
 
-    The worker on this host must run: the command uses its control socket.
+    Without --worker, --tag and --fleet the command uses the control socket of the worker on this host. With one of them
+    it lifts the stored drain of this name. A worker that another stored drain is for stays drained.
 
-    Example: `workerctl undrain`.
+    Example: `workerctl undrain --tag eu`.
+
+    Parameters
+    ----------
+    worker
+        Lift the drain of the workers with this `worker.id`.
+    tag
+        Lift the drain of this tag.
+    fleet
+        Lift the drain of all workers.
     """
+    target = drain_target(worker, tag, fleet=fleet)
+    if target is not None:
+        undrained = undrain_fleet(config, target)
+        show(undrained, undrained_text(undrained), json)
+        return
     with control_errors():
         report = worker_of(config).undrain()
     show(report, f"{report.worker_id} is {report.state}", json)

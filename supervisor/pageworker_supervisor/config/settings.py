@@ -79,7 +79,7 @@ class WorkerSettings(Section, frozen=True):
     """Folder for profiles, registry, artifacts and sockets. Default: /var/lib/pageworker for root, else
     ~/.local/share/pageworker."""
     tags: tuple[Label, ...] = ()
-    """Names of groups that this worker belongs to. All workers with a tag can be drained together. At most 16."""
+    """Names of groups that this worker belongs to, at most 16. `workerctl drain --tag` drains all workers of one."""
     drain_seconds: Seconds = 30.0
     """Seconds that a drain or a stop waits for running jobs. Then the worker requeues them."""
 
