@@ -25,7 +25,7 @@ class ProfileRunner:
         self.fence = fence
         self.killed = False
 
-    def kill(self, reason: str, *, charged: bool) -> None:
+    def kill(self, reason: str, *, charged: bool, restart: str) -> None:
         """End at once."""
         self.killed = True
 
