@@ -1,7 +1,7 @@
 # Everything a newcomer or CI types. Each target installs what is missing first; a second run installs nothing.
 PYTHON := .venv/bin/python
 
-.PHONY: demo test unit coverage check format structure escape fuzz chaos mutants bench soak e2e-n8n playwright-suite lock install clean
+.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts mutants bench soak e2e-n8n playwright-suite lock install clean
 
 install:
 	@./install.sh dev
@@ -58,6 +58,9 @@ chaos: install
 
 soak: install
 	PYTHONPATH=.:tests $(PYTHON) -m soak $(SOAK)
+
+alerts: install
+	PYTHONPATH=.:tests $(PYTHON) -m alerts $(ALERTS)
 
 mutants: install
 	PYTHONPATH=tests $(PYTHON) -m mutation $(MUTANTS)

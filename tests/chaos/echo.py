@@ -150,6 +150,8 @@ class EchoRunner(Runner):
             case "fail" if words.attempt <= payload["times"]:
                 failure = m.Failure(type="handler_error", message="told to fail", retryable=True)
                 return m.Done(attempt_id=words.attempt_id, outcome="failed", failure=failure)
+            case "blocked":
+                return m.Done(attempt_id=words.attempt_id, outcome="blocked", obstacle=m.Obstacle(kind="captcha"))
             case "flags":
                 flags = msgspec.msgpack.encode({"flags": words.flags})
                 return m.Done(attempt_id=words.attempt_id, outcome="succeeded", data=msgspec.Raw(flags))

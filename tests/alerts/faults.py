@@ -1,0 +1,241 @@
+"""How each alert is really caused: one fault per case. A fault lasts while its block does, and is mended at the end."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from alerts.world import AlertWorld
+from pw_servers.waiting import until
+
+from pageworker_supervisor.central.document import texts_of_values
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.registry.publisher import Publisher
+from pageworker_supervisor.registry.store import Store
+
+
+@dataclass(frozen=True)
+class FaultCase:
+    """`alerts` fire and clear once. `also`: consequences that may fire as well."""
+
+    alerts: tuple[str, ...]
+    fault: Callable[[AlertWorld], Iterator[None]]
+    also: tuple[str, ...] = ()
+    seconds: float = 90.0
+    """Longest time until all have fired, and again until all have cleared."""
+
+
+CUT_OFF = ("RedisDown", "WorkerHeartbeatMissing", "NoReadyWorker", "Stalled", "QueueTooOld", "FleetProcessMissing")
+BURN = ("ErrorBudgetBurnFast", "ErrorBudgetBurnSlow", "DeadLettersGrowing")
+
+
+def cancel_all(world: AlertWorld) -> None:
+    """Cancel every job that has no result yet."""
+
+    async def cancel() -> None:
+        async with world.queue() as queue:
+            for view in (await queue.inspection.jobs(count=1000)).jobs:
+                await queue.inspection.cancel(JobRef(view.tenant_id, view.job_id))
+
+    asyncio.run(cancel())
+
+
+def redis_is_away(world: AlertWorld) -> Iterator[None]:
+    """Redis is killed."""
+    world.redis.kill()
+    yield
+    world.redis.start()
+    world.wait_ready()
+
+
+def callbacks_are_refused(world: AlertWorld) -> Iterator[None]:
+    """The receiver answers 404."""
+    world.receiver.status = 404
+    for _ in range(8):
+        world.push(callback_url=world.receiver.url)
+    yield
+    world.receiver.status = 200
+
+
+def callbacks_fail(world: AlertWorld) -> Iterator[None]:
+    """The receiver answers 500."""
+    world.receiver.status = 500
+    world.push(callback_url=world.receiver.url)
+    yield
+    world.receiver.status = 200
+
+
+def half_of_the_jobs_fail(world: AlertWorld) -> Iterator[None]:
+    """The handler of every second job fails; afterwards all succeed."""
+    turns = iter(range(1_000_000))
+    broken = threading.Event()
+    broken.set()
+
+    def push() -> None:
+        fails = broken.is_set() and next(turns) % 2
+        world.push("fail" if fails else "echo", more={"times": 9} if fails else {})
+
+    with world.load(push, 0.1):
+        yield
+        broken.clear()
+        until(lambda: not world.prometheus.firing(), "the failures are forgotten", 120, 0.5)
+
+
+def runners_crash(world: AlertWorld) -> Iterator[None]:
+    """Jobs kill their runners."""
+    with world.load(lambda: world.push("crash", more={"often": 1}), 0.3):
+        yield
+    cancel_all(world)
+
+
+def jobs_are_dead_lettered(world: AlertWorld) -> Iterator[None]:
+    """Fifteen jobs fail, among many that succeed."""
+    with world.load(world.push, 0.02):
+        for _ in range(15):
+            world.push("fail", more={"times": 9})
+        yield
+
+
+def a_site_blocks(world: AlertWorld) -> Iterator[None]:
+    """The module reports a captcha for each job."""
+    with world.load(lambda: world.push("blocked"), 0.3):
+        yield
+
+
+def all_pages_are_used(world: AlertWorld) -> Iterator[None]:
+    """More long jobs than pages."""
+    for number in range(12):
+        world.push("echo", 280_000, tenant=f"busy-{number % 2}")
+    yield
+    cancel_all(world)
+
+
+def the_worker_is_drained(world: AlertWorld) -> Iterator[None]:
+    """An operator drains the only worker, and jobs come."""
+    list(world.control.drain(1))
+    world.push()
+    yield
+    world.control.undrain()
+
+
+def the_worker_hangs(world: AlertWorld) -> Iterator[None]:
+    """The only worker is frozen (SIGSTOP), and jobs come."""
+    world.worker.send(signal.SIGSTOP)
+    world.push()
+    yield
+    world.worker.send(signal.SIGCONT)
+
+
+def the_worker_is_killed(world: AlertWorld) -> Iterator[None]:
+    """SIGKILL, and it starts again."""
+    world.worker.kill()
+    yield
+    world.worker.start()
+    world.wait_ready()
+
+
+def the_fleet_process_is_killed(world: AlertWorld) -> Iterator[None]:
+    """SIGKILL, and it starts again."""
+    world.fleet.kill()
+    yield
+    world.fleet.start()
+
+
+def a_drain_cannot_put_jobs_back(world: AlertWorld) -> Iterator[None]:
+    """Redis is away when the deadline of a drain comes."""
+    world.push("echo", 60_000)
+    until(lambda: bool(world.control.status().jobs), "the job runs", 20, 0.1)
+
+    def drain() -> None:
+        with suppress(Exception):
+            list(world.control.drain(2))
+
+    thread = threading.Thread(target=drain)
+    thread.start()
+    world.redis.kill()
+    yield
+    world.redis.start()
+    thread.join()
+    world.control.undrain()
+    cancel_all(world)
+
+
+def redis_is_full(world: AlertWorld) -> Iterator[None]:
+    """Memory is limited, and keys that expire fill it: Redis evicts them."""
+    used = int(world.redis.command("INFO", "memory")["used_memory"])
+    world.redis.command("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+    world.redis.command("CONFIG", "SET", "maxmemory", used + 4_000_000)
+    numbers = iter(range(1_000_000))
+
+    def fill() -> None:
+        world.redis.command("SET", f"filler:{next(numbers)}", "x" * 200_000, "EX", 60)
+
+    with world.load(fill, 0.05):
+        yield
+    world.redis.command("CONFIG", "SET", "maxmemory", 0)
+    world.redis.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+
+def the_index_is_changed(world: AlertWorld) -> Iterator[None]:
+    """Another program changes one byte of the signed index in the registry."""
+    before = {file: file.read_bytes() for file in world.registry.glob("index.*")}
+    for file, data in before.items():
+        file.write_bytes(data.replace(b"chaos.echo", b"chaos.echO"))
+    yield
+    for file, data in before.items():
+        file.write_bytes(data)
+
+
+def the_index_is_not_renewed(world: AlertWorld) -> Iterator[None]:
+    """The index has an hour left. A new one is signed at the end."""
+
+    def sign(days: float) -> None:
+        asyncio.run(Publisher(Store(world.registry), world.key, expiry_days=days).change())
+
+    sign(1 / 24)
+    yield
+    sign(90)
+
+
+def a_change_is_refused(world: AlertWorld) -> Iterator[None]:
+    """A program other than workerctl proposes values that no worker accepts."""
+
+    async def propose() -> None:
+        async with world.queue() as queue:
+            base = (await queue.config.state()).version
+            values = texts_of_values({"pool.runners": -1})
+            assert await queue.config.propose("wrong", base, values, "test", "to see it") == "open"
+            await queue.config.wait_outcome("wrong", 20)
+
+    asyncio.run(propose())
+    yield
+
+
+CASES = (
+    FaultCase(("RedisDown",), redis_is_away, CUT_OFF),
+    FaultCase(("CallbacksFailing",), callbacks_are_refused),
+    FaultCase(("CallbacksLate",), callbacks_fail),
+    FaultCase(("ContextCrashLoop",), runners_crash, (*BURN, "QueueTooOld", "PagePoolSaturated")),
+    FaultCase(("ErrorBudgetBurnFast", "ErrorBudgetBurnSlow"), half_of_the_jobs_fail, BURN, 180),
+    FaultCase(("DeadLettersGrowing",), jobs_are_dead_lettered, BURN, 120),
+    FaultCase(("BlockerSpike",), a_site_blocks),
+    FaultCase(("PagePoolSaturated", "QueueTooOld"), all_pages_are_used),
+    FaultCase(("NoReadyWorker",), the_worker_is_drained, ("Stalled", "QueueTooOld")),
+    FaultCase(("Stalled",), the_worker_hangs, CUT_OFF),
+    FaultCase(("WorkerHeartbeatMissing",), the_worker_is_killed, CUT_OFF),
+    FaultCase(("DrainOverdue",), a_drain_cannot_put_jobs_back, CUT_OFF),
+    FaultCase(("RedisEvicting", "RedisMemoryHigh"), redis_is_full, CUT_OFF),
+    FaultCase(("FleetProcessMissing",), the_fleet_process_is_killed),
+    FaultCase(("BadSignature",), the_index_is_changed),
+    FaultCase(("RegistryExpiring",), the_index_is_not_renewed),
+    FaultCase(("ConfigurationRefused",), a_change_is_refused),
+)
+
+
+@contextmanager
+def caused(case: FaultCase, world: AlertWorld) -> Iterator[None]:
+    """The fault of the case, for the block."""
+    with contextmanager(case.fault)(world):
+        yield
