@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pageworker_supervisor.config.scaling_settings import ScalingSettings
 from pageworker_supervisor.config.settings import PoolSettings, Settings
@@ -169,8 +170,24 @@ def test_pauses_count_once_and_only_while_they_are_in_force() -> None:
 
 
 def test_every_number_is_a_metric() -> None:
-    numbers = numbers_of(state(), 3)
+    shard = demand(dead_letters=4, claimed=5, leases_expired=1, outbox=6, oldest_outbox_ms=7000, heartbeat_ms=8000)
+    numbers = numbers_of(state(shard, pauses=[b"tacme {}"]), 3)
     assert set(numbers) == NAMES
+    text = expose_fleet(numbers).decode()
+    for sample in (
+        "pageworker_fleet_dead_letters 4.0",
+        "pageworker_fleet_leases 5.0",
+        "pageworker_fleet_leases_expired 1.0",
+        "pageworker_fleet_outbox_entries 6.0",
+        "pageworker_fleet_outbox_oldest_seconds 7.0",
+        "pageworker_fleet_heartbeat_age_seconds 8.0",
+        'pageworker_fleet_paused{kind="tenant"} 1.0',
+        'pageworker_fleet_jobs{state="running"} 5.0',
+        'pageworker_fleet_oldest_job_seconds{state="queued"} 0.0',
+        'pageworker_fleet_throttled_tenants{reason="tenant_rate"} 0.0',
+        'pageworker_fleet_workers{state="ready"} 0.0',
+    ):
+        assert f"\n{sample}\n" in text
     assert b"pageworker_fleet_wanted_workers 3.0" in expose_fleet(numbers)
     assert b"memory_bytes " not in expose_fleet(numbers), "INFO was refused"
 
@@ -179,6 +196,10 @@ def test_memory_of_all_primaries_is_added() -> None:
     one = {"used_memory": 5, "maxmemory": 10, "evicted_keys": "2"}
     memory = sum_memory([one, {"used_memory": 1}])
     assert (memory.used_bytes, memory.maxmemory_bytes, memory.evicted_keys) == (6, 10, 2)
+    text = expose_fleet(numbers_of(replace(state(), memory=memory), 0)).decode()
+    assert "\npageworker_fleet_redis_memory_bytes 6.0\n" in text
+    assert "\npageworker_fleet_redis_maxmemory_bytes 10.0\n" in text
+    assert "\npageworker_fleet_redis_evicted_keys_total 2.0\n" in text
 
 
 def test_an_id_that_is_no_time_tells_no_age() -> None:

@@ -39,7 +39,7 @@ class WantedWorkers(Struct, frozen=True, kw_only=True):
     throttled_tenants: dict[str, int]
     paused: dict[str, int]
     backlogs_looked_at: float
-    """Part of the backlogs that were looked at. Below 1, numbers of waiting jobs are estimates."""
+    """Part of the backlogs that is known. Below 1, numbers of waiting jobs are estimates."""
 
 
 def answer_of(look: FleetLook) -> WantedWorkers:

@@ -63,7 +63,7 @@ class FleetState(Struct, frozen=True, kw_only=True):
     memory: RedisMemory | None
     load: Load
     backlogs_looked_at: float
-    """Part of the backlogs that were looked at. Below 1, numbers of waiting jobs are estimates."""
+    """Part of the backlogs that is known. Below 1, numbers of waiting jobs are estimates."""
 
 
 def state_from(

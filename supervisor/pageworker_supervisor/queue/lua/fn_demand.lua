@@ -52,27 +52,42 @@ do
 
   -- What a quota permits in this call: the first time it is read, then it is counted down.
   local function left_of(seen, kind, name, horizon_ms, read)
-    local key = kind .. ' ' .. name
-    if not seen[key] then
-      local left, reason = permitted(read(name), horizon_ms)
-      seen[key] = { left = left, reason = reason and kind .. '_' .. reason }
+    local of_kind = seen[kind]
+    local found = of_kind[name]
+    if not found then
+      local quota = read(name)
+      local left, reason = permitted(quota, horizon_ms)
+      found = { left = left, reason = reason and kind .. '_' .. reason, quota = quota }
+      of_kind[name] = found
     end
-    return seen[key]
+    return found
+  end
+
+  local function read_domain(name)
+    return Domain:read(name)
+  end
+
+  local function read_module(name)
+    return Module:read(name)
   end
 
   -- Pages of the one runner that a profile may have: none if a worker has it open, since its jobs wait for that worker.
   local function left_of_profile(seen, tenant, profile, pages)
-    local key = 'profile ' .. tenant .. '/' .. profile
-    if not seen[key] then
-      local until_ms = call('ZSCORE', Key.profile_locks(), tenant .. '/' .. profile)
-      seen[key] = { left = until_ms and tonumber(until_ms) > NOW and 0 or pages }
+    local key = tenant .. '/' .. profile
+    if not seen.profile[key] then
+      local until_ms = call('ZSCORE', Key.profile_locks(), key)
+      seen.profile[key] = { left = until_ms and tonumber(until_ms) > NOW and 0 or pages }
     end
-    return seen[key]
+    return seen.profile[key]
   end
 
   -- How long the first job of a backlog has been ready to run.
   local function head_wait(key)
-    for _, entry in ipairs(call('LRANGE', key, 0, HEADS - 1)) do
+    for at = 0, HEADS - 1 do
+      local entry = call('LINDEX', key, at)
+      if not entry then
+        return nil
+      end
       local stamp, id = string.match(entry, '^(%d+) (.*)$')
       local f = id and call('HMGET', Key.job(id), 'state', 'backlog_stamp', 'queued_at')
       if f and f[1] == State.QUEUED and f[2] == stamp then
@@ -87,10 +102,10 @@ do
     local domain, module = LimitKey.parse(limit_key)
     local found = { left_of(seen, 'tenant', tenant, request.horizon_ms, Tenant.read) }
     if domain ~= NO_DOMAIN then
-      found[#found + 1] = left_of(seen, 'domain', domain, request.horizon_ms, function(name) return Domain:read(name) end)
+      found[#found + 1] = left_of(seen, 'domain', domain, request.horizon_ms, read_domain)
     end
     if module then
-      found[#found + 1] = left_of(seen, 'module', module, request.horizon_ms, function(name) return Module:read(name) end)
+      found[#found + 1] = left_of(seen, 'module', module, request.horizon_ms, read_module)
     end
     local profile = Context.profile(context)
     if profile then
@@ -144,9 +159,9 @@ do
     end
     local opened = math.ceil(max(0, runnable - sum.free) / per_slot)
     sum.slots, sum.free = sum.slots + opened, sum.free + opened * per_slot - runnable
-    local f = call('HMGET', Key.tenant(tenant), 'mean_ms', 'mean_of')
-    if number(f[2]) > 0 then
-      sum.known, sum.known_ms = sum.known + runnable, sum.known_ms + runnable * number(f[1])
+    local tenant_quota = quotas[1].quota
+    if tenant_quota.mean_of > 0 then
+      sum.known, sum.known_ms = sum.known + runnable, sum.known_ms + runnable * tenant_quota.mean_ms
     end
   end
 
@@ -167,7 +182,7 @@ do
     local soon = NOW + request.horizon_ms
     local first_entry = call('ZRANGE', Key.outbox(), 0, 0)[1]
     local sum = { queued = 0, runnable = 0, known = 0, known_ms = 0, slots = 0, throttled = {}, told = {} }
-    local seen = {}
+    local seen = { tenant = {}, domain = {}, module = {}, profile = {} }
     local names = Listing.page('backlogs', '', request.position, request.count)
     for _, name in ipairs(names) do
       add_backlog(sum, seen, name, request)
