@@ -6,7 +6,7 @@ Helpers write to a sink. The runner has one; a unit test of a module may use its
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn, Protocol, TypeVar
 
@@ -92,6 +92,9 @@ class Sink(Protocol):
 
     def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
         """Store a trace of what the block does. Raises Playwright's Error, and ValueError if a limit is exceeded."""
+
+    def span(self, name: str, attributes: Mapping[str, object]) -> AbstractContextManager[None]:
+        """A step of the handler in the job's trace, for the block."""
 
     def set_test_id_attribute(self, name: str) -> None:
         """Have `get_by_test_id` look for this attribute, until the attempt ends."""
@@ -200,6 +203,18 @@ class Helpers:
         `artifact`. The runner is replaced after its jobs: use it to find a mistake, not for each job.
         """
         return self._sink.trace(kind, self._page, snapshots=snapshots, screenshots=screenshots)
+
+    def span(self, name: str, **attributes: object) -> AbstractContextManager[None]:
+        """A step of the handler in the job's trace, for the block.
+
+            with helpers.span("log in", shop="north"):
+                await page.click("text=Log in")
+
+        Spans within the block are its children. Values of `attributes` are stored as short strings: give no secret and
+        nothing of the payload. An attempt has 64 spans at most; further ones are counted. If the job has no trace,
+        nothing is recorded.
+        """
+        return self._sink.span(name, attributes)
 
     def set_test_id_attribute(self, name: str) -> None:
         """Have `page.get_by_test_id` look for this attribute instead of `data-testid`, until the attempt ends.

@@ -37,6 +37,9 @@ class AttemptLimits:
     log_lines: int = MAX_LINES
     """Lines per attempt, printed ones included. A final line says that more were left out."""
     line_chars: int = 8000
+    browser_lines: int = 100
+    """Lines of pages per attempt: console messages and uncaught errors. They count among `log_lines`, too."""
+    browser_line_chars: int = 2000
     artifacts: int = 64
     """Per attempt, failure artifacts not counted."""
     artifacts_bytes: int = 96 * 1024 * 1024

@@ -81,6 +81,9 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             attempts = AttemptExecutor(
                 boot, catalog, pool, translator, reporter, tasks, threads, interpreter, blocker.take
             )
+            if boot.browser_log != "off":
+                browser.context.on("console", attempts.browser_lines.on_console)
+                browser.context.on("weberror", attempts.browser_lines.on_error)
             report_listener_errors(browser.context, attempts.listener_failed)
             client_guard.install(pool.recorder, pool.belongs_to, pool.pages_of, attempts.requests, attempts.warn)
             package_files.install(catalog.read_file, catalog.list_folder)

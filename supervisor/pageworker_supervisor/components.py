@@ -190,6 +190,7 @@ class Components:
             sandbox=settings.sandbox,
             egress=settings.egress,
             failure_artifacts=settings.artifacts.on_failure,
+            browser_log=settings.log.browser,
             tenant_settings=tenant_settings,
             host=environment.host,
             gateway=self.gateway,
@@ -269,7 +270,11 @@ class Components:
         """
         pool, jobs = settings.pool, settings.jobs
         self._resources = replace(
-            self._resources, pool=pool, egress=settings.egress, failure_artifacts=settings.artifacts.on_failure
+            self._resources,
+            pool=pool,
+            egress=settings.egress,
+            failure_artifacts=settings.artifacts.on_failure,
+            browser_log=settings.log.browser,
         )
         self._use_dial_rules()
         self.upstreams.use(settings.proxies)

@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,6 +37,9 @@ class ListSink:
         raise AssertionError("no example calls this")
 
     def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
+        raise AssertionError("no example calls this")
+
+    def span(self, name: str, attributes: Mapping[str, object]) -> AbstractContextManager[None]:
         raise AssertionError("no example calls this")
 
     def set_test_id_attribute(self, name: str) -> None:

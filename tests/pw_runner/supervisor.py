@@ -41,6 +41,7 @@ class AttemptReport:
     artifacts: list[tuple[m.ArtifactData, bytes]] = field(default_factory=list)
     accepted: m.Accepted | None = None
     done: m.Done | None = None
+    spans: m.Spans | None = None
     order: list[str] = field(default_factory=list)
 
     @property
@@ -227,6 +228,7 @@ class Supervisor:
         job_id: str = "j",
         begin_before: float | None = None,
         flags: dict[str, bool] | None = None,
+        spans: bool = False,
     ) -> str:
         """Send the module, if it was not sent before, and a Run. Returns the attempt id."""
         if (module.name, module.version, module.sha256) not in self._sent:
@@ -234,7 +236,7 @@ class Supervisor:
             await self.give(module)
         attempt = f"a-{next(self._numbers)}"
         self.reports[attempt] = AttemptReport()
-        self._rules.sent(attempt)
+        self._rules.sent(attempt, spans=spans)
         await self.send(
             m.Run(
                 attempt_id=attempt,
@@ -249,6 +251,7 @@ class Supervisor:
                 trace_id="0" * 32,
                 begin_before=begin_before,
                 flags=flags or {},
+                spans=spans,
             )
         )
         return attempt
@@ -353,6 +356,8 @@ class Supervisor:
             case m.ArtifactData() if report is not None:
                 report.artifacts.append((message, read_sealed(descriptors[0], m.MAX_ARTIFACT_BYTES)))
                 os.close(descriptors[0])
+            case m.Spans() if report is not None:
+                report.spans = message
             case m.Done() if report is not None:
                 report.done = message
             case m.Free():

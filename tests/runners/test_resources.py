@@ -45,6 +45,7 @@ def resources(
         sandbox=SandboxSettings(),
         egress=EgressSettings(hosts={"Fixed.Test": "10.0.0.1:80"}, ports=(443,)),
         failure_artifacts=False,
+        browser_log="warning",
         tenant_settings=lambda tenant_id: TenantSettings(egress=(f"*.{tenant_id}.test",)),
         host=HOST,
         gateway=UNUSED,

@@ -30,24 +30,25 @@ MESSAGES: dict[str, m.Message] = {
     "Free": m.Free(attempt_id="a"),
     "Retire": m.Retire(cause="jobs", reason=""),
     "PermitRequest": m.PermitRequest(number=1, host="shop.test"),
+    "Spans": m.Spans(attempt_id="a", spans=()),
 }
 
 CONNECTION_GRID = """
-          hello   listener  ready log_line  pong  accepted offer artifact_data secret_request done  free  retire permit_request
-started   greeted -         -     -         -     -        -     -             -              -     -     -      -
-greeted   -       listening -     greeted   -     -        -     -             -              -     -     -      -
-listening -       -         ready listening -     -        -     -             -              -     -     -      -
-ready     -       -         -     ready     ready ready    ready ready         ready          ready ready ready  ready
+          hello   listener  ready log_line  pong  accepted offer artifact_data secret_request done  free  retire permit_request spans
+started   greeted -         -     -         -     -        -     -             -              -     -     -      -              -
+greeted   -       listening -     greeted   -     -        -     -             -              -     -     -      -              -
+listening -       -         ready listening -     -        -     -             -              -     -     -      -              -
+ready     -       -         -     ready     ready ready    ready ready         ready          ready ready ready  ready          ready
 """  # noqa: E501 - one column per message
 
 ATTEMPT_GRID = """
-         log_line  accepted  offer    grant    artifact_data  secret_request  done  free
-sent     sent      running   -        -        -              -               done  -
-running  running   -         offered  -        -              running         done  -
-offered  offered   -         offered  granted  -              offered         done  -
-granted  granted   -         offered  -        running        granted         done  -
-done     -         -         -        -        -              -               -     freed
-freed    -         -         -        -        -              -               -     -
+         log_line  accepted  offer    grant    artifact_data  secret_request  spans    done  free
+sent     sent      running   -        -        -              -               -        done  -
+running  running   -         offered  -        -              running         running  done  -
+offered  offered   -         offered  granted  -              offered         offered  done  -
+granted  granted   -         offered  -        running        granted         granted  done  -
+done     -         -         -        -        -              -               -        -     freed
+freed    -         -         -        -        -              -               -        -     -
 """
 
 
@@ -68,6 +69,7 @@ def test_every_pair_of_a_connection(pair: StatePair) -> None:
     rules.state = pair.state
     message = MESSAGES[pair.event.value]
     # The attempt is where the message is legal, so that only the connection's own table decides.
+    rules.sent("a", spans=True)
     legal = (state for state, event in ATTEMPT_TRANSITIONS if event.value == pair.event.value)
     rules.attempts["a"] = next(legal, SentAttemptState.SENT)
     if pair.after is None:
@@ -83,6 +85,7 @@ def test_every_pair_of_an_attempt(pair: StatePair) -> None:
     check(ATTEMPT_TRANSITIONS, pair)
     rules = ready()
     if pair.state is not SentAttemptState.FREED:
+        rules.sent("a", spans=True)
         rules.attempts["a"] = pair.state
     if pair.event is AttemptMessage.GRANT:
         rules.granted("a")
@@ -174,3 +177,14 @@ def test_a_runner_has_so_many_lines_and_each_attempt_brings_its_own() -> None:
         rules.receive(LINE)
     with pytest.raises(ProtocolViolation, match="lines"):
         rules.receive(LINE)
+
+
+def test_spans_come_once_and_only_if_the_run_asks_for_them() -> None:
+    rules = ready()
+    for attempt_id, asks in (("a", True), ("b", False)):
+        rules.sent(attempt_id, spans=asks)
+        rules.receive(m.Accepted(attempt_id=attempt_id, page=0))
+    rules.receive(MESSAGES["Spans"])
+    for attempt_id in ("a", "b"):
+        with pytest.raises(ProtocolViolation, match="no Run asked for, or a second time"):
+            rules.receive(m.Spans(attempt_id=attempt_id, spans=()))

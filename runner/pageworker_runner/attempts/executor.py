@@ -3,11 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
+from playwright.async_api import Page
 
-from pageworker_runner.attempts import attempt_result, failure_artifacts
+from pageworker_runner.attempts import attempt_result, failure_artifacts, navigation_spans
 from pageworker_runner.attempts.attempt_result import AttemptResult
+from pageworker_runner.attempts.browser_lines import BrowserLines
 from pageworker_runner.attempts.running_attempt import RunningAttempt, browser_lost
 from pageworker_runner.errors import ModuleBroken, PageLost
 from pageworker_runner.interpreter.state import InterpreterState
@@ -16,6 +19,7 @@ from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.modules.entrypoint import ModuleEntrypoint
 from pageworker_runner.pages.attempt_values import attributes_of_test_ids, expect_timeouts
 from pageworker_runner.pages.failure_translator import FailureTranslator
+from pageworker_runner.pages.playwright_internals.client_objects import guid_of
 from pageworker_runner.pages.pool import PagePool
 from pageworker_runner.pages.recent_requests import RecentRequests
 from pageworker_runner.reporting.error_text import calling_line, describe
@@ -58,6 +62,8 @@ class AttemptExecutor:
         self._browser_lost = False
         self._expect_timeouts = expect_timeouts()
         self._test_ids = attributes_of_test_ids()
+        self.browser_lines = BrowserLines(boot.browser_log, self._owner_of, reporter.lines.write_of_page)
+        failures.on_navigation = self._on_navigation
         self.requests = RecentRequests()
         """Of the attempts whose modules ask for them."""
 
@@ -111,6 +117,16 @@ class AttemptExecutor:
         async with self._ended:
             await self._ended.wait_for(lambda: not self._attempts)
 
+    def _owner_of(self, page: Page) -> str | None:
+        """The attempt that has this page now, if it is certainly that one."""
+        owners = [each for each in self._attempts if self._pool.belongs_to(guid_of(page), each)]
+        return owners[0] if len(owners) == 1 else None
+
+    def _on_navigation(self, method: str, params: dict[str, Any], reply: asyncio.Future[Any]) -> None:
+        attempt = self._attempts.get(CURRENT_ATTEMPT.get() or "")
+        if attempt is not None and attempt.spans is not None and not OWN_WORK.get():
+            navigation_spans.follow(attempt.spans, method, params, reply)
+
     async def _execute(self, attempt: RunningAttempt) -> None:
         attempt_id = attempt.attempt_id
         CURRENT_ATTEMPT.set(attempt_id)
@@ -128,7 +144,10 @@ class AttemptExecutor:
             await self._end_code(attempt)
         await self._keep_artifacts(attempt, result)
         attempt.close()
+        self.browser_lines.end(attempt_id)
         self._reporter.end(attempt_id)
+        if attempt.spans is not None and attempt.handler_began:
+            self._reporter.send_queue.put(attempt.spans.message(attempt_id, attempt.began))
         self._reporter.send_queue.put(
             m.Done(
                 attempt_id=attempt_id,

@@ -8,7 +8,7 @@ import mimetypes
 import re
 import time
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +23,7 @@ from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.attempt_result import AttemptResult
 from pageworker_runner.attempts.open_recordings import OpenRecordings
 from pageworker_runner.attempts.secret_requests import SecretRequests
+from pageworker_runner.attempts.span_recorder import SpanRecorder
 from pageworker_runner.errors import BrowserLost, OutputLimit, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import ModuleVersion
@@ -96,6 +97,8 @@ class RunningAttempt:
         self._sending = asyncio.Lock()
         self._offers = 0
         self._granted: asyncio.Future[None] | None = None
+        self.spans = SpanRecorder() if run.spans else None
+        """None: the job is not sampled."""
         self.secrets = SecretRequests(run.attempt_id, reporter.send_queue.put)
 
     def why_not_begin(self) -> AttemptResult | None:
@@ -208,6 +211,10 @@ class RunningAttempt:
             kind,
             lambda: self._recordings.start_trace(self.attempt_id, page, snapshots=snapshots, screenshots=screenshots),
         )
+
+    def span(self, name: str, attributes: Mapping[str, object]) -> AbstractContextManager[None]:
+        """See pageworker.Sink."""
+        return nullcontext() if self.spans is None else self.spans.span(name, attributes)
 
     def set_test_id_attribute(self, name: str) -> None:
         """See pageworker.Sink."""

@@ -5,6 +5,7 @@ the proxy failed. The gateway's reports say why.
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from weakref import WeakSet
@@ -43,6 +44,8 @@ class FailureTranslator:
         """Why its navigation failed, by the guid of each frame whose navigation a call waits for."""
         self._without_document: WeakSet[ChannelOwner] = WeakSet()
         """Main frames that show Chromium's error page, or will in a moment."""
+        self.on_navigation: Callable[[str, dict[str, Any], asyncio.Future[Any]], None] | None = None
+        """Called with each navigation of the client, its parameters and its reply, in the task that makes it."""
         self._send = intercept_commands(context, self._on_send)
         self._dispatch = intercept_messages(context, self._on_message)
 
@@ -55,6 +58,8 @@ class FailureTranslator:
             frame = frame_guid_of(target)
             reply = self._send(target, method, params, options)
             self._awaited[frame] = None
+            if self.on_navigation is not None:
+                self.on_navigation(method, params, reply)
             reply.add_done_callback(partial(self._on_navigated, frame))
             return reply
         reply = self._send(target, method, params, options)

@@ -11,6 +11,7 @@ import os
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from pageworker.helpers import Level
 from pageworker_runner.limits import LIMITS
@@ -81,7 +82,21 @@ class CapturedOutput:
 
     def write(self, level: Level, text: str, fields: Mapping[str, object] | None = None) -> None:
         """Send one line of the current task's attempt."""
-        current = CURRENT_ATTEMPT.get()
+        self._write(CURRENT_ATTEMPT.get(), "module", level, text, fields)
+
+    def write_of_page(self, attempt_id: str, level: Level, text: str, fields: Mapping[str, object]) -> None:
+        """Send one line of a page of this attempt."""
+        if attempt_id in self._open:
+            self._write(attempt_id, "browser", level, text, fields)
+
+    def _write(
+        self,
+        current: str | None,
+        source: Literal["module", "browser"],
+        level: Level,
+        text: str,
+        fields: Mapping[str, object] | None,
+    ) -> None:
         attempt_id = current if current in self._open else None
         key = attempt_id or ""
         self._counts[key] += 1
@@ -90,7 +105,8 @@ class CapturedOutput:
                 self._put(LogLine(attempt_id=attempt_id, level="warning", message=_more_lines()))
             return
         kept = fit_fields(fields or {}, count=32, value_chars=1024, total_chars=6000)
-        self._put(LogLine(attempt_id=attempt_id, level=level, message=fit(text, LIMITS.line_chars), fields=kept))
+        line = fit(text, LIMITS.line_chars)
+        self._put(LogLine(attempt_id=attempt_id, source=source, level=level, message=line, fields=kept))
 
 
 def _more_lines() -> str:

@@ -42,6 +42,7 @@ class RunnerMessage(Enum):
     FREE = "Free"
     RETIRE = "Retire"
     PERMIT_REQUEST = "PermitRequest"
+    SPANS = "Spans"
 
 
 class SentAttemptState(Enum):
@@ -67,6 +68,7 @@ class AttemptMessage(Enum):
     GRANT = "Grant"
     ARTIFACT_DATA = "ArtifactData"
     SECRET_REQUEST = "SecretRequest"  # noqa: S105 - the name of a message
+    SPANS = "Spans"
     DONE = "Done"
     FREE = "Free"
 
@@ -87,6 +89,7 @@ CONNECTION_TRANSITIONS: TransitionTable[ConnectionState, RunnerMessage] = {
     (ConnectionState.READY, RunnerMessage.FREE): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.RETIRE): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.PERMIT_REQUEST): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.SPANS): ConnectionState.READY,
 }
 
 ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
@@ -96,16 +99,19 @@ ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
     (SentAttemptState.RUNNING, AttemptMessage.LOG_LINE): SentAttemptState.RUNNING,
     (SentAttemptState.RUNNING, AttemptMessage.OFFER): SentAttemptState.OFFERED,
     (SentAttemptState.RUNNING, AttemptMessage.SECRET_REQUEST): SentAttemptState.RUNNING,
+    (SentAttemptState.RUNNING, AttemptMessage.SPANS): SentAttemptState.RUNNING,
     (SentAttemptState.RUNNING, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.OFFERED, AttemptMessage.LOG_LINE): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.OFFER): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.GRANT): SentAttemptState.GRANTED,
     (SentAttemptState.OFFERED, AttemptMessage.SECRET_REQUEST): SentAttemptState.OFFERED,
+    (SentAttemptState.OFFERED, AttemptMessage.SPANS): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.GRANTED, AttemptMessage.LOG_LINE): SentAttemptState.GRANTED,
     (SentAttemptState.GRANTED, AttemptMessage.OFFER): SentAttemptState.OFFERED,
     (SentAttemptState.GRANTED, AttemptMessage.ARTIFACT_DATA): SentAttemptState.RUNNING,
     (SentAttemptState.GRANTED, AttemptMessage.SECRET_REQUEST): SentAttemptState.GRANTED,
+    (SentAttemptState.GRANTED, AttemptMessage.SPANS): SentAttemptState.GRANTED,
     (SentAttemptState.GRANTED, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.DONE, AttemptMessage.FREE): SentAttemptState.FREED,
 }
@@ -118,13 +124,17 @@ class MessageRules:
         self.state = ConnectionState.STARTED
         self.attempts: dict[str, SentAttemptState] = {}
         self._secret_requests: Counter[str] = Counter()
+        self._may_send_spans: set[str] = set()
+        """Attempts whose Run asked for spans, and that have sent none yet."""
         self._waiting_permits = 0
         # For the runner's own lines, and as many again for lines that it cannot assign to an attempt.
         self._lines = self._most_lines = 2 * m.MAX_LINES
 
-    def sent(self, attempt_id: str) -> None:
-        """A Run message went out: from now on the runner may speak of its attempt."""
+    def sent(self, attempt_id: str, *, spans: bool = False) -> None:
+        """A Run message went out: from now on the runner may speak of its attempt. `spans`: it asks for them."""
         self.attempts[attempt_id] = SentAttemptState.SENT
+        if spans:
+            self._may_send_spans.add(attempt_id)
         # +1 for the final "more lines were left out" line.
         self._lines += m.MAX_LINES + 1
         self._most_lines += m.MAX_LINES + 1
@@ -160,6 +170,10 @@ class MessageRules:
         attempt_id: str | None = getattr(message, "attempt_id", None)
         if attempt_id is not None:
             self._advance(attempt_id, AttemptMessage(kind))
+        if isinstance(message, m.Spans):
+            if message.attempt_id not in self._may_send_spans:
+                raise ProtocolViolation("spans that no Run asked for, or a second time")
+            self._may_send_spans.remove(message.attempt_id)
 
     def _advance(self, attempt_id: str, event: AttemptMessage) -> None:
         state = self.attempts.get(attempt_id)
@@ -172,5 +186,6 @@ class MessageRules:
         if after is SentAttemptState.FREED:
             del self.attempts[attempt_id]
             self._secret_requests.pop(attempt_id, None)
+            self._may_send_spans.discard(attempt_id)
         else:
             self.attempts[attempt_id] = after

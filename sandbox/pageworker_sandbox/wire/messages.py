@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from pageworker_sandbox.wire.page_options import BlockedType, PageOptions
 
-PROTOCOL = 8
+PROTOCOL = 9
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 MAX_ARTIFACTS = 66
@@ -34,6 +34,11 @@ MAX_LIMITED_HOSTS = 2048
 """Hosts, and globs of hosts, that a runner needs permits for."""
 MAX_WAITING_PERMITS = 1024
 """Permits that a runner has asked for and that are not answered yet."""
+MAX_SPANS = 64
+"""Spans of one attempt."""
+MAX_SPAN_NAME = 100
+"""Characters of its name."""
+MAX_SPAN_ATTRIBUTES = 8
 MAX_LINES = 2000
 """Log lines per attempt. A runner has the same number for lines of its own, in its whole life."""
 
@@ -48,6 +53,8 @@ MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100
 SECRET_NAME = r"^(?=.{1,63}\Z)[a-z][a-z0-9]*(_[a-z0-9]+)*\Z"  # noqa: S105 - a pattern
 """Lower-case words with one `_` between them, so that `TENANT__NAME` can be read in one way only."""
 Level = Literal["debug", "info", "warning", "error"]
+BrowserLevel = Level | Literal["off"]
+"""Lowest level of the browser's own lines that a job's log has."""
 RetireCause = Literal["jobs", "pages", "state", "tasks", "threads"]
 """It has served enough; pages could not be cleaned or replaced; a module changed what cannot be undone, or left tasks
 or threads running."""
@@ -88,6 +95,8 @@ class Boot(Message, frozen=True):
     """After this number of jobs the runner sends Retire."""
     memory_bytes: int = 0
     """What the runner's own process may allocate. Its data size limit may be higher. 0: that limit alone."""
+    browser_log: BrowserLevel = "off"
+    """Which console messages and uncaught errors of pages become log lines of their attempt."""
     limited_hosts: Annotated[tuple[Host, ...], Meta(max_length=MAX_LIMITED_HOSTS)] = ()
     """Hosts, and globs of hosts, that have a limit on requests: a request to one needs a permit (`PermitRequest`)."""
 
@@ -128,6 +137,8 @@ class Run(Message, frozen=True):
     """Flags of the configuration, and whether each is on for this job."""
     begin_before: float | None = None
     """The handler must not begin later. Seconds of CLOCK_BOOTTIME, which all processes of a host share."""
+    spans: bool = False
+    """The job is sampled: the runner sends Spans before Done."""
 
 
 class Cancel(Message, frozen=True):
@@ -208,11 +219,12 @@ class Accepted(Message, frozen=True):
 
 
 class LogLine(Message, frozen=True):
-    """A log line of a module, or of the runner (`attempt_id` is None)."""
+    """A log line of a module or its pages, or of the runner (`attempt_id` is None)."""
 
     attempt_id: Id | None
     level: Level
     message: Text
+    source: Literal["module", "browser"] = "module"
     fields: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=1024)]] = {}
 
 
@@ -270,6 +282,31 @@ class Obstacle(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     evidence: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]] = {}
     url: Annotated[str, Meta(max_length=MAX_BLOCKER_URL)] | None = None
     """The page's address when the module reported the blocker. None: the page was still empty."""
+
+
+class RunnerSpan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A step within the handler. Times are seconds since the handler began."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_SPAN_NAME)]
+    began_seconds: Annotated[float, Meta(ge=0, le=1e9)]
+    seconds: Annotated[float, Meta(ge=0, le=1e9)]
+    parent: Annotated[int, Meta(ge=0, lt=MAX_SPANS)] | None = None
+    """Place of its parent in the list; None: the handler."""
+    attributes: Annotated[
+        dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=256)]],
+        Meta(max_length=MAX_SPAN_ATTRIBUTES),
+    ] = {}
+    error: Annotated[str, Meta(max_length=64)] | None = None
+    """Type of the exception that ended it."""
+
+
+class Spans(Message, frozen=True):
+    """What the module and its page did in the handler. One per attempt, and only if its Run asked for it."""
+
+    attempt_id: Id
+    spans: Annotated[tuple[RunnerSpan, ...], Meta(max_length=MAX_SPANS)]
+    left_out: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+    """Spans beyond MAX_SPANS."""
 
 
 class Done(Message, frozen=True):
@@ -333,4 +370,5 @@ TO_SUPERVISOR: dict[int, MessageSpec] = {
     74: MessageSpec(Offer, 512),
     75: MessageSpec(SecretRequest, 1 * KIB),
     90: MessageSpec(PermitRequest, 512),
+    91: MessageSpec(Spans, 256 * KIB),
 }

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from pageworker_sandbox.flavor import FlavorWish
-from pageworker_sandbox.wire.messages import SECRET_NAME
+from pageworker_sandbox.wire.messages import SECRET_NAME, BrowserLevel
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings, Rate
@@ -345,6 +345,9 @@ class LogSettings(Section, frozen=True):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level that is written."""
+    browser: BrowserLevel = "error"
+    """Lowest level of console messages of pages that a job's log has; `off`: none. Uncaught errors of scripts are of
+    level `error`. At most 100 lines per attempt."""
     format: Literal["json", "text"] = "json"
     """`json`: one JSON object per line, for log collectors. `text`: for people."""
 

@@ -301,7 +301,8 @@ class Attempt:
     async def _run(self, page: PageReservation, bundle: VerifiedBundle) -> m.Done:
         job, lease = self.job, self.lease
         flags = flags_for(self._services.flags, job.tenant_id, job.job_id)
-        message = run_message(job, lease, self.number, bundle, self._services.jobs.timeout_seconds, flags)
+        budget, spans = self._services.jobs.timeout_seconds, self.trace is not None
+        message = run_message(job, lease, self.number, bundle, budget, flags, spans=spans)
         self.log.debug("job starts")
         page.send(self._begin)
         self._step(AttemptEvent.SEND)

@@ -4,15 +4,21 @@ from collections.abc import Awaitable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, TypeVar
 
+from pageworker_sandbox.wire.messages import RunnerSpan
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.runners.page_reservation import PageReservation
+from pageworker_supervisor.secrets.masker import SecretMasker
+from pageworker_supervisor.tracing.job_trace import ModuleSpan
 from pageworker_supervisor.tracing.trace_context import trace_id_of
 
 if TYPE_CHECKING:
     from pageworker_supervisor.tracing.job_trace import AttemptTrace, Tracer
 
 T = TypeVar("T")
+
+NAVIGATION_ATTRIBUTES = frozenset({"server.address", "url.scheme"})
+"""Attributes of the runner's own spans."""
 
 NO_STEP: AbstractContextManager[None] = nullcontext()
 
@@ -55,5 +61,23 @@ def handler_ended(trace: "AttemptTrace | None", page: PageReservation) -> None:
     if not page.done.done() or page.done.exception() is not None:
         trace.handler(page.accepted_at, "lost", "runner_lost")
         return
-    done = page.done.result()
-    trace.handler(page.accepted_at, done.outcome, done.failure.type if done.failure else None)
+    done, told = page.done.result(), page.spans
+    inner = [module_span(span, page.masker) for span in told.spans] if told is not None else []
+    error = done.failure.type if done.failure else None
+    trace.handler(page.accepted_at, done.outcome, error, inner, told.left_out if told is not None else 0)
+
+
+def module_span(span: RunnerSpan, masker: SecretMasker) -> ModuleSpan:
+    """A span as the runner sent it, masked. It cannot set attributes of ours."""
+    mask = masker.text if masker else str
+    return ModuleSpan(
+        name=mask(span.name),
+        began_seconds=span.began_seconds,
+        seconds=span.seconds,
+        parent=span.parent,
+        attributes={
+            name if name in NAVIGATION_ATTRIBUTES else f"module.{mask(name)}": mask(value)
+            for name, value in span.attributes.items()
+        },
+        error=mask(span.error) if span.error is not None else None,
+    )

@@ -10,9 +10,17 @@ from pageworker_supervisor.queue.claim import Lease
 
 
 def run_message(
-    job: Job, lease: Lease, attempt: int, bundle: VerifiedBundle, timeout_seconds: float, flags: Mapping[str, bool]
+    job: Job,
+    lease: Lease,
+    attempt: int,
+    bundle: VerifiedBundle,
+    timeout_seconds: float,
+    flags: Mapping[str, bool],
+    *,
+    spans: bool = False,
 ) -> m.Run:
     """The Run of an attempt. `timeout_seconds`: where neither the job nor its module says how long it may take.
+    `spans`: the job is sampled.
 
     It holds no secret. A module asks for those that it needs.
     """
@@ -29,4 +37,5 @@ def run_message(
         trace_id=trace_of(job),
         flags=dict(flags),
         begin_before=lease.begin_before,
+        spans=spans,
     )

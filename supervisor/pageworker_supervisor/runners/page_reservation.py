@@ -81,6 +81,8 @@ class PageReservation:
         """An artifact that was handed over and not taken yet."""
         self.artifacts: list[ArtifactRecord] = []
         """Artifacts that are stored."""
+        self.spans: m.Spans | None = None
+        """What the runner says of the steps within the handler."""
         self.masker = SecretMasker()
         """The secrets that the attempt was granted."""
         self.secrets_asked: list[str] = []

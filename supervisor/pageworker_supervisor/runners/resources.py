@@ -63,6 +63,8 @@ class RunnerResources:
     egress: EgressSettings
     failure_artifacts: bool
     """Whether a failed attempt leaves a screenshot and the page's HTML."""
+    browser_log: m.BrowserLevel
+    """Lowest level of the lines of pages that a job's log has."""
     tenant_settings: Callable[[str], TenantSettings]
     """By tenant id."""
     host: Host
@@ -114,6 +116,7 @@ class RunnerResources:
             recycle_seconds=self.pool.recycle_seconds,
             max_jobs=self.pool.max_jobs,
             failure_artifacts=self.failure_artifacts,
+            browser_log=self.browser_log,
             options=self.option_sets.options(context.options),
             memory_bytes=self.sandbox.memory_bytes,
             limited_hosts=self.limited_hosts(context),
@@ -132,7 +135,7 @@ class RunnerResources:
         """What a runner of this context keeps as long as it lives. Equal for equal settings."""
         pool = self.pool
         return (
-            *(pool.pages, pool.recycle_seconds, pool.max_jobs, self.failure_artifacts),
+            *(pool.pages, pool.recycle_seconds, pool.max_jobs, self.failure_artifacts, self.browser_log),
             *(self._reach(context), self.proxies.standing(context), self.limited_hosts(context)),
         )
 

@@ -24,6 +24,7 @@ from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
 from pageworker_supervisor.runners.runner_end import Restart, RunnerEnd, RunnerEnding
+from pageworker_supervisor.runners.runner_lines import write_line
 from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.runners.runner_turn import NO_TURN
@@ -292,7 +293,8 @@ class Runner(ABC):
             case m.Pong():
                 self._pong(message.number)
             case m.LogLine():
-                self._write_log(message)
+                page = self.running.get(message.attempt_id or "")
+                write_line(message, page, self._log)
             case m.Retire():
                 self._resources.metrics.runners.retirement_asked(message.cause)
                 self.retire(message.reason, restart="retired")
@@ -302,6 +304,8 @@ class Runner(ABC):
                 self.running[message.attempt_id].offer(message)
             case m.ArtifactData():
                 self.running[message.attempt_id].deliver(message, descriptors.pop())
+            case m.Spans():
+                self.running[message.attempt_id].spans = message
             case m.SecretRequest():
                 self.running[message.attempt_id].ask_secret(message)
             case m.Done(failure=m.Failure()) if self._fails_past_a_limit(message):
@@ -337,16 +341,6 @@ class Runner(ABC):
         if breach is not None:
             self.kill(breach.message, charged=True, breach=breach)
         return breach is not None
-
-    def _write_log(self, line: m.LogLine) -> None:
-        page = self.running.get(line.attempt_id or "")
-        text, fields = line.message, line.fields
-        if page is not None and page.masker:
-            text = page.masker.text(text)
-            fields = {page.masker.text(key): page.masker.text(value) for key, value in fields.items()}
-        (page.log if page else self._log).bind(**{f"module_{key}": value for key, value in fields.items()}).log(
-            line.level.upper(), "module: {}", text
-        )
 
     def _step(self, event: RunnerEvent) -> None:
         self.state = next_state(TRANSITIONS, self.state, event)

@@ -84,7 +84,7 @@ class RunnerConnection:
 
     async def run(self, message: m.Run, bundle: VerifiedBundle) -> None:
         """Send an attempt, and its module if the runner does not have it."""
-        self._rules.sent(message.attempt_id)
+        self._rules.sent(message.attempt_id, spans=message.spans)
         # One step: between the module and its Run, no other load may have the runner unload that module.
         with suppress(ChannelClosed):
             async with self._loading:

@@ -14,6 +14,7 @@ from pageworker_supervisor.runners.request_permits import RunnerPermits
 from pageworker_supervisor.runners.resources import RunnerFolder
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
+from pageworker_supervisor.runners.runner_lines import write_line
 from pageworker_supervisor.runners.runner_state import RunnerEvent, RunnerState
 from pageworker_supervisor.runners.watchdog import watch
 
@@ -103,7 +104,7 @@ class SandboxedRunner(Runner):
 
         def note(line: m.LogLine) -> None:
             lines.append(line.message)
-            self._write_log(line)
+            write_line(line, None, self._log)
 
         handshake = Handshake(self.runner_id, self.context, self._resources, connection, self.traffic, note)
         try:

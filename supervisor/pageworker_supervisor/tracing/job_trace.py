@@ -179,10 +179,14 @@ class AttemptTrace:
             raise
         self._step(name, began, None, kind, about)
 
-    def handler(self, began: float, outcome: str, error: str | None, spans: Sequence[ModuleSpan] = ()) -> None:
-        """The handler has ended, which began at `began`, in monotonic seconds. `spans`: those within it."""
+    def handler(
+        self, began: float, outcome: str, error: str | None, spans: Sequence[ModuleSpan] = (), left_out: int = 0
+    ) -> None:
+        """The handler has ended, which began at `began`. `spans`: those within it; `left_out`: how many more."""
         span_id, now = new_span_id(), time.monotonic()
         about: dict[str, Value] = {"pageworker.outcome": outcome}
+        if left_out:
+            about["pageworker.spans_left_out"] = left_out
         self._step("handler", began, now, SpanKind.INTERNAL, about, error=error, span_id=span_id)
         ids = [new_span_id() for _ in spans]
         for inner, own_id in zip(spans, ids, strict=True):

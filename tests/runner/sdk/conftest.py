@@ -1,7 +1,7 @@
 """A sink that a test can look into."""
 
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 
 import pytest
 from playwright.async_api import Locator, Page
@@ -18,6 +18,7 @@ class RecordingSink:
         self.test_id_attribute = ""
         self.recorded: list[tuple[str, Page, dict[str, object]]] = []
         self.lines: list[tuple[Level, str, dict[str, object]]] = []
+        self.spans: list[tuple[str, dict[str, object]]] = []
         self.secrets = {"shop_login": "correct-horse"}
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
@@ -32,6 +33,10 @@ class RecordingSink:
 
     def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
         self.recorded.append((kind, page, {"snapshots": snapshots, "screenshots": screenshots}))
+        return nullcontext()
+
+    def span(self, name: str, attributes: Mapping[str, object]) -> AbstractContextManager[None]:
+        self.spans.append((name, dict(attributes)))
         return nullcontext()
 
     def set_test_id_attribute(self, name: str) -> None:
