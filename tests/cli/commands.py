@@ -36,6 +36,9 @@ def valid_json(command: str, text: str) -> Any:
 
 
 COMMAND_LINES: dict[str, str] = {
+    "audit export": "audit export",
+    "audit list": "audit list",
+    "audit verify": "audit verify",
     "cancel": "cancel acme/1",
     "config diff": "config diff",
     "config edit": "config edit --why w",

@@ -18,6 +18,7 @@ from pw_servers import redis_server
 
 from pageworker_supervisor.admin.control_socket import CONTROL_SOCKET
 from pageworker_supervisor.admin.server import bind_unix
+from pageworker_supervisor.audit.key_file import KEY_FILE, read_or_make_key
 from pageworker_supervisor.cli.reference import NEEDS
 
 WORKERCTL = Path(sys.executable).with_name("workerctl")
@@ -59,6 +60,7 @@ def on_frozen_redis(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """A Redis stopped by SIGSTOP: its port accepts connections, and it does not answer."""
     folder = tmp_path_factory.mktemp("frozen")
     config = folder / "pageworker.toml"
+    read_or_make_key(folder / KEY_FILE)  # without its key, the audit log is not even looked for
     with redis_server() as server:
         config.write_text(f'[redis]\nurl = "{server.url}"\n[worker]\ndata_dir = "{folder}"\n')
         os.kill(server.pid, signal.SIGSTOP)

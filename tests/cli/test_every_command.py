@@ -52,6 +52,8 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("pause", "tenant acme --reason r"),
     ("pause", ""),
     ("unpause", "tenant acme"),
+    ("audit list", ""),
+    ("audit verify", ""),
     ("tenant list", ""),
     ("tenant show", "acme"),
     ("scale", "--simulate load.jsonl"),

@@ -23,7 +23,21 @@ VERBS = {
         "Pack",
         "Point",
     ),
-    *("Print", "Push", "Queue", "Remove", "Restore", "Run", "Set", "Show", "Sign", "Stop", "Withdraw", "Write"),
+    *(
+        "Print",
+        "Push",
+        "Queue",
+        "Remove",
+        "Restore",
+        "Run",
+        "Set",
+        "Show",
+        "Sign",
+        "Stop",
+        "Withdraw",
+        "Verify",
+        "Write",
+    ),
 }
 
 

@@ -11,6 +11,8 @@ from pageworker_supervisor.cli.app import app
 from pageworker_supervisor.cli.help_page import COMMANDS_HEAD, page_file
 
 PARAMETERS = "\nParameters\n----------\n"
+EMPTY = ("", '""', "()", "False", "None")
+"""Defaults that say nothing."""
 WIDE = Console(width=100_000)
 
 
@@ -60,7 +62,7 @@ def _parameter(entry: HelpEntry) -> tuple[str, str]:
     text = [_plain(entry.description)]
     if entry.choices:
         text.append(f"[choices: {', '.join(entry.choices)}]")
-    if entry.default is not None and str(entry.default) != "False":
+    if entry.default is not None and str(entry.default) not in EMPTY:
         text.append(f"[default: {entry.default}]")
     if entry.required:
         text.append("[required]")

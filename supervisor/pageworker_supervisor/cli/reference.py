@@ -11,6 +11,9 @@ Need = Literal["worker", "Redis", "host", "registry", "files"]
 """`worker`: the one on this host, over its control socket. `host`: sandbox, browser. `files`: those of the caller."""
 
 NEEDS: dict[str, Need] = {
+    "audit export": "Redis",
+    "audit list": "Redis",
+    "audit verify": "Redis",
     "cancel": "Redis",
     "completion": "files",
     "config check": "files",
