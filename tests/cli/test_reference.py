@@ -1,10 +1,13 @@
 """docs/workerctl.md lists every command with what it needs."""
 
+import shlex
 from pathlib import Path
 
+import pytest
 from cli.commands import CALLABLE
 
-from pageworker_supervisor.cli.reference import NEEDS, example_of, reference
+from pageworker_supervisor.cli.app import app
+from pageworker_supervisor.cli.reference import NEEDS, QUESTIONS, example_of, reference
 
 FILE = Path(__file__).parents[2] / "docs" / "workerctl.md"
 
@@ -20,3 +23,11 @@ def test_what_each_command_needs_is_known() -> None:
 def test_the_first_example_is_shown() -> None:
     assert example_of("Text.\n\nExample: `workerctl a`, or `workerctl b`.\n") == "workerctl a"
     assert example_of("Text.\n") is None
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_question_is_answered_by_three_valid_commands_at_most(question: str) -> None:
+    commands = QUESTIONS[question]
+    assert 1 <= len(commands) <= 3
+    for command in commands:
+        app.parse_args(shlex.split(command), print_error=False)

@@ -10,7 +10,14 @@ from msgspec.structs import replace
 from pageworker_demo.toml import toml_text
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints
-from pageworker_supervisor.admin.status import CancelAnswer, Cancelled, DrainLine, RedisReport, StatusReport
+from pageworker_supervisor.admin.status import (
+    CancelAnswer,
+    Cancelled,
+    DrainLine,
+    RedisReport,
+    RunnerReport,
+    StatusReport,
+)
 from pageworker_supervisor.cli import app as root
 from pageworker_supervisor.cli.output import CommandExit
 from pageworker_supervisor.contract.job import JobRef
@@ -121,6 +128,25 @@ async def test_status_says_whether_the_drain_is_done(
     monkeypatch.setattr(worker, "status", lambda: report)
     assert await called(tmp_path, worker, "status") == CommandExit.FAILED
     assert capsys.readouterr().out.startswith(f"w1 is {exact}\n")
+
+
+async def test_status_shows_the_memory_of_each_runner(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Scripted()
+    runners = tuple(
+        RunnerReport(runner_id=name, tenant_id="acme", profile_id=None, state="ready", memory_bytes=memory)
+        for name, memory in (("r1", 300 * 1024**2), ("r2", None))
+    )
+    report = replace(worker.status(), runners=runners)
+    monkeypatch.setattr(worker, "status", lambda: report)
+    assert await called(tmp_path, worker, "status") == CommandExit.DONE
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    head = next(row for row in rows if row[:1] == ["RUNNER"])
+    first, second = (next(row for row in rows if row[:1] == [name]) for name in ("r1", "r2"))
+    assert head[-1] == "MEMORY"
+    assert "300" in " ".join(first[-2:])
+    assert second[-1] == "?"
 
 
 async def test_status_lists_upstream_proxies_that_are_down(

@@ -10,7 +10,7 @@ from pageworker_supervisor.admin.errors import ControlError
 from pageworker_supervisor.admin.status import DrainLine, StatusReport
 from pageworker_supervisor.cli.connect import Config, open_queue, worker_of
 from pageworker_supervisor.cli.fleet_drain import drain_fleet, drain_target, undrain_fleet, undrained_text
-from pageworker_supervisor.cli.fleet_status import FleetStatus, fleet_status, fleet_text
+from pageworker_supervisor.cli.fleet_status import FleetStatus, fleet_status, fleet_text, size
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, put, show, table
 from pageworker_supervisor.contract.printable import printable
 
@@ -196,10 +196,11 @@ def _text(report: StatusReport) -> str:
                 runner.pages.get("running", 0),
                 runner.jobs_done,
                 f"{runner.uptime_seconds:.0f} s",
+                "?" if runner.memory_bytes is None else size(runner.memory_bytes),
             )
             for runner in report.runners
         ]
-        parts.append(table(("RUNNER", "TENANT", "PROFILE", "STATE", "RUNNING", "DONE", "UP"), rows))
+        parts.append(table(("RUNNER", "TENANT", "PROFILE", "STATE", "RUNNING", "DONE", "UP", "MEMORY"), rows))
     if report.jobs:
         jobs = [
             (
