@@ -20,6 +20,8 @@ __all__ = ["AUDIT", "log", "log_for_author", "log_to", "mask_lines"]
 
 MODULE_LINE, MODULE_FIELD = "module: ", "module_"
 """How the message and the fields of a module's log line begin."""
+OF_THE_JOB = frozenset({"module_version"})
+"""Fields that every line of a job has, although they begin like those of a module."""
 
 QUIET = {"httpx": logging.WARNING, "httpcore": logging.WARNING, "uvicorn.error": logging.ERROR}
 """Lowest level of some libraries. httpx and httpcore log the URLs that they call, and with a callback URL anyone can
@@ -92,7 +94,8 @@ def log_for_author(stream: TextIO) -> None:
         record = message.record
         text, fields = record["message"], record["extra"]
         if text.startswith(MODULE_LINE):
-            own = {name.removeprefix(MODULE_FIELD): fields[name] for name in fields if name.startswith(MODULE_FIELD)}
+            named = (name for name in fields if name.startswith(MODULE_FIELD) and name not in OF_THE_JOB)
+            own = {name.removeprefix(MODULE_FIELD): fields[name] for name in named}
             record["message"], record["extra"] = text.removeprefix(MODULE_LINE), own
         elif record["level"].no < logging.WARNING:
             return
