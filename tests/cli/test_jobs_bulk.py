@@ -19,6 +19,10 @@ from pageworker_supervisor.cli.answers import BulkJob
 from pageworker_supervisor.cli.app import run
 from pageworker_supervisor.cli.jobs_bulk import digest_of
 from pageworker_supervisor.cli.output import CommandExit, put
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.queue.inspection import QueueInspection
+from pageworker_supervisor.queue.views import CancelReply
+from pageworker_supervisor.redis_client.errors import ConnectionLost
 
 WORKERCTL = Path(sys.executable).with_name("workerctl")
 FAILED = JobEnd(status="failed", result=b'{"status":"failed"}', dead_letter=b'{"error":"boom"}')
@@ -114,6 +118,26 @@ def test_what_ended_meanwhile_is_reported_and_what_came_is_left(
     assert ["acme/j1", "finished"] in rows
     assert ["acme/j0", "cancelling"] in rows
     assert states(capsys)["acme/late"] == "queued"
+
+
+def test_if_redis_is_lost_amid_the_rest_is_not_tried(
+    waiting: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cancelled = QueueInspection.cancel
+    names: list[str] = []
+
+    async def once(inspection: QueueInspection, ref: JobRef) -> CancelReply:
+        if names:
+            raise ConnectionLost("gone")
+        names.append(str(ref))
+        return await cancelled(inspection, ref)
+
+    monkeypatch.setattr(QueueInspection, "cancel", once)
+    assert run(["jobs", "cancel", "--tenant", "acme", "--yes", "--json"]) == CommandExit.UNREACHABLE
+    printed = capsys.readouterr()
+    outcomes = {f"acme/{job['job_id']}": job["outcome"] for job in json.loads(printed.out)["jobs"]}
+    assert outcomes == {**dict.fromkeys(("acme/j0", "acme/j1", "acme/j2")), names[0]: "cancelled"}
+    assert "2 of 3 jobs were not tried: gone" in printed.err
 
 
 def test_named_jobs_need_no_yes(waiting: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

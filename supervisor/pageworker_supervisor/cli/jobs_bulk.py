@@ -17,13 +17,15 @@ from msgspec.structs import replace
 from pageworker_supervisor.cli.answers import BulkAnswer, BulkJob
 from pageworker_supervisor.cli.audited import Reason, audited, many, outcomes_text
 from pageworker_supervisor.cli.cancel import word_of
-from pageworker_supervisor.cli.connect import Config, OpenQueue, open_queue
+from pageworker_supervisor.cli.connect import CHECK_REDIS, Config, OpenQueue, open_queue
 from pageworker_supervisor.cli.dead_rows import dead_jobs_matching, dead_jobs_named
 from pageworker_supervisor.cli.job_filter import ENDED, JobFilter
 from pageworker_supervisor.cli.job_name import job_named
 from pageworker_supervisor.cli.job_rows import find_jobs
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, ask, note, put, show, table
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.redis_client.errors import RedisClientError
 
 MOST_JOBS = 10_000
 """A set is printed and kept in memory before anything is done."""
@@ -63,7 +65,8 @@ def cancel(
     outcome of each job is one of four words: see `workerctl cancel --help`. `finished`: the job has ended meanwhile.
 
     The exit code is 0 for a dry run, and if every cancellation holds; 1 if one does not; 4 if the set does not have the
-    digest of --digest, or is too large. The command needs Redis, but no worker.
+    digest of --digest, or is too large; 3 if Redis is lost amid: a job without an outcome was not tried, or its answer
+    was lost. The command needs Redis, but no worker.
 
     Example: `workerctl jobs cancel --tenant acme --module 'shop.*' --state queued`.
     """
@@ -105,7 +108,8 @@ def retry(
     (it was pushed or queued again meanwhile), `gone` (no dead letter) or `refused` (it is no valid job).
 
     The exit code is 0 for a dry run, and if every job was queued; 1 if one was not; 4 if the set does not have the
-    digest of --digest, or is too large. The command needs Redis, but no worker. `workerctl dead retry` takes ids of
+    digest of --digest, or is too large; 3 if Redis is lost amid: a job without an outcome was not tried, or its answer
+    was lost. The command needs Redis, but no worker. `workerctl dead retry` takes ids of
     dead letters.
 
     Example: `workerctl jobs retry --module shop.product --since 1h`.
@@ -174,7 +178,7 @@ class BulkAction:
             plan = _answer(self._action, chosen, done=False)
             if not refs and not json:
                 put(_listed(plan))
-            if not (refs or yes or self._confirmed(plan)):
+            if not (refs or yes or (not json and self._confirmed(plan))):
                 show(plan, "", True) if json else note(
                     f"Nothing was changed. Run the command again with --yes --digest {plan.digest}"
                 )
@@ -182,11 +186,28 @@ class BulkAction:
             target, detail = many([str(job.ref) for job in chosen], "jobs")
             command = f"jobs {self._action}"
             async with audited(opened.queue, opened.settings, command, target, reason, detail) as recorded:
-                acted = tuple([replace(job, outcome=await self._act(opened, job)) for job in chosen])
+                acted, lost = await self._act_on(opened, chosen)
                 recorded.outcome = outcomes_text(job.outcome or "" for job in acted)
         answer = _answer(self._action, acted, done=True)
-        show(answer, table(("JOB", "OUTCOME"), [(job.ref, job.outcome) for job in acted]), json)
+        show(answer, table(("JOB", "OUTCOME"), [(job.ref, job.outcome or "not tried") for job in acted]), json)
+        if lost is not None:
+            left = sum(job.outcome is None for job in acted)
+            raise CommandError(
+                f"{left} of {len(acted)} jobs were not tried: {printable(lost)}", CHECK_REDIS, CommandExit.UNREACHABLE
+            )
         return CommandExit.DONE if all(job.outcome in HELD for job in acted) else CommandExit.FAILED
+
+    async def _act_on(
+        self, opened: OpenQueue, chosen: Sequence[BulkJob]
+    ) -> tuple[tuple[BulkJob, ...], RedisClientError | None]:
+        """Act on one job after the other. If Redis is lost, the rest is not tried. The job amid may have been done."""
+        acted: list[BulkJob] = []
+        for job in chosen:
+            try:
+                acted.append(replace(job, outcome=await self._act(opened, job)))
+            except RedisClientError as lost:
+                return (*acted, *chosen[len(acted) :]), lost
+        return tuple(acted), None
 
     def _check(self, chosen: Sequence[BulkJob], digest: str | None) -> None:
         if len(chosen) > MOST_JOBS:
