@@ -215,6 +215,7 @@ def test_a_command_says_that_the_worker_is_away(world: Path, command: str) -> No
     code, out, err = run_for(COMMAND_LINES[command].split())
     assert (code, out) == (3, "")
     assert "no worker answers on" in err
+    assert "need Redis only" in err
 
 
 @pytest.mark.parametrize("command", [command for command, need in NEEDS.items() if need == "Redis"])
@@ -223,6 +224,7 @@ def test_a_command_says_that_redis_is_away(world: Path, monkeypatch: pytest.Monk
     code, out, err = run_for(COMMAND_LINES[command].split())
     assert (code, out) == (3, "")
     assert "Redis at redis://127.0.0.1:1" in err
+    assert "without Redis" in err
 
 
 def test_the_worker_of_this_host_answers_while_redis_is_away(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 1.0
 """How long a command waits for an answer. With the start of Python, it reports a frozen Redis or worker within 2 s."""
-CHECK_REDIS = "Check with `redis-cli PING` whether Redis is running, suspended or overloaded."
+CHECK_REDIS = (
+    "Check with `redis-cli PING` whether Redis is running, suspended or overloaded. `workerctl status` and `workerctl"
+    " logs` ask the worker of this host, without Redis."
+)
+CHECK_WORKER = (
+    "Start `pageworker`, or check whether it is suspended or overloaded. `workerctl status --fleet` and all commands on"
+    " jobs and tenants need Redis only."
+)
 
 Config = Annotated[
     Path | None,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pageworker_supervisor.admin.errors import ControlError
 from pageworker_supervisor.admin.status import DrainLine, StatusReport
-from pageworker_supervisor.cli.connect import Config, open_queue, worker_of
+from pageworker_supervisor.cli.connect import CHECK_WORKER, Config, open_queue, worker_of
 from pageworker_supervisor.cli.fleet_drain import drain_fleet, drain_target, undrain_fleet, undrained_text
 from pageworker_supervisor.cli.fleet_status import FleetStatus, fleet_status, fleet_text, size
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, put, show, table
@@ -161,7 +161,8 @@ def control_errors() -> Iterator[None]:
     try:
         yield
     except ControlError as error:
-        raise CommandError(printable(error), exit_code=CommandExit(error.exit_code)) from error
+        mend = CHECK_WORKER if error.exit_code == CommandExit.UNREACHABLE else ""
+        raise CommandError(printable(error), mend, CommandExit(error.exit_code)) from error
 
 
 def _state(report: StatusReport) -> str:
