@@ -217,6 +217,18 @@ async def test_no_job_is_lost_when_records_expire_during_a_pause(
     assert (stats.queued, stats.parked_tenants, stats.active_tenants) == (0, 0, 0)
 
 
+async def test_a_record_that_was_to_expire_is_kept_until_the_pause_ends(harness: QueueHarness) -> None:
+    """The tenant has no job any more, but a backlog with what a cancelled one left in it."""
+    await harness.producer.enqueue(target(1))
+    await harness.inspection.cancel(ref("t0"))
+    await harness.finish(await harness.take(capacity=places(new=0)))
+    assert await harness.client.ttl("pw:{0}:tenant:acme") > 0
+    await pauses(harness).pause("tenant", "acme", "why", "ann")
+    assert await harness.client.ttl("pw:{0}:tenant:acme") == -1
+    await pauses(harness).unpause("tenant", "acme", "ann")
+    assert await harness.client.ttl("pw:{0}:tenant:acme") > 0
+
+
 async def test_a_profiles_holder_starts_no_paused_job(harness: QueueHarness) -> None:
     await harness.producer.enqueue(target(1, profile_id="p1"))
     lease = await harness.one()
