@@ -9,6 +9,7 @@ from msgspec import Struct
 from pageworker_supervisor.cli.output import table
 from pageworker_supervisor.contract.worker_report import ReportedState, WorkerReport
 from pageworker_supervisor.queue.fleet_workers import HeardWorker, StoredDrain, WorkersPage
+from pageworker_supervisor.queue.pauses import PauseView
 from pageworker_supervisor.queue.views import ShardStats
 
 FleetState = ReportedState | Literal["unknown"]
@@ -62,6 +63,7 @@ class FleetStatus(Struct, frozen=True, kw_only=True):
     totals: FleetTotals
     queue: QueueTotals
     drains: tuple[StoredDrain, ...]
+    pauses: tuple[PauseView, ...] = ()
 
 
 def fleet_worker(heard: HeardWorker, now: float) -> FleetWorker:
@@ -92,13 +94,18 @@ def fleet_worker(heard: HeardWorker, now: float) -> FleetWorker:
     )
 
 
-def fleet_status(page: WorkersPage, stats: Sequence[ShardStats]) -> FleetStatus:
+def fleet_status(page: WorkersPage, stats: Sequence[ShardStats], pauses: Sequence[PauseView] = ()) -> FleetStatus:
     """All of it. `page` has every worker."""
     workers = sorted(
         (fleet_worker(heard, page.now) for heard in page.workers), key=lambda one: (one.worker_id, one.name)
     )
     return FleetStatus(
-        at=page.now, workers=tuple(workers), totals=totals(workers), queue=queue_totals(stats), drains=page.drains
+        at=page.now,
+        workers=tuple(workers),
+        totals=totals(workers),
+        queue=queue_totals(stats),
+        drains=page.drains,
+        pauses=tuple(pauses),
     )
 
 
@@ -140,9 +147,20 @@ def fleet_text(status: FleetStatus) -> str:
             for drain in status.drains
         ]
         parts.append(table(("DRAIN OF", "SINCE", "DEADLINE", "BY", "REASON"), rows))
+    if status.pauses:
+        paused = [
+            (f"{pause.kind} {pause.name}", clock(pause.since_ms / 1000), pause_end(pause), pause.by, pause.reason)
+            for pause in status.pauses
+        ]
+        parts.append(table(("PAUSED", "SINCE", "UNTIL", "BY", "REASON"), paused))
     if status.workers:
         parts.append(table(WORKER_HEADS, map(worker_row, status.workers)))
     return "\n\n".join(parts)
+
+
+def pause_end(pause: PauseView) -> str:
+    """When it ends."""
+    return "-" if pause.until_ms is None else clock(pause.until_ms / 1000)
 
 
 def workers_line(of: FleetTotals) -> str:

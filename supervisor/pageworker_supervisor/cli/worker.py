@@ -29,7 +29,7 @@ def status(*, fleet: bool = False, config: Config = None, json: Json = False) ->
     Parameters
     ----------
     fleet
-        Show all workers, the stored drains, and the numbers of the queue.
+        Show all workers, the stored drains, what is paused, and the numbers of the queue.
     """
     if fleet:
         whole = asyncio.run(_fleet(config))
@@ -43,7 +43,8 @@ def status(*, fleet: bool = False, config: Config = None, json: Json = False) ->
 
 async def _fleet(config: Path | None) -> FleetStatus:
     async with open_queue(config) as (_, queue, _settings):
-        return fleet_status(await queue.workers.everyone(), await queue.inspection.stats())
+        everyone, stats = await queue.workers.everyone(), await queue.inspection.stats()
+        return fleet_status(everyone, stats, await queue.pauses.all())
 
 
 def drain(
