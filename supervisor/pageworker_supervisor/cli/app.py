@@ -29,7 +29,12 @@ app = App(
 # Command or group, where it is (a function or an App), its line in `--help`.
 COMMANDS = (
     ("demo", "pageworker_supervisor.cli.demo:demo", "Run about thirty demonstration jobs on a temporary worker."),
-    ("status", "pageworker_supervisor.cli.worker:status", "Show the state, runners and running jobs of the worker."),
+    (
+        "status",
+        "pageworker_supervisor.cli.worker:status",
+        "Show the state, runners and running jobs of the worker; all workers.",
+    ),
+    ("top", "pageworker_supervisor.cli.top:top", "Show workers, runners, tenants and failures of the fleet, live."),
     ("drain", "pageworker_supervisor.cli.worker:drain", "Stop claiming jobs, and wait until the running ones end."),
     ("undrain", "pageworker_supervisor.cli.worker:undrain", "Let the worker claim jobs again after a drain."),
     ("pause", "pageworker_supervisor.cli.pause:pause", "Stop the claims of one tenant, module or domain; list pauses."),

@@ -50,7 +50,8 @@ class QueueTotals(Struct, frozen=True, kw_only=True):
     delayed: int
     running: int
     ending: int
-    tenants_with_jobs: int
+    waiting_tenants: int
+    """Tenants with jobs that could run, but for limits and pages."""
     outbox_entries: int
     dead_letters: int
 
@@ -132,7 +133,7 @@ def queue_totals(stats: Sequence[ShardStats]) -> QueueTotals:
         delayed=sum(one.delayed for one in stats),
         running=sum(one.running for one in stats),
         ending=sum(one.ending for one in stats),
-        tenants_with_jobs=sum(one.active_tenants + one.parked_tenants for one in stats),
+        waiting_tenants=sum(one.active_tenants + one.parked_tenants for one in stats),
         outbox_entries=sum(one.outbox_entries for one in stats),
         dead_letters=sum(one.dead_letters for one in stats),
     )
@@ -175,8 +176,8 @@ def workers_line(of: FleetTotals) -> str:
 def queue_line(of: QueueTotals) -> str:
     """The queue in one line."""
     return (
-        f"queue: {of.queued} queued, {of.delayed} delayed, {of.running} running, {of.ending} ending, of "
-        f"{of.tenants_with_jobs} tenants; {of.outbox_entries} callbacks wait, {of.dead_letters} dead letters"
+        f"queue: {of.queued} queued of {of.waiting_tenants} tenants, {of.delayed} delayed, {of.running} running, "
+        f"{of.ending} ending; {of.outbox_entries} callbacks wait, {of.dead_letters} dead letters"
     )
 
 

@@ -64,6 +64,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "submit": ("cli.answers:PushedJob", "contract.result:Result"),
     "tenant list": ("cli.tenant:TenantAnswer[]",),
     "tenant show": ("cli.tenant:TenantAnswer",),
+    "top": ("cli.top_frame:TopFrame",),
     "undrain": ("admin.status:StatusReport", "cli.fleet_drain:UndrainedFleet"),
     "unpause": ("cli.pause:PauseReport",),
 }
