@@ -17,7 +17,7 @@ def test_prometheus_accepts_the_queries(tmp_path: Path) -> None:
     file = tmp_path / "rules.yml"
     # JSON is YAML.
     file.write_bytes(msgspec.json.encode({"groups": [{"name": "queries", "rules": rules}]}))
-    command = ["promtool", "check", "rules", file]
+    command = ["promtool", "check", "rules", str(file)]
     checked = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert checked.returncode == 0, checked.stderr
     assert f"{len(queries)} rules found" in checked.stdout
