@@ -223,7 +223,8 @@ CASES = (
     FaultCase(("BlockerSpike",), a_site_blocks),
     FaultCase(("PagePoolSaturated", "QueueTooOld"), all_pages_are_used),
     FaultCase(("NoReadyWorker",), the_worker_is_drained, ("Stalled", "QueueTooOld")),
-    FaultCase(("Stalled",), the_worker_hangs, CUT_OFF),
+    # The frozen worker may have taken the text: the fleet counts it 30 s later.
+    FaultCase(("Stalled",), the_worker_hangs, CUT_OFF, 180),
     FaultCase(("WorkerHeartbeatMissing",), the_worker_is_killed, CUT_OFF),
     FaultCase(("DrainOverdue",), a_drain_cannot_put_jobs_back, CUT_OFF),
     FaultCase(("RedisEvicting", "RedisMemoryHigh"), redis_is_full, CUT_OFF),
