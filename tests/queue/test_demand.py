@@ -67,6 +67,13 @@ async def test_jobs_over_their_tenants_limit_ask_for_nothing(harness: QueueHarne
     assert demand.oldest_runnable_ms is None
 
 
+async def test_the_backlogs_of_a_tenant_share_its_limit(harness: QueueHarness) -> None:
+    for domain in ("a.test", "b.test"):
+        await push(harness, 5, domain=domain, concurrency=3)
+    demand = await demand_of(harness)
+    assert (demand.queued, demand.runnable) == (10, 3)
+
+
 async def test_a_rate_permits_what_its_tokens_permit_by_then(harness: QueueHarness) -> None:
     await push(harness, 50, rate=2.0, burst=3)
     assert (await demand_of(harness)).runnable == 3
