@@ -2,13 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from types import MappingProxyType
+from typing import Any
 
 from bench.fixtures import redis_server
 from bench.process_tree import ProcessTree
 from bench.run import BenchRun, BenchSample
 from bench.visit import READ_FIELDS
 from bench.worker import TENANT, BenchPlan, prepared, started
+from pageworker_demo.workspace import Workspace
 
 RUN_SECONDS = 300.0
 
@@ -21,14 +25,22 @@ async def measure(
     helpers: frozenset[int],
     folder: str = "p",
     block: Sequence[str] = (),
+    more: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    beside: Callable[[Workspace], AbstractAsyncContextManager[None]] = lambda _: nullcontext(),
 ) -> BenchSample:
-    """Run one round, cold start included. `folder`: of the site's page. Raises WrongResult, TimeoutError."""
+    """Run one round, cold start included. `folder`: of the site's page. `more`: settings of further sections.
+    `beside`: what goes on meanwhile. Raises WrongResult, TimeoutError."""
     with redis_server() as (redis_url, redis_pid):
-        plan = BenchPlan(redis_url, ("visit",), pages, browser, site_port, block=block)
+        plan = BenchPlan(redis_url, ("visit",), pages, browser, site_port, block=block, more=more)
         tree = ProcessTree(helpers | {redis_pid})
         async with prepared(plan) as workspace:
             run = BenchRun(jobs, tree)
-            async with asyncio.timeout(RUN_SECONDS), tree.watched(), started(workspace, plan) as bench:
+            async with (
+                asyncio.timeout(RUN_SECONDS),
+                tree.watched(),
+                started(workspace, plan) as bench,
+                beside(workspace),
+            ):
                 for number in range(jobs):
                     await bench.queue.push(job(number, folder))
                 async for answer in bench.queue.results():

@@ -30,6 +30,7 @@ BOUNDS = {
     "browser.warm_page_jobs_per_second": Bound("ratio", "at least", 0.85),
     "lean.full_jobs_per_second": Bound("ratio", "at least", 1.6),
     "lean.shell_jobs_per_second": Bound("ratio", "at least", 1.6),
+    "observe.cpu_ms_per_page": Bound("ratio", "at most", 1.05),
     "latency.push_to_handler_start_p50_ms": Bound("value", "at most", 10.0),
     "queue.jobs_per_second": Bound("value", "at least", 2500.0),
     "queue.jobs_per_second_vs_taskiq": Bound("ratio", "at least", 1.0),

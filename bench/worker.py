@@ -1,9 +1,10 @@
 """A worker on a Redis of the measurement. Its modules are signed and published as usual."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pageworker_demo.daemon import Daemon, running
@@ -30,6 +31,8 @@ class BenchPlan:
     runners: int = 1
     block: Sequence[str] = ()
     """Types of requests that the tenant's browsers do not send."""
+    more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Settings of further sections."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ async def prepared(plan: BenchPlan) -> AsyncIterator[Workspace]:
                 "tenants": {"*": {}, TENANT: {"block": list(plan.block)}},
                 "egress": {"hosts": {"site.example": f"127.0.0.1:{plan.site_port}"}},
                 "modules": {"registry": str(workspace.registry), "trusted_keys": [key]},
+                **plan.more,
             }
         )
         yield workspace
