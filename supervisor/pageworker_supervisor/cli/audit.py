@@ -26,9 +26,12 @@ MOST_LOOKED_AT = 10_000
 HEADS = ("NUMBER", "TIME", "WHO", "HOST", "ACTION", "TARGET", "OUTCOME", "REASON")
 
 KeyFiles = Annotated[
-    tuple[Path, ...],
+    tuple[Path, ...] | None,
     Parameter(
-        name="--key-file", consume_multiple=True, help="Further keys, of other hosts or of before a key was replaced."
+        name="--key-file",
+        negative=(),
+        consume_multiple=True,
+        help="Further keys, of other hosts or of before a key was replaced.",
     ),
 ]
 
@@ -74,9 +77,9 @@ def list_records(
 
 @app.command
 def verify(
-    *, file: Path | None = None, key_file: KeyFiles = (), config: Config = None, json: Json = False
+    *, file: Path | None = None, key_file: KeyFiles = None, config: Config = None, json: Json = False
 ) -> CommandExit:
-    """Verify the audit log: that no record was changed, removed, reordered or cut off.
+    """Check that no record of the audit log was changed, removed, reordered or cut off.
 
     The exit code is 1 if something is wrong, or if records are made with a key that is not known here. The newest
     record that this host has seen must be in the log; without --file it is remembered for the next time.
@@ -99,7 +102,7 @@ def verify(
 
 
 @app.command
-def export(*, output: Path | None = None, key_file: KeyFiles = (), config: Config = None) -> CommandExit:
+def export(*, output: Path | None = None, key_file: KeyFiles = None, config: Config = None) -> CommandExit:
     """Write all records as JSON lines, which `audit verify --file` verifies without Redis.
 
     The log is verified at the same time. The exit code is 1 if something is wrong; all records are written
@@ -130,9 +133,9 @@ async def _verified(config: Path | None, keys: dict[str, AuditKey]) -> tuple[Cha
         return await verify_store(queue.audit, keys, checkpoint_file(settings))
 
 
-def _keys(settings: Settings, files: Sequence[Path]) -> dict[str, AuditKey]:
+def _keys(settings: Settings, files: Sequence[Path] | None) -> dict[str, AuditKey]:
     try:
-        found = [read_key(file) for file in (key_path(settings), *files)]
+        found = [read_key(file) for file in (key_path(settings), *(files or ()))]
     except AuditRefused as refused:
         raise CommandError(str(refused), refused.mend, CommandExit.REFUSED) from refused
     return {key.id: key for key in found}

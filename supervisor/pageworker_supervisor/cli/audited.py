@@ -3,13 +3,14 @@
 A command that cannot be recorded is refused before it acts.
 """
 
+import asyncio
 import getpass
 import hashlib
 import os
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -21,16 +22,17 @@ from pageworker_supervisor.audit.checkpoint_file import CheckpointFile
 from pageworker_supervisor.audit.errors import AuditBusy, AuditRefused
 from pageworker_supervisor.audit.key_file import KEY_FILE, read_or_make_key
 from pageworker_supervisor.audit.record import Actor, ActorKind, AuditEntry
-from pageworker_supervisor.cli.output import CommandError, CommandExit
+from pageworker_supervisor.cli.output import CommandError, CommandExit, note
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.redis_client.errors import Denied, RedisClientError
+from pageworker_supervisor.redis_client.errors import Denied, RedisClientError, RedisUnavailable
 
 REQUESTED, DONE = "requested", "done"
 FIRST_NAMES = 10
+RECORD_SECONDS = 1.5
 
-Reason = Annotated[str, Parameter(help="Why, for the audit log.")]
+Reason = Annotated[str | None, Parameter(help="Why, for the audit log.")]
 
 
 @dataclass
@@ -72,7 +74,7 @@ async def audited(
     settings: Settings,
     command: str,
     target: str,
-    reason: str = "",
+    reason: str | None = None,
     detail: Mapping[str, str | int] | None = None,
     kind: ActorKind = "operator",
 ) -> AsyncIterator[RecordedAction]:
@@ -91,8 +93,13 @@ async def audited(
             settings.audit.keep_days,
         )
         action = command.replace(" ", ".")
-        entry = AuditEntry(action=action, target=target, reason=reason, outcome=REQUESTED, detail=dict(detail or {}))
-        number = await log.append(entry)
+        entry = AuditEntry(
+            action=action, target=target, reason=reason or "", outcome=REQUESTED, detail=dict(detail or {})
+        )
+        async with asyncio.timeout(RECORD_SECONDS):
+            number = await log.append(entry)
+    except TimeoutError as slow:
+        raise RedisUnavailable(f"no answer within {RECORD_SECONDS:g} s; nothing is changed") from slow
     except AuditRefused as refused:
         raise CommandError(f"nothing is changed: {refused}", refused.mend, CommandExit.REFUSED) from refused
     except AuditBusy as busy:
@@ -107,11 +114,19 @@ async def audited(
     try:
         yield recorded
     except BaseException as failed:
-        with suppress(RedisClientError, AuditBusy):
-            text = f"failed: {type(failed).__name__}: {failed}"
-            await log.append(AuditEntry(action=action, target=target, outcome=text, of=number))
+        text = f"failed: {type(failed).__name__}: {failed}"
+        await _record_outcome(log, AuditEntry(action=action, target=target, outcome=text, of=number))
         raise
-    await log.append(AuditEntry(action=action, target=target, outcome=recorded.outcome, of=number))
+    await _record_outcome(log, AuditEntry(action=action, target=target, outcome=recorded.outcome, of=number))
+
+
+async def _record_outcome(log: AuditLog, entry: AuditEntry) -> None:
+    """The command has acted, so it does not fail any more."""
+    try:
+        async with asyncio.timeout(RECORD_SECONDS):
+            await log.append(entry)
+    except (RedisClientError, AuditBusy, TimeoutError) as error:
+        note(f"The outcome is not in the audit log: {error or 'Redis does not answer'}")
 
 
 def many(names: Sequence[str], what: str) -> tuple[str, dict[str, str | int]]:

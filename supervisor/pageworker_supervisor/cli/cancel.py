@@ -11,7 +11,7 @@ from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.views import CancelReply
 
 
-def cancel(job: str, *, reason: Reason = "", config: Config = None, json: Json = False) -> CommandExit:
+def cancel(job: str, *, reason: Reason = None, config: Config = None, json: Json = False) -> CommandExit:
     """Cancel one job that has not ended.
 
     The answer is one of four words. `cancelled`: the job waited, and does not run. `cancelling`: a worker has claimed
@@ -41,7 +41,7 @@ def word_of(reply: CancelReply) -> CancelWord:
     return "cancelling" if reply == "awaited" else reply
 
 
-async def _cancel(config: Config, ref: JobRef, reason: str) -> CancelOutcome:
+async def _cancel(config: Config, ref: JobRef, reason: str | None) -> CancelOutcome:
     async with (
         open_queue(config) as opened,
         audited(opened.queue, opened.settings, "cancel", str(ref), reason) as action,

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -17,11 +18,14 @@ from pageworker_supervisor.central.document import texts_of_values, values_of
 from pageworker_supervisor.central.parameter_change import parameter_change
 from pageworker_supervisor.central.parameter_names import NoParameterName, values_of_parameters
 from pageworker_supervisor.central.parameter_store import ParameterStore, ParameterStoreAway
+from pageworker_supervisor.cli.audited import audited, many
 from pageworker_supervisor.cli.connect import open_queue
 from pageworker_supervisor.cli.output import CommandError, CommandExit, show
 from pageworker_supervisor.config.central_document import CentralValues, central_layer, parameter_path
 from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.config_store import ConfigOutcome, ConfigState, ConfigStore, Texts
 from pageworker_supervisor.queue.errors import ConfigStoreDamaged
 
@@ -48,23 +52,37 @@ class ChangeReport(Struct, frozen=True):
     workers: dict[str, list[str]]
 
 
+@dataclass(frozen=True)
+class OpenConfig:
+    """What a change of the central configuration needs. `parameters`: the Parameter Store that holds the values."""
+
+    queue: QueueClient
+    settings: Settings
+    parameters: ParameterStore | None
+
+    @property
+    def store(self) -> ConfigStore:
+        """The central configuration."""
+        return self.queue.config
+
+
 @asynccontextmanager
 async def open_store(config: Path | None) -> AsyncIterator[ConfigStore]:
     """The central configuration for the length of the block. Raises CommandError if it is off, or does not answer."""
-    async with open_for_change(config) as (store, _):
-        yield store
+    async with open_for_change(config) as opened:
+        yield opened.store
 
 
 @asynccontextmanager
-async def open_for_change(config: Path | None) -> AsyncIterator[tuple[ConfigStore, ParameterStore | None]]:
-    """As `open_store`, with the Parameter Store that holds the values, if there is one."""
+async def open_for_change(config: Path | None) -> AsyncIterator[OpenConfig]:
+    """As `open_store`, with all that a change needs."""
     async with open_queue(config) as (_, queue, settings):
         central = settings.config.central
         if central == "off":
             raise CommandError("config.central is off: these workers read no central configuration", "Remove it.")
         path = parameter_path(central)
         try:
-            yield queue.config, None if path is None else ParameterStore(path)
+            yield OpenConfig(queue, settings, None if path is None else ParameterStore(path))
         except ParameterStoreAway as away:
             raise CommandError(printable(away), exit_code=CommandExit.UNREACHABLE) from away
         except NoParameterName as unnamed:
@@ -105,7 +123,7 @@ class Change(Struct, frozen=True):
     who: str | None = None
 
 
-async def apply(store: ConfigStore, parameters: ParameterStore | None, change: Change) -> ChangeReport:
+async def apply(opened: OpenConfig, command: str, change: Change) -> ChangeReport:
     """Propose it and wait for the outcome. Raises CommandError if another change was faster.
 
     With a Parameter Store, the parameters are written first, because workers follow them. They are restored if the
@@ -118,6 +136,15 @@ async def apply(store: ConfigStore, parameters: ParameterStore | None, change: C
     if len(change.why) > MOST_TEXT or len(change.who or "") > MOST_TEXT:
         what = f"--why or --who has more than {MOST_TEXT} characters"
         raise CommandError(what, "Make it shorter: the history keeps it.", CommandExit.USAGE)
+    texts, new = _texts_in(change.base) or {}, texts_of_values(change.values)
+    target, detail = many(sorted(name for name in {*texts, *new} if texts.get(name) != new.get(name)), "settings")
+    async with audited(opened.queue, opened.settings, command, target, change.why, detail) as action:
+        report = await _apply(opened.store, opened.parameters, change)
+        action.outcome = f"{report.state}: version {report.version}"
+        return report
+
+
+async def _apply(store: ConfigStore, parameters: ParameterStore | None, change: Change) -> ChangeReport:
     if parameters is None:
         return await _proposed(store, change)
     before = await parameters.read()

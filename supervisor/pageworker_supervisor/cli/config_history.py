@@ -95,10 +95,11 @@ def rollback(version: int, *, why: Why, who: Who = None, config: Config = None, 
     """
 
     async def run() -> ChangeReport:
-        async with open_for_change(config) as (store, parameters):
-            values = await _values(store, version)
+        async with open_for_change(config) as opened:
+            values = await _values(opened.store, version)
             check_layer(values)
-            return await apply(store, parameters, Change(await store.state(), values, why, who))
+            change = Change(await opened.store.state(), values, why, who)
+            return await apply(opened, "config rollback", change)
 
     return print_change(asyncio.run(run()), json)
 

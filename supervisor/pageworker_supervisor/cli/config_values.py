@@ -141,11 +141,11 @@ def validate(
 async def _change(
     config: Path | None, make: Callable[[CentralValues], CentralValues], who: str | None, why: str
 ) -> ChangeReport:
-    async with open_for_change(config) as (store, parameters):
-        state = await store.state()
+    async with open_for_change(config) as opened:
+        state = await opened.store.state()
         values = make(values_in(state))
         check_layer(values)
-        return await apply(store, parameters, Change(state, values, why, who))
+        return await apply(opened, "config change", Change(state, values, why, who))
 
 
 def _edited(values: CentralValues) -> CentralValues:

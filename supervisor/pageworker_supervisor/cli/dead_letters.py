@@ -94,7 +94,7 @@ def retry(
     ids_from: IdsFrom = None,
     payload: str | None = None,
     module: str | None = None,
-    reason: Reason = "",
+    reason: Reason = None,
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
@@ -134,7 +134,7 @@ def retry(
 
 @app.command
 def purge(
-    *letter_ids: LetterIds, ids_from: IdsFrom = None, reason: Reason = "", config: Config = None, json: Json = False
+    *letter_ids: LetterIds, ids_from: IdsFrom = None, reason: Reason = None, config: Config = None, json: Json = False
 ) -> None:
     """Delete the named dead letters for ever.
 

@@ -54,7 +54,7 @@ def cancel(
     names_from: NamesFrom = None,
     yes: Yes = False,
     digest: Digest = None,
-    reason: Reason = "",
+    reason: Reason = None,
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
@@ -94,7 +94,7 @@ def retry(
     names_from: NamesFrom = None,
     yes: Yes = False,
     digest: Digest = None,
-    reason: Reason = "",
+    reason: Reason = None,
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
@@ -157,7 +157,7 @@ class BulkAction:
         *,
         yes: bool,
         digest: str | None,
-        reason: str,
+        reason: str | None,
         json: bool,
     ) -> CommandExit:
         """The whole command. Raises CommandError."""
@@ -170,7 +170,7 @@ class BulkAction:
         return asyncio.run(self._run(config, refs, yes, digest, reason, json))
 
     async def _run(
-        self, config: Config, refs: Sequence[JobRef], yes: bool, digest: str | None, reason: str, json: bool
+        self, config: Config, refs: Sequence[JobRef], yes: bool, digest: str | None, reason: str | None, json: bool
     ) -> CommandExit:
         async with open_queue(config) as opened:
             chosen = tuple(await (self._named(opened, refs) if refs else self._read(opened)))

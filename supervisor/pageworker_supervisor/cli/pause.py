@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from msgspec import Struct
 
+from pageworker_supervisor.cli.audited import audited
 from pageworker_supervisor.cli.connect import CHECK_REDIS, Config, open_queue
 from pageworker_supervisor.cli.duration import seconds_of
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, complain, show, table
@@ -103,18 +104,35 @@ def unpause(kind: PauseKind, name: str, *, who: Who = None, config: Config = Non
 async def _pause(
     config: Path | None, kind: PauseKind, name: str, reason: str, who: str, seconds: int | None
 ) -> PauseChange:
-    async with open_queue(config, probed=None) as (redis_client, queue, _settings):
-        return _answered(await queue.pauses.pause(kind, name, reason, who, seconds), redis_client.safe_url)
+    detail: dict[str, str | int] = {} if seconds is None else {"seconds": seconds}
+    async with (
+        open_queue(config, probed=None) as (redis_client, queue, settings),
+        audited(queue, settings, "pause", f"{kind} {name}", reason, {"who": who, **detail}) as action,
+    ):
+        change = await queue.pauses.pause(kind, name, reason, who, seconds)
+        action.outcome = _outcome(change)
+        return _answered(change, redis_client.safe_url)
 
 
 async def _unpause(config: Path | None, kind: PauseKind, name: str, who: str) -> PauseChange:
-    async with open_queue(config, probed=None) as (redis_client, queue, _settings):
-        return _answered(await queue.pauses.unpause(kind, name, who), redis_client.safe_url)
+    async with (
+        open_queue(config, probed=None) as (redis_client, queue, settings),
+        audited(queue, settings, "unpause", f"{kind} {name}", detail={"who": who}) as action,
+    ):
+        change = await queue.pauses.unpause(kind, name, who)
+        action.outcome = _outcome(change)
+        return _answered(change, redis_client.safe_url)
 
 
 async def _all(config: Path | None) -> list[PauseView]:
     async with open_queue(config) as (_, queue, _settings):
         return await queue.pauses.all()
+
+
+def _outcome(change: PauseChange) -> str:
+    if change.failed:
+        return f"done, but not on shards {', '.join(map(str, change.failed))}"
+    return f"too many pauses on shards {', '.join(map(str, change.full))}" if change.full else "done"
 
 
 def _answered(change: PauseChange, url: str) -> PauseChange:

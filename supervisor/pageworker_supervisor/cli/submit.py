@@ -11,6 +11,7 @@ import msgspec
 from cyclopts import Parameter
 
 from pageworker_supervisor.cli.answers import PushedJob
+from pageworker_supervisor.cli.audited import audited
 from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show, show_json
 from pageworker_supervisor.contract.errors import ContractError
@@ -125,7 +126,8 @@ async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | 
         stream = f"{root(settings.redis.prefix, shard_of(ref.tenant_id, settings.redis.shards))}:results"
         last = await _last_id(redis_client, stream)
         earlier = await _rejected(queue, ref)
-        await redis_client.ingress.send("RPUSH", inbox, text, key=inbox)
+        async with audited(queue, settings, "submit", str(ref)):
+            await redis_client.ingress.send("RPUSH", inbox, text, key=inbox)
         if seconds is None:
             return None
         until = time.monotonic() + seconds
