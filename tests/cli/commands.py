@@ -67,6 +67,7 @@ COMMAND_LINES: dict[str, str] = {
     "submit": "submit a.b --wait",
     "tenant list": "tenant list",
     "tenant show": "tenant show acme",
+    "top": "top --once",
     "undrain": "undrain",
     "unpause": "unpause tenant acme",
 }

@@ -54,6 +54,7 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("unpause", "tenant acme"),
     ("audit list", ""),
     ("audit verify", ""),
+    ("top", "--once"),
     ("tenant list", ""),
     ("tenant show", "acme"),
     ("scale", "--simulate load.jsonl"),

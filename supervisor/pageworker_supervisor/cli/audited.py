@@ -30,7 +30,7 @@ from pageworker_supervisor.redis_client.errors import Denied, RedisClientError, 
 
 REQUESTED, DONE = "requested", "done"
 FIRST_NAMES = 10
-RECORD_SECONDS = 1.5
+RECORD_SECONDS = 1.0
 
 Reason = Annotated[str | None, Parameter(help="Why, for the audit log.")]
 

@@ -63,6 +63,7 @@ NEEDS: dict[str, Need] = {
     "submit": "Redis",
     "tenant list": "Redis",
     "tenant show": "Redis",
+    "top": "Redis",
     "undrain": "worker",
     "unpause": "Redis",
 }
