@@ -229,6 +229,41 @@ async def test_a_record_that_was_to_expire_is_kept_until_the_pause_ends(harness:
     assert await harness.client.ttl("pw:{0}:tenant:acme") > 0
 
 
+async def test_backlogs_come_back_one_by_one_though_the_record_of_their_domain_had_expired(
+    harness: QueueHarness,
+) -> None:
+    """The domain permits one job at a time: the end of the first one must bring the other tenant's."""
+    await harness.queue.limits.set(LimitsTable(domains={HOST: QuotaLimits(concurrency=1)}))
+    await harness.producer.enqueue([ticket("j", tenant, domain=HOST) for tenant in "ab"])
+    await pauses(harness).pause("domain", HOST, "why", "ann")
+    assert await harness.take() == []
+    for tenant in "ab":
+        await harness.inspection.cancel(ref("j", tenant))
+    await harness.drain()
+    assert await harness.client.delete(f"pw:{{0}}:domain:{HOST}") == 1
+    await harness.producer.enqueue([ticket("k", tenant, domain=HOST) for tenant in "ab"])
+    await pauses(harness).unpause("domain", HOST, "ann")
+    (first,) = await harness.take()
+    await harness.later(300)
+    assert await harness.take() == []
+    await harness.finish([first])
+    (second,) = await harness.take()
+    assert {first.tenant_id, second.tenant_id} == {"a", "b"}
+    await harness.finish([second])
+
+
+async def test_a_longer_pause_without_jobs_is_forgotten_at_its_end(harness: QueueHarness) -> None:
+    """The timer of the shorter one, which it replaced, comes first."""
+    for seconds in (10, 60):
+        await pauses(harness).pause("tenant", "acme", "why", "ann", for_seconds=seconds)
+    await harness.later(11_000)
+    assert await harness.take() == []
+    assert await harness.inspection.audit() == []
+    await harness.later(50_000)
+    assert await harness.take() == []
+    assert await harness.client.exists("pw:{0}:paused") == 0
+
+
 async def test_a_profiles_holder_starts_no_paused_job(harness: QueueHarness) -> None:
     await harness.producer.enqueue(target(1, profile_id="p1"))
     lease = await harness.one()
