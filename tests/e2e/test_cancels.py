@@ -12,6 +12,7 @@ import httpx
 import msgspec
 import pytest
 from pw_daemon import HEADLESS_SHELL, DaemonProcess, Producer, place
+from pw_queue import begun_job
 
 from pageworker_supervisor.admin.control_socket import CONTROL_SOCKET
 from pageworker_supervisor.admin.status import Cancelled, CancelRequest
@@ -44,7 +45,7 @@ class CancelCase:
 
 
 class JobProgress:
-    """How far each job has come, as Redis shows it: `claimed`, `begun` (only of jobs that expire) or `ended`."""
+    """How far each job has come, as Redis shows it: `claimed`, `begun` or `ended`."""
 
     def __init__(self) -> None:
         self._steps: defaultdict[tuple[str, str], asyncio.Event] = defaultdict(asyncio.Event)
@@ -68,7 +69,7 @@ class JobProgress:
                     ref = words[1].removeprefix("pw:{0}:job:")
                     if "token" in words:
                         self._note(ref, "claimed")
-                    if words[2:] == ["begun", "1"]:
+                    if begun_job(line["command"]):
                         self._note(ref, "begun")
                 elif words[0] == "SET" and words[1].startswith("pw:result:"):
                     ref = words[1].removeprefix("pw:result:").replace(":", "/", 1)
@@ -142,7 +143,7 @@ class CancelScenario:
             {"seconds": case.nap_seconds},
             tenant_id=case.ref.tenant_id,
             profile_id=self.chance.choice([None, None, None, "p"]),
-            # Its expiry is far away. The queue notes of such jobs that their handlers have begun.
+            # Its expiry is far away.
             expires_at=(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat(),
         )
         async with self._pushing:

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, Producer, place, write_module
 from pw_daemon.processes import below
+from pw_queue import begun_job
 
 from pageworker_supervisor.admin.control_client import WorkerClient
 
@@ -60,9 +61,8 @@ class Begins:
         """Note every mark that the queue sets, for ever."""
         async with producer.redis.monitor() as monitor:
             async for line in monitor.listen():
-                words = line["command"].split()
-                if words[0] == "HSET" and words[2:] == ["begun", "1"]:
-                    self.marked.setdefault(words[1].rpartition("/")[2], line["time"])
+                if ref := begun_job(line["command"]):
+                    self.marked.setdefault(ref.rpartition("/")[2], line["time"])
 
 
 @asynccontextmanager
