@@ -147,7 +147,7 @@ def test_the_process_serves_until_sigterm_and_ends_with_zero(live_redis: RedisSe
         try:
             address = json.loads(process.stdout.readline())["address"]
             assert json.loads(process.stdout.readline())["wanted_workers"] == 1
-            assert httpx.get(f"http://{address}/wanted", trust_env=False).json()["wanted_workers"] == 1
+            assert httpx.get(f"http://{address}/wanted", trust_env=False, timeout=30).json()["wanted_workers"] == 1
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
         finally:

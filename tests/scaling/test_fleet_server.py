@@ -23,7 +23,7 @@ async def serving(url: str, *hosts: str) -> AsyncIterator[tuple[httpx.AsyncClien
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(server.run())
             base = f"http://127.0.0.1:{server.address[1]}"
-            async with httpx.AsyncClient(trust_env=False, base_url=base) as client:
+            async with httpx.AsyncClient(trust_env=False, base_url=base, timeout=30) as client:
                 async with asyncio.timeout(30):
                     while watch.trouble and (await client.get("/readyz")).status_code != 200:
                         if "Connect call failed" in watch.trouble:
@@ -51,9 +51,9 @@ async def test_an_autoscaler_gets_one_number_and_why(live_redis: RedisServer) ->
 async def test_it_looks_again_and_again(live_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet_watch, "SAMPLE_SECONDS", 0.05)
     async with serving(live_redis.url) as (client, _, _port), asyncio.timeout(30):
-        assert (await client.get("/wanted")).json()["jobs"]["inbox"] == 0
+        assert "pageworker_fleet_wanted_workers 0.0" in (await client.get("/metrics")).text
         live_redis.command("RPUSH", "pw:inbox", "{}")
-        while (await client.get("/wanted")).json()["jobs"]["inbox"] == 0:
+        while 'pageworker_fleet_jobs{state="inbox"} 1.0' not in (await client.get("/metrics")).text:
             pass
 
 
@@ -89,7 +89,7 @@ async def test_foreign_hosts_are_refused(live_redis: RedisServer) -> None:
 async def test_connections_are_bounded_and_a_probe_is_answered(live_redis: RedisServer) -> None:
     async with serving(live_redis.url) as (client, _, port):
         silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS + 20)]
-        async with httpx.AsyncClient(trust_env=False, base_url=client.base_url) as probe:
+        async with httpx.AsyncClient(trust_env=False, base_url=client.base_url, timeout=30) as probe:
             assert (await probe.get("/healthz")).status_code == 200
         reader, _ = silent[0]
         async with asyncio.timeout(10):
