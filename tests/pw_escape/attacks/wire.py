@@ -51,6 +51,12 @@ TYPES = (
         m.WIRE_TYPES,
     ),
     _said(
+        "more spans than there may be",
+        "running()\nsay(m.Spans, attempt_id='a', spans=[dict(name='x', began_seconds=0, seconds=0)] * 65)",
+        m.WIRE_TYPES,
+        m.WIRE_MESSAGE_RULES,
+    ),
+    _said(
         "a level that there is not",
         "running()\nsay(m.LogLine, attempt_id='a', level='fatal', message='x')",
         m.WIRE_TYPES,
@@ -137,6 +143,7 @@ PERMITS = (
         m.WIRE_MESSAGE_RULES,
     ),
     _said("accepted twice", "running()\nsay(m.Accepted, attempt_id='a', page=1)", m.WIRE_MESSAGE_RULES),
+    _said("spans that no run asked for", "running()\nsay(m.Spans, attempt_id='a', spans=[])", m.WIRE_MESSAGE_RULES),
     _said("free while it runs", "running()\nsay(m.Free, attempt_id='a')", m.WIRE_MESSAGE_RULES),
     _said(
         "free twice",
