@@ -264,6 +264,16 @@ async def test_a_longer_pause_without_jobs_is_forgotten_at_its_end(harness: Queu
     assert await harness.client.exists("pw:{0}:paused") == 0
 
 
+async def test_a_job_of_an_older_release_waits_for_the_module_in_its_json(harness: QueueHarness) -> None:
+    await harness.producer.enqueue([ticket("j", body=json.dumps({"endpoint_module": f"{MODULE}@1.2.0"}).encode())])
+    await harness.client.hdel("pw:{0}:job:acme/j", "module")
+    await pauses(harness).pause("module", MODULE, "why", "ann")
+    assert await harness.take() == []
+    await pauses(harness).unpause("module", MODULE, "ann")
+    assert await harness.inspection.audit() == [], "it is in a backlog of its own, though its module is not paused"
+    assert await harness.drain() == ["j"]
+
+
 async def test_a_profiles_holder_starts_no_paused_job(harness: QueueHarness) -> None:
     await harness.producer.enqueue(target(1, profile_id="p1"))
     lease = await harness.one()
