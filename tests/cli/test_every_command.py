@@ -94,6 +94,9 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("module list", "--registry shelf --trusted release.pub"),
     ("module refresh-index", SHELF),
     ("module serial", ""),
+    ("drain", "--fleet --deadline-seconds 1"),
+    ("status", "--fleet"),
+    ("undrain", "--fleet"),
 )
 WITH_WORKER = (("status", ""), ("logs", ""), ("drain", ""), ("undrain", ""))
 # `redis password` needs the embedded Redis, the others a sandbox: their own tests check what they print.

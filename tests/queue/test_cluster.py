@@ -7,19 +7,21 @@ from collections.abc import AsyncIterator
 import pytest
 from pw_queue import DONE, JobEnd, QueueHarness, everything, finish_all, ref, ticket
 from pw_servers import Cluster
+from pw_worker.reports import worker_report
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.dead_letters import DeadLetter
 from pageworker_supervisor.queue.errors import SchemaMismatch
+from pageworker_supervisor.queue.fleet_workers import drain_of_tag
 from pageworker_supervisor.queue.functions import packed
 from pageworker_supervisor.queue.library import SCHEMA_VERSION
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.pauses import PauseKind
 from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.queue.retention import retention_request
-from pageworker_supervisor.queue.wakeup import ConfigNotice
+from pageworker_supervisor.queue.wakeup import ConfigNotice, ReportNotice
 from pageworker_supervisor.redis_client import Router
 from pageworker_supervisor.redis_client.cluster import ClusterClient
 from pageworker_supervisor.redis_client.errors import NotReplicated, RedisRefused, RedisUnavailable
@@ -279,6 +281,23 @@ async def test_the_central_configuration_is_on_one_shard(harness: QueueHarness) 
     assert outcome.agreed == {"w1": True}
     assert [version.version for version in await store.history(5)] == [1]
     assert (await harness.consumer.wait("w1", 5)).control == (ConfigNotice(), ConfigNotice())
+
+
+async def test_reports_and_stored_drains_are_on_one_shard(harness: QueueHarness) -> None:
+    workers = harness.queue.workers
+    report = worker_report("w1", "eu")
+    await harness.consumer.register_worker(report.name)
+    assert (await workers.report(report)).drain is None
+    stored = await workers.store_drain(
+        drain_of_tag("eu"), "d1", 60.0, else_seconds=1.0, who="me", reason="", cancel=False
+    )
+    assert stored.workers == (report.name,)
+    assert (await harness.consumer.wait(report.name, 10.0)).control == (ReportNotice(),)
+    assert (await workers.report(report)).drain == stored.drain
+    assert [heard.name for heard in (await workers.everyone()).workers] == [report.name]
+    await harness.consumer.forget_worker(report.name)
+    page = await workers.everyone()
+    assert (page.workers, page.drains) == ((), (stored.drain,))
 
 
 @pytest.mark.parametrize("kind", ["module", "domain"])
