@@ -94,7 +94,7 @@ class TopApp(App[None]):
         shown = self._table(name)
         shown.clear()
         # As `Text`, so that square brackets of foreign text are no markup.
-        shown.add_rows([Text(printable(cell)) for cell in row] for row in rows)
+        shown.add_rows([Text(printable(value)) for value in row] for row in rows)
 
     def _table(self, name: str) -> DataTable[Text]:
         return self.query_one(f"#{name}", DataTable)
