@@ -16,6 +16,7 @@ from typing import Literal
 from msgspec import Struct
 
 from pageworker_supervisor.admin.status import DrainLine
+from pageworker_supervisor.cli.audited import audited
 from pageworker_supervisor.cli.connect import open_queue
 from pageworker_supervisor.cli.drain_watch import DrainWatch, is_for
 from pageworker_supervisor.cli.fleet_status import FleetState, fleet_worker
@@ -126,15 +127,16 @@ async def _drain(
         usual = settings.worker.drain_seconds
         if seconds is None and (cancel or reason):
             seconds = usual  # a stored drain of this name has another end or reason
-        reply = await queue.workers.store_drain(
-            target.name,
-            secrets.token_hex(8),
-            seconds,
-            else_seconds=usual,
-            who=f"{getpass.getuser()}@{socket.gethostname()}",
-            reason=reason,
-            cancel=cancel,
-        )
+        async with audited(queue, settings, "drain", target.name, reason):
+            reply = await queue.workers.store_drain(
+                target.name,
+                secrets.token_hex(8),
+                seconds,
+                else_seconds=usual,
+                who=f"{getpass.getuser()}@{socket.gethostname()}",
+                reason=reason,
+                cancel=cancel,
+            )
         if reply.state == "unknown":
             raise CommandError(printable(f"no worker of {target.option} reports"), LISTED)
         if reply.drain is None or reply.state == "full":
@@ -200,8 +202,10 @@ def undrain_fleet(config: Path | None, target: DrainTarget) -> UndrainedFleet:
 
 
 async def _undrain(config: Path | None, target: DrainTarget) -> UndrainedFleet:
-    async with open_queue(config) as (_, queue, _settings):
-        lifted = await queue.workers.lift_drain(target.name)
+    async with open_queue(config) as (_, queue, settings):
+        async with audited(queue, settings, "undrain", target.name) as action:
+            lifted = await queue.workers.lift_drain(target.name)
+            action.outcome = "done" if lifted.lifted else "no such drain is stored"
         if not lifted.lifted:
             stored = ", ".join(drain.name for drain in (await queue.workers.page()).drains) or "none"
             raise CommandError(printable(f"no drain of {target.option} is stored; stored are: {stored}"), LISTED)
