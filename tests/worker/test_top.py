@@ -8,6 +8,7 @@ import pytest
 from pw_queue import open_harness
 from pw_servers import RedisServer
 from pw_worker import Echoes, echoes, nap
+from rich.text import Text
 from textual.widgets import DataTable, Static
 
 from pageworker_demo.toml import toml_text
@@ -18,6 +19,8 @@ from pageworker_supervisor.cli.top_frame import TopFrame
 from pageworker_supervisor.cli.top_reader import FAILURES, TopReader, failure_of
 from pageworker_supervisor.redis_client import Router
 from pageworker_supervisor.redis_client.errors import ConnectionLost
+
+PATIENCE_SECONDS = 20.0
 
 
 def reader(worker: Echoes) -> TopReader:
@@ -44,9 +47,11 @@ async def test_the_screen_shows_the_fleet_and_its_keys_work(
             nap("bad", 1, do="fail", times=9, fields={"max_retries": 0}), *(nap(f"j{n}", 60_000) for n in range(4))
         )
         await worker.answered(1, 30)
-        shown = TopApp(reader(worker).frame)
+        shown = TopApp(reader(worker).frame, read_seconds=PATIENCE_SECONDS)
         async with shown.run_test(size=(160, 50)) as pilot:
             assert column(shown, "workers") == ["w1"]
+            cells = shown.query_one("#failures", DataTable).get_row_at(0)
+            assert all(isinstance(cell, Text) for cell in cells), "a plain text would be read as markup"
             assert column(shown, "tenants") == ["acme"]
             assert column(shown, "failures", 1) == ["acme/bad"]
             assert "1 workers: 1 ready" in str(shown.query_one("#head", Static).content)
@@ -68,7 +73,7 @@ async def test_the_last_frame_stays_without_redis(live_redis: RedisServer, regis
                 raise ConnectionLost("[gone]")
             return await source.frame()
 
-        shown = TopApp(read)
+        shown = TopApp(read, read_seconds=PATIENCE_SECONDS)
         async with shown.run_test():
             away = True
             await shown.show_next()

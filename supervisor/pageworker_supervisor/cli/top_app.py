@@ -41,9 +41,13 @@ class TopApp(App[None]):
         ("n", "order('name')", "Sort by name"),
     ]
 
-    def __init__(self, read: Callable[[], Awaitable[TopFrame]], by: SortKey = "memory") -> None:
+    def __init__(
+        self, read: Callable[[], Awaitable[TopFrame]], by: SortKey = "memory", read_seconds: float = READ_SECONDS
+    ) -> None:
+        """`read_seconds`: after how long Redis counts as not answering."""
         super().__init__()
         self._read = read
+        self._read_seconds = read_seconds
         self._by: SortKey = by
         self._frame: TopFrame | None = None
 
@@ -66,10 +70,10 @@ class TopApp(App[None]):
         """Read a frame and show it."""
         trouble = ""
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with asyncio.timeout(self._read_seconds):
                 self._frame = await self._read()
         except TimeoutError:
-            trouble = f"Redis does not answer within {READ_SECONDS:g} s. This was true before:"
+            trouble = f"Redis does not answer within {self._read_seconds:g} s. This was true before:"
         except RedisClientError as error:
             trouble = f"Redis: {printable(error)}. This was true before:"
         self.query_one("#trouble", Static).update(trouble)
