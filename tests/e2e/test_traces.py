@@ -34,12 +34,11 @@ async def test_spans_of_module_page_and_artifact_join_the_trace_and_the_console_
         place(module) as here,
         aclosing(Producer(here.redis.url)) as producer,
     ):
-        settings = {
-            "browser": HEADLESS_SHELL,
-            "egress": {"hosts": {"site.test": f"127.0.0.1:{port}"}},
-            "tracing": {"endpoint": collector.url("")},
-        }
-        with here.worker(**settings) as daemon:
+        with here.worker(
+            browser=HEADLESS_SHELL,
+            egress={"hosts": {"site.test": f"127.0.0.1:{port}"}},
+            tracing={"endpoint": collector.url("")},
+        ) as daemon:
             fields = {"trace_id": f"00-{TRACE}-{CALLER}-01", "callback_url": flow.url("/ok")}
             await producer.push(
                 producer.job("j1", "test.traced", {"url": "http://site.test/page?token=word"}, **fields)

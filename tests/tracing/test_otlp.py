@@ -11,8 +11,7 @@ ENCODER = SpanEncoder({"service.name": "pageworker", "service.version": "1.2", "
 
 def span(**more: object) -> Span:
     values: dict[str, object] = {"name": "claim", "trace_id": TRACE, "span_id": "0" * 15 + "1", "parent_id": None}
-    # The tests give each field a value of its type.
-    return Span(**{**values, "start_ns": 1_000, "end_ns": 2_000, **more})  # type: ignore[arg-type]
+    return Span(**{**values, "start_ns": 1_000, "end_ns": 2_000, **more})  # type: ignore[arg-type]  # by its callers
 
 
 def test_every_part_of_a_span_arrives() -> None:

@@ -50,8 +50,8 @@ async def test_the_screen_shows_the_fleet_and_its_keys_work(
         shown = TopApp(reader(worker).frame, read_seconds=PATIENCE_SECONDS)
         async with shown.run_test(size=(160, 50)) as pilot:
             assert column(shown, "workers") == ["w1"]
-            cells = shown.query_one("#failures", DataTable).get_row_at(0)
-            assert all(isinstance(cell, Text) for cell in cells), "a plain text would be read as markup"
+            values = shown.query_one("#failures", DataTable).get_row_at(0)
+            assert all(isinstance(value, Text) for value in values), "a plain text would be read as markup"
             assert column(shown, "tenants") == ["acme"]
             assert column(shown, "failures", 1) == ["acme/bad"]
             assert "1 workers: 1 ready" in str(shown.query_one("#head", Static).content)

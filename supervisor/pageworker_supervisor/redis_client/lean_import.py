@@ -11,8 +11,7 @@ HIDDEN = "opentelemetry"
 
 if HIDDEN not in sys.modules:
     # None makes an import of the name fail. Source: Python's documentation, "The import system", 5.3.1.
-    # typeshed knows modules only.
-    sys.modules[HIDDEN] = None  # type: ignore[assignment]
+    sys.modules[HIDDEN] = None  # type: ignore[assignment]  # typeshed knows modules only
     try:
         import redis.asyncio  # noqa: F401 - for its effect
     finally:
