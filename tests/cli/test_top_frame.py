@@ -63,7 +63,7 @@ def test_what_uses_most_comes_first_and_what_is_unknown_last() -> None:
     assert firsts(tenant_rows(frame(), "name")) == ["acme", "zeta"]
 
 
-def test_foreign_text_stays_in_its_column() -> None:
+def test_foreign_text_stays_in_its_place() -> None:
     text = frame_text(frame(), "memory")
     assert "a\\x1b[2Jb\\nc" in text
     assert len(text.splitlines()[-1]) < 250

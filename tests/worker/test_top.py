@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from pw_queue import open_harness
 from pw_servers import RedisServer
 from pw_worker import Echoes, echoes, nap
 from rich.text import Text
@@ -16,7 +15,7 @@ from pageworker_supervisor.cli import app
 from pageworker_supervisor.cli.output import CommandExit
 from pageworker_supervisor.cli.top_app import TopApp
 from pageworker_supervisor.cli.top_frame import TopFrame
-from pageworker_supervisor.cli.top_reader import FAILURES, TopReader, failure_of
+from pageworker_supervisor.cli.top_reader import TopReader
 from pageworker_supervisor.redis_client import Router
 from pageworker_supervisor.redis_client.errors import ConnectionLost
 
@@ -50,8 +49,8 @@ async def test_the_screen_shows_the_fleet_and_its_keys_work(
         shown = TopApp(reader(worker).frame, read_seconds=PATIENCE_SECONDS)
         async with shown.run_test(size=(160, 50)) as pilot:
             assert column(shown, "workers") == ["w1"]
-            values = shown.query_one("#failures", DataTable).get_row_at(0)
-            assert all(isinstance(value, Text) for value in values), "a plain text would be read as markup"
+            texts = shown.query_one("#failures", DataTable).get_row_at(0)
+            assert all(isinstance(value, Text) for value in texts), "a plain text would be read as markup"
             assert column(shown, "tenants") == ["acme"]
             assert column(shown, "failures", 1) == ["acme/bad"]
             assert "1 workers: 1 ready" in str(shown.query_one("#head", Static).content)
@@ -96,25 +95,3 @@ async def test_one_frame_as_text_and_as_json(
         assert "w1" in capsys.readouterr().out
         assert await asyncio.to_thread(app.run, ["top", "--json", "--config", str(file)]) == CommandExit.DONE
         assert json.loads(capsys.readouterr().out)["totals"]["ready"] == 1
-
-
-async def test_failures_are_bounded_and_the_newest_come_first(live_redis: RedisServer) -> None:
-    async with asyncio.timeout(30):
-        async with open_harness(live_redis.port) as harness:
-            source = TopReader(harness.queue, Router(harness.client, harness.client), "pw")
-            for number in range(30):
-                text = json.dumps(
-                    {"job_id": f"j{number}", "tenant_id": "acme", "endpoint_module": "m", "status": "failed"}
-                )
-                await harness.client.xadd("pw:{0}:results", {"result": text})
-            assert [one.job for one in (await source.frame()).failures] == [f"acme/j{29 - n}" for n in range(FAILURES)]
-            await harness.client.xadd("pw:{0}:results", {"result": "no result"})
-            assert (await source.frame()).failures[0].job == "acme/j29"
-
-
-def test_a_success_is_no_failure() -> None:
-    text = b'{"job_id": "j", "tenant_id": "t", "endpoint_module": "m", "status": "succeeded"}'
-    assert failure_of(0.0, text) is None
-    found = failure_of(0.0, text.replace(b"succeeded", b"dead"))
-    assert found is not None
-    assert (found.job, found.status, found.error) == ("t/j", "dead", "")
