@@ -8,6 +8,7 @@ import pytest
 from pw_queue import QueueHarness, open_harness
 from pw_servers import RedisServer, RespProxy
 
+from pageworker_supervisor.audit import audit_log
 from pageworker_supervisor.audit.audit_log import TRIMMED_AT_LEAST, AuditLog, verify_store
 from pageworker_supervisor.audit.chain import ChainReport
 from pageworker_supervisor.audit.checkpoint_file import CheckpointFile
@@ -67,6 +68,17 @@ async def test_a_lost_reply_writes_no_second_record(
         proxied_redis.drop_reply(command="FCALL")
         assert await far.queue.audit.append(2, head.mac, head.now_ms, line.mac, b"{}")
         assert proxied_redis.dropped.is_set()
+    assert await harness.client.xlen(STREAM) == 2
+
+
+async def test_a_call_that_comes_again_behind_other_records_writes_no_second_one(
+    harness: QueueHarness, tmp_path: Path
+) -> None:
+    await append(harness, tmp_path, 1)
+    first, store = (await harness.client.xrange(STREAM))[0][1], harness.queue.audit
+    await append(harness, tmp_path, 1)
+    assert await store.append(1, "", int(first[b"at_ms"]), first[b"mac"].decode(), first[b"line"])
+    assert not await store.append(1, "", int(first[b"at_ms"]), "another", first[b"line"])
     assert await harness.client.xlen(STREAM) == 2
 
 
@@ -133,3 +145,35 @@ async def test_old_records_are_trimmed_and_a_record_says_so(harness: QueueHarnes
     assert (found.first, found.last) == (TRIMMED_AT_LEAST + 1, TRIMMED_AT_LEAST + 3)
     await harness.client.xdel(STREAM, f"{found.first}-0")
     assert await faults(harness, tmp_path) == {"start_cut"}
+
+
+async def test_a_record_waits_for_the_trimming_of_a_bounded_part_only(
+    harness: QueueHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "TRIMMED_AT_MOST", 60)
+    await append(harness, tmp_path, TRIMMED_AT_LEAST + 40)
+    await harness.later(3 * 86_400_000)
+    writer = log(harness.queue, tmp_path, keep_days=2)
+    firsts = []
+    for _ in range(3):
+        await writer.append(AuditEntry(action="late"))
+        found = await report(harness, tmp_path)
+        assert found.whole
+        firsts.append(found.first)
+    assert firsts == [61, 61, 61], "the rest is too little to be worth a record"
+    monkeypatch.setattr(audit_log, "TRIMMED_AT_LEAST", 10)
+    await writer.append(AuditEntry(action="late"))
+    assert (await report(harness, tmp_path)).first == 121
+
+
+async def test_a_record_is_written_also_if_trimming_fails(
+    harness: QueueHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "TRIMMED_AT_LEAST", 2)
+    await append(harness, tmp_path, 3)
+    await harness.later(3 * 86_400_000)
+    await harness.client.execute_command("ACL", "SETUSER", "default", "-xtrim")
+    try:
+        assert await log(harness.queue, tmp_path, keep_days=2).append(AuditEntry(action="late")) == 4
+    finally:
+        await harness.client.execute_command("ACL", "SETUSER", "default", "+@all")

@@ -1,13 +1,16 @@
 """Writes and reads the audit log."""
 
 import secrets
+import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from pageworker_supervisor.audit.chain import TRIM, ChainReport, Checkpoint, verify_chain
 from pageworker_supervisor.audit.checkpoint_file import CheckpointFile
 from pageworker_supervisor.audit.errors import AuditBusy
 from pageworker_supervisor.audit.record import Actor, AuditEntry, AuditKey, AuditLine, encode_line, parse_line
 from pageworker_supervisor.queue.audit_store import AuditHead, AuditStore
+from pageworker_supervisor.redis_client.errors import RedisClientError
 
 TRIES = 50
 MOST_RECORDS = 200_000
@@ -15,6 +18,10 @@ MOST_RECORDS = 200_000
 DAY_MS = 86_400_000
 TRIMMED_AT_LEAST = 100
 """Each trimming is a record itself."""
+TRIMMED_AT_MOST = 2000
+"""A command waits for the trimming. What is left is trimmed with the next records."""
+TRIM_SECONDS = 0.2
+"""Of reading what is old. A command has a second for its record, and is refused without it."""
 
 
 class AuditLog:
@@ -33,7 +40,9 @@ class AuditLog:
         """Append a record; returns its number. Raises AuditBusy if others were faster for too long."""
         number, head = await self._append(entry)
         if self._overdue(head):
-            await self._trim(head)
+            # The record is written. What is too old is tried again with the next one.
+            with suppress(RedisClientError, AuditBusy):
+                await self._trim(head)
         return number
 
     async def _append(self, entry: AuditEntry, trimmed: int | None = None) -> tuple[int, AuditHead]:
@@ -55,9 +64,10 @@ class AuditLog:
         return head.length > MOST_RECORDS or (old and head.length > TRIMMED_AT_LEAST)
 
     async def _trim(self, head: AuditHead) -> None:
-        """Drop what is too old. A record says so: how far, and the code of the last one that is dropped."""
+        """Drop what is too old, or the first part of it. A record says so: how far, and the code of the last one that is
+        dropped."""
         through: AuditLine | None = None
-        left = head.length
+        left, until = head.length, time.monotonic() + TRIM_SECONDS
         async for text in self._store.lines():
             line = parse_line(text)
             if line is None:
@@ -66,6 +76,8 @@ class AuditLog:
             if not isinstance(at_ms, int) or (head.now_ms - at_ms <= self._keep_ms and left <= MOST_RECORDS):
                 break
             through, left = line, left - 1
+            if head.length - left >= TRIMMED_AT_MOST or time.monotonic() > until:
+                break
         if through is not None:
             detail: dict[str, str | int] = {"through": through.number, "mac": through.mac}
             entry = AuditEntry(action=TRIM, target=f"records up to {through.number}", outcome="done", detail=detail)
