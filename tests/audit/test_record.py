@@ -2,7 +2,7 @@
 
 import pytest
 
-from pageworker_supervisor.audit.record import TEXT_CHARS, Actor, AuditEntry, AuditKey, canonical
+from pageworker_supervisor.audit.record import TEXT_CHARS, Actor, AuditEntry, AuditKey, canonical, parse_line
 
 ACTOR = Actor(kind="operator", name="ada", uid=1000, host="h1", program="workerctl dead purge")
 
@@ -23,3 +23,14 @@ def test_the_id_of_a_key_does_not_tell_the_key() -> None:
     assert "6b6b" not in AuditKey(b"k" * 32).id
     with pytest.raises(ValueError, match="32 bytes"):
         AuditKey(b"k")
+
+
+def test_what_is_no_record_cannot_be_read() -> None:
+    for text in (
+        b"",
+        b"\xff",
+        b"[]",
+        b'{"record": {}}',
+        b'{"mac": "", "record": {"a": ' + b"[" * 2000 + b"]" * 2000 + b"}}",
+    ):
+        assert parse_line(text) is None

@@ -30,3 +30,4 @@ def test_a_success_is_no_failure() -> None:
     found = failure_of(0.0, text.replace(b"succeeded", b"dead"))
     assert found is not None
     assert (found.job, found.status, found.error) == ("t/j", "dead", "")
+    assert failure_of(0.0, b'{"data": ' + b"[" * 2000 + b"]" * 2000 + b"}") is None

@@ -38,7 +38,9 @@ def test_a_result_tells_what_ran_the_job_last(attempts: tuple[AttemptRecord, ...
     }
 
 
-@pytest.mark.parametrize("result", [None, b"no json", b"[]", b'{"trace_id": 7}'])
+@pytest.mark.parametrize(
+    "result", [None, b"no json", b"[]", b'{"trace_id": 7}', b'{"data": ' + b"[" * 2000 + b"]" * 2000 + b"}"]
+)
 def test_a_result_that_cannot_be_read_leaves_the_name(result: bytes | None) -> None:
     fields = fields_of_result(REF, result)
     assert {name: value for name, value in fields.items() if value is not None} == NAME

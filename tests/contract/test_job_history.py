@@ -32,6 +32,8 @@ def test_what_cannot_be_read_is_shown_as_it_is() -> None:
     assert (unknown.event, unknown.facts) == ("unreadable", {"text": "Z19368f0a1b2"})
     assert cut.event == "unreadable"
     assert (bad.event, bad.facts) == ("enqueue", {"text": '{"a":}'})
+    deep = '{"a":' + "[" * 2000 + "]" * 2000 + "}"
+    assert [line.facts for line in parse_history(f"q19368f0a1b2{deep}".encode())] == [{"text": deep}]
 
 
 @given(st.binary(max_size=200))

@@ -48,6 +48,7 @@ def test_what_is_no_report_is_none() -> None:
     unknown_state = {**msgspec.to_builtins(REPORT), "state": "asleep"}
     for text in (b"", b"\xff", b"[]", b"{}", msgspec.json.encode(unknown_state), b'{"worker_id": "\xff"}'):
         assert parse_worker_report(text) is None
+    assert parse_worker_report(b'{"later": ' + b"[" * 2000 + b"]" * 2000 + b"}") is None
 
 
 def test_a_report_becomes_silent_and_then_is_forgotten() -> None:

@@ -163,6 +163,7 @@ def test_pauses_count_once_and_only_while_they_are_in_force() -> None:
         b'mshop.product {"until_ms": %d}' % later,  # on every shard
         b'dslow.test {"until_ms": %d}' % earlier,
         b"tother nonsense",
+        b'tdeep {"x": ' + b"[" * 2000 + b"]" * 2000 + b"}",
         b'zwhat {"until_ms": null}',
         b"",
     ]

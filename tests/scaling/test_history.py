@@ -66,6 +66,7 @@ async def test_what_is_no_record_is_skipped(harness: QueueHarness) -> None:
     assert history.records == []
     assert await history.add(record(at)) == history.records[-1]
     assert parse_record(b"nonsense") is None
+    assert parse_record(b'{"later": ' + b"[" * 2000 + b"]" * 2000 + b"}") is None
 
 
 async def test_a_user_that_may_not_write_keeps_samples_for_itself(harness: QueueHarness) -> None:

@@ -64,7 +64,7 @@ class AuditLog:
         return head.length > MOST_RECORDS or (old and head.length > TRIMMED_AT_LEAST)
 
     async def _trim(self, head: AuditHead) -> None:
-        """Drop what is too old, or the first part of it. A record says so: how far, and the code of the last one that is
+        """Drop what is too old, or the first part of it. A record says how far, and has the code of the last one that is
         dropped."""
         through: AuditLine | None = None
         left, until = head.length, time.monotonic() + TRIM_SECONDS

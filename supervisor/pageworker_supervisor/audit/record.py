@@ -11,6 +11,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from pageworker_supervisor.contract.job_errors import UNREADABLE
+
 MAC_BYTES = 32
 KEY_BYTES = 32
 TEXT_CHARS = 500
@@ -128,7 +130,7 @@ def parse_line(untrusted_text: bytes) -> AuditLine | None:
     """A stored or exported record; None: it is none."""
     try:
         return msgspec.json.decode(untrusted_text, type=AuditLine)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
 
 

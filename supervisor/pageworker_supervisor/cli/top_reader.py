@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from pageworker_supervisor.cli.fleet_status import FleetWorker, fleet_worker, queue_totals, totals
 from pageworker_supervisor.cli.top_frame import TopFailure, TopFrame, runners_of
+from pageworker_supervisor.contract.job_errors import UNREADABLE
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.fleet_workers import HeardWorker
 from pageworker_supervisor.redis_client.router import Router, root
@@ -86,7 +87,7 @@ def failure_of(at: float, untrusted_result: bytes) -> TopFailure | None:
     """None if the job succeeded, or if the text is no result."""
     try:
         head = msgspec.json.decode(untrusted_result, type=_ResultHead)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     if head.status == "succeeded":
         return None

@@ -3,6 +3,7 @@
 import msgspec
 
 from pageworker_supervisor.contract.job import Job, JobRef
+from pageworker_supervisor.contract.job_errors import UNREADABLE
 
 
 def job_fields(ref: JobRef) -> dict[str, str]:
@@ -34,7 +35,7 @@ def fields_of_result(ref: JobRef, result: bytes | None) -> dict[str, str | None]
     """What a stored result tells of its job: JSON of this worker, or of one of another release. None: no result."""
     try:
         found = _decoder.decode(result or b"{}")
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return dict(job_fields(ref))
     return {
         **job_fields(ref),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from pageworker_supervisor.contract.job_errors import UNREADABLE
 from pageworker_supervisor.contract.job_state import JobEvent
 
 EVENT_CODES: dict[JobEvent, str] = {
@@ -99,6 +100,6 @@ def _line(untrusted_line: str) -> HistoryLine:
     if read[3]:
         try:
             facts = msgspec.json.decode(read[3], type=dict[str, Any])
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             facts = {"text": read[3]}
     return HistoryLine(event=_EVENTS[read[1]], at_ms=int(read[2], 16), facts=facts)

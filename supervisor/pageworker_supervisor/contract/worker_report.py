@@ -9,6 +9,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from pageworker_supervisor.contract.job_errors import UNREADABLE
+
 ReportedState = Literal["starting", "ready", "draining", "cut_off", "failing", "stopped"]
 """In `cut_off` Redis is away or refuses calls, in `failing` no job could run here. A worker in these states takes no
 jobs."""
@@ -82,5 +84,5 @@ def parse_worker_report(untrusted_text: bytes) -> WorkerReport | None:
     """A value of the hash. None if it is no report: others may write to Redis, too."""
     try:
         return msgspec.json.decode(untrusted_text, type=WorkerReport)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None

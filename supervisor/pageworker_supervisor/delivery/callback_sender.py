@@ -11,6 +11,7 @@ import msgspec
 from pageworker_supervisor.config.settings import CallbackSettings, TenantSettings
 from pageworker_supervisor.contract.callback_url import CallbackTarget, allowed
 from pageworker_supervisor.contract.event import TenantEvent, encode_event
+from pageworker_supervisor.contract.job_errors import UNREADABLE
 from pageworker_supervisor.contract.job_fields import fields_of_result
 from pageworker_supervisor.contract.result import ResultError
 from pageworker_supervisor.delivery.callback_policy import (
@@ -265,8 +266,11 @@ _traced = msgspec.json.Decoder(_TracedResult)
 
 
 def callback_trace(tracer: Tracer, entry: OutboxEntry) -> CallbackTrace | None:
-    """The span of a POST of this entry's result; None if its job is not sampled."""
-    result = _traced.decode(entry.result)
+    """The span of a POST of this entry's result; None if its job is not sampled, or its result cannot be read."""
+    try:
+        result = _traced.decode(entry.result)
+    except UNREADABLE:
+        return None
     trace_id, module = result.trace_id or trace_id_of(None, entry.ref), result.endpoint_module.partition("@")[0]
     trace = tracer.job(entry.ref, trace_id, entry.trace, module)
     return None if trace is None else trace.callback()

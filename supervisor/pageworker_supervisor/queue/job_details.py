@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.contract.job_errors import UNREADABLE
 from pageworker_supervisor.contract.job_history import HistoryLine, parse_history
 from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.queue.functions import Shards, unpacked
@@ -125,7 +126,7 @@ def _waiting(ref: JobRef, record: dict[str, Any], body: bytes, history: bytes) -
 def _object(untrusted_text: str | bytes | None) -> dict[str, Any]:
     try:
         return msgspec.json.decode(untrusted_text or b"{}", type=dict[str, Any])
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return {}
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.job_errors import UNREADABLE
 from pageworker_supervisor.contract.worker_report import WorkerReport, parse_worker_report
 from pageworker_supervisor.queue.demand import ShardDemand
 from pageworker_supervisor.scaling.decider import Load
@@ -225,7 +226,7 @@ class _PauseEnd(Struct):
 def _has_ended(untrusted_value: bytes, at: float) -> bool:
     try:
         until_ms = msgspec.json.decode(untrusted_value, type=_PauseEnd).until_ms
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return True
     return until_ms is not None and until_ms <= at * 1000
 

@@ -7,6 +7,7 @@ all, and its record stays. So two processes show the same number, and either may
 import msgspec
 from msgspec import Struct
 
+from pageworker_supervisor.contract.job_errors import UNREADABLE
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client.errors import RightMissing
 from pageworker_supervisor.scaling.decider import KEPT_SECONDS, SAMPLE_SECONDS, Decision, LoadSample
@@ -81,5 +82,5 @@ def parse_record(untrusted_text: bytes) -> ScalingRecord | None:
     """None if it is no record: of another release, or of another client of Redis."""
     try:
         return _decoder.decode(untrusted_text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
