@@ -77,6 +77,8 @@ async def test_a_user_that_may_not_write_keeps_samples_for_itself(harness: Queue
         await history.refresh()
         mine = await history.add(record(at))
         assert history.records == [mine]
+        later = await history.add(record(at + KEPT_SECONDS + 60))
+        assert history.records == [later], "what is old is forgotten here too"
     finally:
         await harness.client.execute_command("ACL", "SETUSER", "default", "+@all")
     assert await harness.client.exists("pw:{0}:scaling") == 0

@@ -56,6 +56,7 @@ class ScalingHistory:
         await self._exchange(record.slot_ms, msgspec.json.encode(record))
         if not self.records or self.records[-1].slot_ms < record.slot_ms:
             self.records.append(record)
+            self._forget_old()
         return self.records[-1]
 
     async def _exchange(self, slot_ms: int, text: bytes) -> None:
@@ -73,6 +74,9 @@ class ScalingHistory:
             record = parse_record(untrusted_text)
             if record is not None and (not self.records or record.slot_ms > self.records[-1].slot_ms):
                 self.records.append(record)
+        self._forget_old()
+
+    def _forget_old(self) -> None:
         if self.records:
             oldest_ms = self.records[-1].slot_ms - KEPT_SECONDS * 1000
             self.records = [record for record in self.records if record.slot_ms >= oldest_ms]
