@@ -43,6 +43,13 @@ async def test_exemplars_are_for_scrapers_that_ask_for_openmetrics() -> None:
     assert "trace_id" not in plain.text
 
 
+@pytest.mark.parametrize("accept", ["application/openmetrics-text;version=abc", "text/plain;version=1.x", "\xff;q=;,="])
+async def test_metrics_have_the_text_format_for_a_client_that_asks_for_nonsense(accept: str) -> None:
+    async with client(FakeWorker()) as operator:
+        asked = await operator.get("/metrics", headers={"Accept": accept.encode("latin-1")})
+    assert (asked.status_code, asked.headers["content-type"].partition(";")[0]) == (200, "text/plain")
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 async def test_no_path_takes_another_method_than_get(method: str) -> None:
     async with client(FakeWorker()) as operator:

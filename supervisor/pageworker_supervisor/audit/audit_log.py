@@ -64,8 +64,8 @@ class AuditLog:
         return head.length > MOST_RECORDS or (old and head.length > TRIMMED_AT_LEAST)
 
     async def _trim(self, head: AuditHead) -> None:
-        """Drop what is too old, or the first part of it. A record says how far, and has the code of the last one that is
-        dropped."""
+        """Drop what is too old, or the first part of it. A record says how far, and has the code of the last one that
+        goes."""
         through: AuditLine | None = None
         left, until = head.length, time.monotonic() + TRIM_SECONDS
         async for text in self._store.lines():

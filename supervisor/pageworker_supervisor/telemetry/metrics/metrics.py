@@ -72,5 +72,8 @@ class Metrics:
 
         The format is the text format of Prometheus, or OpenMetrics for those that ask for it: it has exemplars.
         """
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no number
+            encode, content_type = choose_encoder("")
         return encode(self.registry), content_type
