@@ -1,6 +1,7 @@
 """Reading the fleet from a real Redis: bounded, without workers, and whatever others wrote."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -115,6 +116,26 @@ async def test_reports_of_workers_are_read_and_other_texts_are_not(fleet: FleetC
 async def test_pauses_are_counted(fleet: FleetClients) -> None:
     await fleet.send("HSET", "pw:{0}:paused", "tacme", "{}", "mshop.*", '{"until_ms": 5}', "dslow.test", "{}")
     assert (await read(fleet)).paused == {"tenant": 1, "module": 0, "domain": 1}
+
+
+async def test_pauses_of_many_shards_are_read_at_once(live_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with fleet_clients(live_redis.url, shards=40) as fleet:
+        sent, under_way, most = fleet.redis_client.send, 0, 0
+
+        async def counted(*words: Any, key: str, blocks: bool = False) -> Any:
+            nonlocal under_way, most
+            of_pauses = key.endswith(":paused")
+            under_way += of_pauses
+            most = max(most, under_way)
+            try:
+                return await sent(*words, key=key, blocks=blocks)
+            finally:
+                under_way -= of_pauses
+
+        await fleet.send("HSET", "pw:{39}:paused", "tacme", "{}")
+        monkeypatch.setattr(fleet.redis_client, "send", counted)
+        assert (await read(fleet)).paused["tenant"] == 1
+        assert 2 < most <= reader.SHARDS_AT_ONCE
 
 
 async def test_a_key_of_a_wrong_type_is_a_named_error(fleet: FleetClients) -> None:

@@ -77,11 +77,13 @@ class FleetReader:
         reports = await self._reports()
         pages = pages_per_runner(reports, self._settings)
         shards: list[tuple[ShardDemand, float] | None] = [None] * self._queue.shards
+        pauses: list[bytes] = []
         gate = asyncio.Semaphore(SHARDS_AT_ONCE)
 
         async def look(shard: int) -> None:
             async with gate:
                 shards[shard] = await self._shard(shard, pages)
+                pauses.extend(await self._pauses(shard))
 
         await fan_out(look(shard) for shard in range(self._queue.shards))
         found = [each for each in shards if each is not None]
@@ -90,7 +92,7 @@ class FleetReader:
             [part for _, part in found],
             await self._ingress(),
             reports,
-            await self._pauses(),
+            pauses,
             await self._memory(),
             self._settings,
             last_pages,
@@ -144,15 +146,13 @@ class FleetReader:
             return []
         return reports_from(_values(await self._redis_client.send("HGETALL", key, key=key)))
 
-    async def _pauses(self) -> list[bytes]:
+    async def _pauses(self, shard: int) -> list[bytes]:
         """Pauses of tenants are on their shards, those of modules and domains on every shard."""
-        found: list[bytes] = []
-        for shard in range(self._queue.shards):
-            key = shard_key(root(self._prefix, shard), "paused")
-            if await self._redis_client.send("HLEN", key, key=key) <= MAX_PAUSES:
-                pairs = await self._redis_client.send("HGETALL", key, key=key)
-                found += (field + b" " + value for field, value in _pairs(pairs))
-        return found
+        key = shard_key(root(self._prefix, shard), "paused")
+        if not 0 < await self._redis_client.send("HLEN", key, key=key) <= MAX_PAUSES:
+            return []
+        pairs = await self._redis_client.send("HGETALL", key, key=key)
+        return [field + b" " + value for field, value in _pairs(pairs)]
 
     async def _memory(self) -> RedisMemory | None:
         """None if this user may not call INFO."""
