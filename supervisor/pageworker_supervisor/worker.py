@@ -195,9 +195,8 @@ class Worker:
                 log.warning("not ready", reason=self.ready()[1], **here)
             else:
                 log.info("ready", **here)
-            watching_host = {"self_checks": checks.watch(self._environment.timeouts.self_checks_seconds)}
-            also = {**watching_host, "fleet_report": member.run()}
-            await run_forever({**components.tasks(), **config.tasks(components), **also})
+            also = {"self_checks": checks.watch(self._environment.timeouts.self_checks_seconds)}
+            await run_forever({**components.tasks(), **config.tasks(components), **also, "fleet_report": member.run()})
 
     async def _prepare(self, redis_client: RedisClient) -> QueueClient:
         """The queue, loaded. Waits with backoff while Redis is away."""
@@ -340,11 +339,12 @@ class Worker:
             await self._up().queue.inspection.cancel(ref)
 
     async def undrain(self) -> None:
-        """Take jobs again. Raises WorkerRefused while a stored drain is for this worker."""
+        """Take jobs again. Raises WorkerRefused while a stored drain is for this worker, or if it was told to stop."""
         self._up()
-        drain = self._member.drain if self._member is not None else None
+        if self.stop.is_set():
+            raise WorkerRefused("the worker stops, so it takes no more jobs: start it again")
         if self.drained_by in HELD_BY_FLEET:
-            raise WorkerRefused(stored_drain_holds(drain))
+            raise WorkerRefused(stored_drain_holds(self._member.drain if self._member is not None else None))
         self.drained_by = next_state(DRAIN_CAUSES, self.drained_by, DrainCauseEvent.UNDRAIN)
         self._take_jobs()
 
@@ -353,7 +353,7 @@ class Worker:
         if self.drained_by not in HELD_BY_FLEET:
             return  # the worker stops, so the drain was not begun
         self.drained_by = next_state(DRAIN_CAUSES, self.drained_by, DrainCauseEvent.LIFTED)
-        if self.drained_by is DrainCauses.NOTHING and self._state is not WorkerState.STOPPING:
+        if self.drained_by is DrainCauses.NOTHING and not self.stop.is_set():
             self._take_jobs()
 
     def _take_jobs(self) -> None:

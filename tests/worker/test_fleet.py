@@ -133,3 +133,22 @@ async def test_a_later_deadline_replaces_an_earlier_one(
         assert worker.results["j1"]["status"] == "succeeded"
         assert len(worker.results["j1"]["attempts"]) == 1
         await reported(worker, lambda found: found["a"].reason == "drained")
+
+
+async def test_a_worker_that_stops_takes_no_jobs_again(live_redis: RedisServer, registry_key: tuple[Path, str]) -> None:
+    """A lifted drain, or a command, does not end the drain of a worker that was told to stop."""
+    patient = {"worker": {"drain_seconds": 10}}
+    async with echoes(live_redis.url, live_redis, registry_key, worker_id="a", more=patient) as worker:
+        await reported(worker, lambda found: "a" in found)
+        await worker.push(nap("j1", 1000))
+        await worker.until(lambda: bool(worker.worker.status().jobs))
+        await store(worker, EVERY_WORKER)
+        await worker.until(lambda: label(worker.worker.drained_by) == "stored")
+        worker.worker.stop.set()
+        await worker.queue.workers.lift_drain(EVERY_WORKER)
+        await worker.until(lambda: label(worker.worker.drained_by) == "nothing")
+        with pytest.raises(WorkerRefused, match="the worker stops"):
+            await worker.worker.undrain()
+        assert not worker.worker.ready()[0]
+        await worker.answered(1)
+        assert len(worker.results["j1"]["attempts"]) == 1
