@@ -154,6 +154,33 @@ async def test_what_is_left_at_the_deadline_is_requeued(world: tuple[Dispatcher,
     attempt.ended.set()
 
 
+async def test_a_drain_is_over_when_what_another_one_requeues_is_back_in_the_queue(
+    world: tuple[Dispatcher, FakeWorld],
+) -> None:
+    """A worker that is told to stop drains beside the drain that is under way, and ends after its own."""
+    dispatcher, fake = world
+    (attempt,) = await claimed(world, lease("one"))
+    await end_claim(fake)
+    begun, answered = asyncio.Event(), asyncio.Event()
+
+    async def requeue(reason: str) -> None:
+        attempt.calls.append("requeue")
+        attempt.ended.set()
+        begun.set()
+        await answered.wait()
+
+    attempt.requeue = requeue
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(collected(dispatcher, 0.01))
+        await begun.wait()
+        second = tasks.create_task(collected(dispatcher, 0.01))
+        await asyncio.wait([second], timeout=0.1)
+        assert ([one.token for one in dispatcher.unsettled], second.done()) == (["one"], False)
+        answered.set()
+    assert (first.result()[-1], second.result()[-1]) == ("over", "over")
+    assert (attempt.calls, dispatcher.unsettled) == (["requeue"], [])
+
+
 async def test_undrain_cancels_a_drain_and_claims_again(world: tuple[Dispatcher, FakeWorld]) -> None:
     dispatcher, fake = world
     (attempt,) = await claimed(world, lease("one"))
@@ -185,8 +212,8 @@ async def test_jobs_of_a_claim_that_was_under_way_when_the_drain_began_are_reque
     assert drain.result() == ["over"]
 
 
-async def collected(dispatcher: Dispatcher) -> list[str]:
-    return [step.event async for step in dispatcher.drain(5)]
+async def collected(dispatcher: Dispatcher, seconds: float = 5) -> list[str]:
+    return [step.event async for step in dispatcher.drain(seconds)]
 
 
 async def test_a_job_that_is_to_be_ended_takes_no_page(world: tuple[Dispatcher, FakeWorld]) -> None:

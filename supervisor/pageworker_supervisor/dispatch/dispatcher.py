@@ -70,6 +70,8 @@ class Dispatcher:
         """Leases that are settled without a page: their jobs are to be ended, or the worker drains."""
         self._requeueing: dict[str, Attempt] = {}
         """Attempts that a drain has stopped, and whose jobs are not back in the queue yet."""
+        self._requeues = 0
+        """How many of them are on their way back."""
         self.served = 0
         """Attempts that had a page, and have ended."""
         self.draining = False
@@ -232,8 +234,13 @@ class Dispatcher:
     async def _requeue(self, attempt: Attempt, reason: str) -> None:
         # It leaves `attempts` as soon as it has stopped, which may be long before Redis has its job back.
         self._requeueing[attempt.lease.token] = attempt
-        await attempt.requeue(reason)
-        del self._requeueing[attempt.lease.token]
+        self._requeues += 1
+        try:
+            await attempt.requeue(reason)
+            del self._requeueing[attempt.lease.token]
+        finally:
+            self._requeues -= 1
+            self._ended.set()
 
     def _pending(self) -> list[PendingPlacement]:
         admitting = (one.lease for one in self.attempts.values() if one.state is AttemptState.ADMITTING)
@@ -320,11 +327,15 @@ class Dispatcher:
 
     async def _requeue_all(self, reason: str) -> int:
         """Stop what still runs and requeue it, uncharged. Returns how many jobs are unfinished."""
-        left = list(self.attempts.values())
-        unfinished = len(left) + len(self.closing)
+        unfinished = len(self.attempts | self.closing | self._requeueing)
+        # Another drain may be requeueing the others.
+        left = [attempt for token, attempt in self.attempts.items() if token not in self._requeueing]
         async with asyncio.TaskGroup() as tasks:
             for attempt in left:
                 tasks.create_task(attempt.contain(self._requeue(attempt, reason)))
+        while self._requeues:
+            self._ended.clear()
+            await self._ended.wait()
         log.info("jobs requeued", jobs=len(left), reason=reason)
         return unfinished
 
