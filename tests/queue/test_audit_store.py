@@ -12,6 +12,7 @@ async def test_only_the_next_record_is_stored(harness: QueueHarness) -> None:
     assert not await store.append(3, "m1", 5, "m3", b"three")
     assert not await store.append(2, "wrong", 5, "m2", b"two")
     assert await store.append(2, "m1", 6, "m2", b"\xfftwo")
+    assert await store.append(1, "", 5, "m1", b"one"), "the same call again, after that of another writer"
     assert [line async for line in store.lines()] == [b"one", b"\xfftwo"]
     assert [line async for line in store.lines(1)] == [b"\xfftwo"]
     head = await store.head(seen=1)

@@ -7,8 +7,8 @@
 --     length; first, first_at_ms: of the oldest record (absent: none)
 -- record_append
 --   request: seq, previous, at_ms, mac, line; trim_through: drop the records up to this number (optional)
---   reply: `stored` (also when the same call came before) or `behind`: `seq` does not follow the newest record, or `previous` is
---     not its code
+--   reply: `stored` (also when the same call came before, and others since) or `behind`: `seq` does not follow the newest
+--     record, or `previous` is not its code
 
 local function stored_mac(number)
   local entry = number > 0 and call('XRANGE', Key.audit(), number .. '-0', number .. '-0')[1]

@@ -152,7 +152,11 @@ end
 function Drains.store(request)
   local stored, workers = Drains.stored(request.name), Drains.workers(request.name)
   local reply = { state = 'kept', now_ms = NOW, drain = stored, workers = workers }
-  if stored and (stored.id == request.id or not request.deadline_in_ms) then
+  if stored and stored.id == request.id then -- the same call again
+    reply.state = 'stored'
+    return { cmsgpack.pack(reply) }
+  end
+  if stored and not request.deadline_in_ms then
     return { cmsgpack.pack(reply) }
   end
   if #workers == 0 and request.name ~= EVERY_WORKER then
