@@ -46,7 +46,7 @@ async def test_exemplars_are_for_scrapers_that_ask_for_openmetrics() -> None:
 @pytest.mark.parametrize("accept", ["application/openmetrics-text;version=abc", "text/plain;version=1.x", "\xff;q=;,="])
 async def test_metrics_have_the_text_format_for_a_client_that_asks_for_nonsense(accept: str) -> None:
     async with client(FakeWorker()) as operator:
-        asked = await operator.get("/metrics", headers={"Accept": accept.encode("latin-1")})
+        asked = await operator.get("/metrics", headers={b"Accept": accept.encode("latin-1")})
     assert (asked.status_code, asked.headers["content-type"].partition(";")[0]) == (200, "text/plain")
 
 
