@@ -23,6 +23,15 @@ def checked(command: str, text: str) -> object:
     return value
 
 
+def test_the_audit_log_does_not_say_that_a_pause_ended_that_was_none(
+    on_queue: OnQueue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["unpause", "tenant", "acme"]) == 1
+    capsys.readouterr()
+    assert run(["audit", "list", "--json"]) == 0
+    assert [line["record"]["outcome"] for line in json.loads(capsys.readouterr().out)] == ["requested", "not paused"]
+
+
 def test_a_tenant_is_paused_and_unpaused(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
     async def push(harness: QueueHarness) -> None:
         await harness.producer.enqueue([ticket("1", "acme"), ticket("2", "other")])

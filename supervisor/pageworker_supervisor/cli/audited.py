@@ -4,7 +4,6 @@ A command that cannot be recorded is refused before it acts.
 """
 
 import asyncio
-import getpass
 import hashlib
 import os
 import socket
@@ -22,6 +21,7 @@ from pageworker_supervisor.audit.checkpoint_file import CheckpointFile
 from pageworker_supervisor.audit.errors import AuditBusy, AuditRefused
 from pageworker_supervisor.audit.key_file import KEY_FILE, read_or_make_key
 from pageworker_supervisor.audit.record import Actor, ActorKind, AuditEntry
+from pageworker_supervisor.cli.local_user import local_user
 from pageworker_supervisor.cli.output import CommandError, CommandExit, note
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.settings import Settings
@@ -61,11 +61,7 @@ def checkpoint_file(settings: Settings) -> CheckpointFile:
 
 def local_actor(program: str, kind: ActorKind = "operator") -> Actor:
     """The user of this process. With sudo, the one who called it."""
-    try:
-        name = os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        name = ""  # a user id without an entry, as in containers
-    return Actor(kind=kind, name=name, uid=os.getuid(), host=socket.gethostname(), program=program)
+    return Actor(kind=kind, name=local_user(), uid=os.getuid(), host=socket.gethostname(), program=program)
 
 
 @asynccontextmanager

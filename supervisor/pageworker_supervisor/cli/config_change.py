@@ -1,9 +1,7 @@
 """Proposes a change of the central configuration, waits for the votes of the workers, and prints the outcome."""
 
 import asyncio
-import getpass
 import secrets
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +18,7 @@ from pageworker_supervisor.central.parameter_names import NoParameterName, value
 from pageworker_supervisor.central.parameter_store import ParameterStore, ParameterStoreAway
 from pageworker_supervisor.cli.audited import audited, many
 from pageworker_supervisor.cli.connect import open_queue
+from pageworker_supervisor.cli.local_user import user_at_host
 from pageworker_supervisor.cli.output import CommandError, CommandExit, show
 from pageworker_supervisor.config.central_document import CentralValues, central_layer, parameter_path
 from pageworker_supervisor.config.errors import ConfigInvalid
@@ -197,7 +196,7 @@ def print_change(report: ChangeReport, json: bool) -> CommandExit:
 
 async def _propose(store: ConfigStore, name: str, change: Change) -> ConfigState | None:
     """None: it is proposed. The state if a worker that saw the parameters was faster with the same values."""
-    who = change.who or f"{getpass.getuser()}@{socket.gethostname()}"
+    who = change.who or user_at_host()
     texts = texts_of_values(change.values)
     until = time.monotonic() + BUSY_SECONDS
     while True:

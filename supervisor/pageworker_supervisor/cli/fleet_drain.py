@@ -4,9 +4,7 @@ The drain is stored in Redis, and the workers follow it by themselves. The comma
 """
 
 import asyncio
-import getpass
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from pageworker_supervisor.cli.audited import audited
 from pageworker_supervisor.cli.connect import open_queue
 from pageworker_supervisor.cli.drain_watch import DrainWatch, is_for
 from pageworker_supervisor.cli.fleet_status import FleetState, fleet_worker
+from pageworker_supervisor.cli.local_user import user_at_host
 from pageworker_supervisor.cli.output import CommandError, CommandExit, note
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.printable import printable
@@ -133,7 +132,7 @@ async def _drain(
                 secrets.token_hex(8),
                 seconds,
                 else_seconds=usual,
-                who=f"{getpass.getuser()}@{socket.gethostname()}",
+                who=user_at_host(),
                 reason=reason,
                 cancel=cancel,
             )

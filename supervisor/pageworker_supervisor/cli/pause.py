@@ -2,8 +2,6 @@
 
 import asyncio
 import datetime as dt
-import getpass
-import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +11,7 @@ from msgspec import Struct
 from pageworker_supervisor.cli.audited import audited
 from pageworker_supervisor.cli.connect import CHECK_REDIS, Config, open_queue
 from pageworker_supervisor.cli.duration import seconds_of
+from pageworker_supervisor.cli.local_user import user_at_host
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, complain, show, table
 from pageworker_supervisor.cli.paused_name import paused_name
 from pageworker_supervisor.contract.printable import printable
@@ -120,7 +119,7 @@ async def _unpause(config: Path | None, kind: PauseKind, name: str, who: str) ->
         audited(queue, settings, "unpause", f"{kind} {name}", detail={"who": who}) as action,
     ):
         change = await queue.pauses.unpause(kind, name, who)
-        action.outcome = _outcome(change)
+        action.outcome = _outcome(change) if change.changed or change.failed else "not paused"
         return _answered(change, redis_client.safe_url)
 
 
@@ -178,7 +177,7 @@ def instant(ms: int) -> str:
 
 
 def _who(who: str | None) -> str:
-    name = who or f"{getpass.getuser()}@{socket.gethostname()}"
+    name = who or user_at_host()
     _check_text(name, "--who", MOST_WHO)
     return name
 
