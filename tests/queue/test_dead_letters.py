@@ -28,6 +28,15 @@ async def test_a_letter_has_the_job_and_why(harness: QueueHarness) -> None:
     assert await harness.dead_letters.show("0-1-1") is None
 
 
+@pytest.mark.parametrize(
+    "letter_id", ["bogus", "", "0-x", "0-1", "7-1-0", "-1-1-0", "0-1-0\n", "٣-1-0", "0-" + "9" * 40 + "-0"]
+)
+async def test_an_id_that_no_letter_can_have_is_gone(harness: QueueHarness, letter_id: str) -> None:
+    assert await harness.dead_letters.show(letter_id) is None
+    assert await harness.dead_letters.retry([letter_id]) == {letter_id: "gone"}
+    assert await harness.dead_letters.purge([letter_id]) == 0
+
+
 async def test_pages_of_letters_are_complete_and_filtered_by_tenant(harness: QueueHarness) -> None:
     await _fail(harness, *(f"j{n}" for n in range(7)))
     await _fail(harness, "other", tenant="other")

@@ -3,6 +3,7 @@
 A bulk action is given the ids that were shown, so it touches exactly what was previewed.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
@@ -16,6 +17,7 @@ from pageworker_supervisor.queue.producer import NO_LIMITS, PRIORITY_OF, NewJob
 
 PURGED_PER_CALL = 256
 
+_LETTER_ID = re.compile(r"([0-9]{1,4})-([0-9]{1,19}-[0-9]{1,19})", re.ASCII)
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 Revived = Literal["queued", "duplicate", "gone", "refused"]
@@ -109,7 +111,7 @@ class DeadLetters:
         """Delete exactly these letters; returns how many there were."""
         count = 0
         for shard in range(len(self._shards)):
-            entries = [entry for at, _, entry in (name.partition("-") for name in ids) if int(at) == shard]
+            entries = [place[1] for place in map(_place_of, ids) if place is not None and place[0] == shard]
             for batch in batches(entries, PURGED_PER_CALL):
                 count += await self._shards.call(shard, "purge", entries=list(batch))
         return count
@@ -119,9 +121,11 @@ class DeadLetters:
         return await self._shards.functions.command(command, shard_key(base, "dead"), *args, key=base)
 
     async def _row(self, letter_id: str) -> tuple[int, list[Any] | None]:
-        shard, _, entry = letter_id.partition("-")
-        rows = await self._command(int(shard), "XRANGE", entry, entry)
-        return int(shard), rows[0] if rows else None
+        shard, entry = _place_of(letter_id) or (0, "")
+        if not entry or shard >= len(self._shards):
+            return 0, None
+        rows = await self._command(shard, "XRANGE", entry, entry)
+        return shard, rows[0] if rows else None
 
     async def _revive(self, letter_id: str, patch: JobPatch) -> Revived:
         shard, row = await self._row(letter_id)
@@ -136,6 +140,12 @@ class DeadLetters:
         reply: bytes = await self._shards.call(shard, "revive", entry=entry.decode(), job=request)
         # The function replies one of these words.
         return cast(Revived, reply.decode())
+
+
+def _place_of(untrusted_id: str) -> tuple[int, str] | None:
+    """Shard and stream id of a letter; None if no letter has such an id."""
+    match = _LETTER_ID.fullmatch(untrusted_id)
+    return None if match is None else (int(match[1]), match[2])
 
 
 def patched(body: bytes, patch: JobPatch) -> bytes:
