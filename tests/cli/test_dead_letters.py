@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cli.conftest import OnQueue
 from pw_queue import JobEnd, QueueHarness, ticket
+from pw_servers import RedisServer
 
 from pageworker_supervisor.cli.app import run
 
@@ -77,3 +78,32 @@ def test_no_id_is_wrong_usage(
 def test_a_change_that_makes_no_valid_job_is_refused(ids: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["dead", "retry", ids[0], "--payload", "[]"]) == 2
     assert "payload" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["dead", "purge", "0-1-\udcff"],
+        ["cancel", "acme/1", "--reason", "\udcff"],
+        ["drain", "--tag", "\udcff"],
+    ],
+)
+def test_bytes_that_are_not_utf_8_are_named(
+    on_queue: OnQueue, live_redis: RedisServer, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert run(words) == 2
+    assert "bytes that are not UTF-8" in capsys.readouterr().err
+    assert live_redis.command("EXISTS", "pw:{0}:audit", "pw:{0}:drains") == 0
+
+
+def test_an_id_that_no_letter_can_have_is_named(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["dead", "show", "bogus"]) == 1
+    assert "there is no dead letter `bogus`" in capsys.readouterr().err
+    assert run(["dead", "retry", "bogus"]) == 1
+    assert "gone" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["dead", "list"], ["audit", "list"], ["jobs", "list"]])
+def test_a_list_has_at_least_one_row(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    assert run([*command, "--count", "0"]) == 2
+    assert "Must be >= 1" in capsys.readouterr().err

@@ -100,6 +100,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except CommandError as error:
         complain(str(error), error.mend)
         return error.exit_code
+    except UnicodeEncodeError as error:
+        if error.reason != "surrogates not allowed":
+            raise
+        complain("an argument has bytes that are not UTF-8", "Type it in a terminal with a UTF-8 locale.")
+        return CommandExit.USAGE
     except BrokenPipeError:
         # The reader of `workerctl … | head` has closed the pipe. Python would fail again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

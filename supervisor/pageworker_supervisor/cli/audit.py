@@ -16,7 +16,7 @@ from pageworker_supervisor.audit.key_file import read_key
 from pageworker_supervisor.audit.record import AuditKey, AuditLine, encode_line, parse_line
 from pageworker_supervisor.cli.audited import REQUESTED, checkpoint_file, key_path
 from pageworker_supervisor.cli.connect import Config, open_queue, settings_of
-from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, put, show, table
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Count, Json, note, put, show, table
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
 
@@ -39,7 +39,7 @@ KeyFiles = Annotated[
 @app.command(name="list")
 def list_records(
     *,
-    count: int = 50,
+    count: Count = 50,
     action: str = "*",
     target: str = "*",
     config: Config = None,

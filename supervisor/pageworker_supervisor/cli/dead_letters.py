@@ -15,7 +15,7 @@ from cyclopts import App, Parameter
 from pageworker_supervisor.cli.answers import DeadLetterAnswer, PurgedLetters
 from pageworker_supervisor.cli.audited import Reason, audited, many, outcomes_text
 from pageworker_supervisor.cli.connect import Config, open_queue
-from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, put, show, show_json, table
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Count, Json, put, show, show_json, table
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue.dead_letters import DeadLetter, JobPatch, Revived
@@ -41,7 +41,7 @@ IdsFrom = Annotated[
 def list_dead_letters(
     *,
     tenant: str | None = None,
-    count: int = 50,
+    count: Count = 50,
     ids: Annotated[bool, Parameter(name="--ids", negative=(), help="Print only ids, as input for --ids-from.")] = False,
     config: Config = None,
     json: Json = False,

@@ -11,7 +11,7 @@ from pageworker_supervisor.cli.answers import JobRow, JobTotals
 from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.job_filter import ENDED, JobFilter
 from pageworker_supervisor.cli.job_rows import MOST_LOOKED_AT, FoundJobs, find_jobs
-from pageworker_supervisor.cli.output import Json, note, put, show, table
+from pageworker_supervisor.cli.output import Count, Json, note, put, show, table
 
 HEADS = ("JOB", "MODULE", "STATE", "PRIORITY", "WORKER", "AGE", "REQUESTS", "BYTES IN", "BYTES OUT", "WHY")
 
@@ -20,7 +20,7 @@ def list_jobs(
     *,
     wanted: JobFilter | None = None,
     all_states: Annotated[bool, Parameter(name="--all", negative=())] = False,
-    count: int = 50,
+    count: Count = 50,
     cursor: str | None = None,
     count_only: Annotated[bool, Parameter(negative=())] = False,
     names: Annotated[bool, Parameter(negative=())] = False,

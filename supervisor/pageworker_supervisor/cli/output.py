@@ -14,6 +14,16 @@ Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON, a
 """Type of the `json` parameter of every command that prints data."""
 
 
+def _positive(_: object, number: int) -> None:
+    # As cyclopts.validators.Number, which every `--help` would import.
+    if number < 1:
+        raise ValueError("Must be >= 1.")
+
+
+Count = Annotated[int, Parameter(validator=_positive)]
+"""Type of a parameter that bounds how many things are listed."""
+
+
 class CommandExit(IntEnum):
     """Exit codes of `workerctl`."""
 
