@@ -43,3 +43,9 @@ def test_a_line_of_an_attempt_has_the_fields_of_its_job_and_no_secret(lines: lis
 def test_a_line_of_no_attempt_is_the_runners(lines: list[Any]) -> None:
     write_line(LogLine(attempt_id=None, level="info", message="up"), None, log.bind(runner_id="w1.1"))
     assert (lines[0]["message"], lines[0]["extra"]) == ("module: up", {"runner_id": "w1.1"})
+
+
+def test_a_field_of_a_module_does_not_replace_one_of_its_job(lines: list[Any]) -> None:
+    page = any_typed(SimpleNamespace(masker=None, log=log.bind(job="acme/1", module_version="1.2.3")))
+    write_line(LogLine(attempt_id="a", level="info", message="x", fields={"version": "9.9.9"}), page, log)
+    assert lines[0]["extra"] == {"job": "acme/1", "module_version": "1.2.3", "module_version_": "9.9.9"}
