@@ -101,3 +101,15 @@ def test_redis_away_ends_with_3(
     (tmp_path / "audit.key").chmod(0o600)
     for words in (["list"], ["verify"], ["export"]):
         assert run(["audit", *words]) == 3
+
+
+def test_a_host_that_cannot_remember_the_newest_record_says_so(
+    on_queue: OnQueue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purge_one(on_queue, capsys)
+    assert run(["audit", "verify"]) == 0
+    assert "cannot be written" not in capsys.readouterr().err
+    (tmp_path / "audit.checkpoint").unlink()
+    (tmp_path / "audit.checkpoint").mkdir()
+    assert run(["audit", "verify"]) == 0
+    assert f"{tmp_path}/audit.checkpoint cannot be written" in capsys.readouterr().err

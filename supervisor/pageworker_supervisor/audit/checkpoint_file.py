@@ -15,7 +15,7 @@ class CheckpointFile:
     """A file with one checkpoint. One that cannot be written is left as it is: it then holds an older record."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / CHECKPOINT_FILE
+        self.path = self._file = folder / CHECKPOINT_FILE
 
     def read(self) -> Checkpoint | None:
         """The checkpoint; None: there is none, or it cannot be read."""

@@ -130,7 +130,15 @@ def export(*, output: Path | None = None, key_file: KeyFiles = None, config: Con
 
 async def _verified(config: Path | None, keys: dict[str, AuditKey]) -> tuple[ChainReport, list[AuditLine]]:
     async with open_queue(config) as (_, queue, settings):
-        return await verify_store(queue.audit, keys, checkpoint_file(settings))
+        checkpoint = checkpoint_file(settings)
+        report, lines = await verify_store(queue.audit, keys, checkpoint)
+    kept = checkpoint.read()
+    if report.whole and report.last > 0 and (kept is None or kept.number < report.last):
+        note(
+            printable(f"{checkpoint.path} cannot be written: this host does not remember the newest record, and cannot")
+            + " tell if the log is cut off later. Let the user of this command write that folder."
+        )
+    return report, lines
 
 
 def _keys(settings: Settings, files: Sequence[Path] | None) -> dict[str, AuditKey]:
