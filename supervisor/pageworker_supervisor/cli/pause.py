@@ -19,7 +19,10 @@ from pageworker_supervisor.queue.pauses import PauseChange, PauseKind, PauseView
 
 MOST_REASON = 200
 MOST_WHO = 100
-AGAIN = "Run the same command again. It changes nothing on the other shards."
+AGAIN = {
+    "paused": "Run the same command again. It sets the pause anew, so its time begins again on every shard.",
+    "unpaused": "Run the same command again. It changes nothing on the other shards.",
+}
 
 Who = Annotated[str | None, Parameter(help="Who does it. Default: your user name and host.")]
 
@@ -154,7 +157,8 @@ def _report(
     for shard, why in failed.items():
         complain(f"shard {shard}: {printable(why)}")
     if failed:
-        complain(f"{kind} {name} is not {state} on every shard", AGAIN)
+        wanted = "paused" if state == "paused" else "unpaused"
+        complain(f"{kind} {name} is not {wanted} on every shard", AGAIN[wanted])
         return CommandExit.FAILED
     return CommandExit.DONE
 
