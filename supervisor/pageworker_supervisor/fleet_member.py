@@ -115,8 +115,9 @@ class FleetMember:
             await self._worker.end_stored_drain()
             return
         log.info("a stored drain is for this worker", **_shown(self.drain))
-        if self._draining is not None and not self._draining.done():
-            if before is not None and before.deadline_ms <= reply.now_ms:
+        # A drain that was lifted ends by itself. It may be stopping jobs, which must not be left half requeued.
+        if before is not None and self._draining is not None and not self._draining.done():
+            if before.deadline_ms <= reply.now_ms:
                 return  # its jobs are being stopped already
             self._draining.cancel()
             await asyncio.wait([self._draining])

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from pw_servers import RedisServer
-from pw_worker import Echoes, echoes, nap
+from pw_worker import Echoes, echoes, nap, taken
 
 from pageworker_sandbox.state_machine import label
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.contract.worker_report import WorkerReport
+from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.queue.fleet_workers import EVERY_WORKER, drain_of_tag, drain_of_worker
 
 SOON_SECONDS = 2.0
@@ -152,3 +153,25 @@ async def test_a_worker_that_stops_takes_no_jobs_again(live_redis: RedisServer, 
         assert not worker.worker.ready()[0]
         await worker.answered(1)
         assert len(worker.results["j1"]["attempts"]) == 1
+
+
+async def test_a_drain_that_follows_a_lifted_one_leaves_no_job_half_requeued(
+    live_redis: RedisServer, registry_key: tuple[Path, str]
+) -> None:
+    async with echoes(live_redis.url, live_redis, registry_key, worker_id="a") as worker:
+        await reported(worker, lambda found: "a" in found)
+        await worker.push(nap("j1", 30_000))
+        await worker.until(lambda: taken(worker) == 1)
+        (runner,) = worker.components.fleet.runners.values()
+        (attempt,) = worker.components.dispatcher.attempts.values()
+        async with asyncio.TaskGroup() as tasks:
+            frozen = tasks.create_task(runner.freeze(30))
+            await store(worker, EVERY_WORKER, 0.1)
+            await worker.until(lambda: attempt.state is AttemptState.DETACHED)
+            await worker.queue.workers.lift_drain(EVERY_WORKER)
+            await worker.until(lambda: label(worker.worker.drained_by) == "nothing")
+            await store(worker, EVERY_WORKER, 30.0)
+            await reported(worker, lambda found: found["a"].reason == "drained")
+            frozen.cancel()
+        (stats,) = await worker.queue.inspection.stats()
+        assert (stats.queued, stats.running) == (1, 0)
