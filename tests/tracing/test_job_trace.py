@@ -102,6 +102,14 @@ def test_the_first_word_of_its_settlement_counts() -> None:
     assert (spans[0].attributes["pageworker.settled"], spans[0].error) == ("retry", "timeout")
 
 
+def test_spans_of_a_module_form_no_circle() -> None:
+    spans: list[Span] = []
+    inner = [ModuleSpan(name=f"s{parent}", began_seconds=0.1, seconds=0.1, parent=parent) for parent in (0, 2, 1)]
+    attempt(spans).handler(time.monotonic() - 0.5, "succeeded", None, inner)
+    handler, own, later, earlier = spans
+    assert (own.parent_id, later.parent_id, earlier.parent_id) == (handler.span_id, handler.span_id, later.span_id)
+
+
 def test_spans_of_a_module_lie_within_its_handler() -> None:
     """They come from the runner, which may say anything of times and parents."""
     spans: list[Span] = []

@@ -189,7 +189,7 @@ class AttemptTrace:
             about["pageworker.spans_left_out"] = left_out
         self._step("handler", began, now, SpanKind.INTERNAL, about, error=error, span_id=span_id)
         ids = [new_span_id() for _ in spans]
-        for inner, own_id in zip(spans, ids, strict=True):
+        for place, (inner, own_id) in enumerate(zip(spans, ids, strict=True)):
             inner_began = min(now, began + max(0.0, inner.began_seconds))
             parent = inner.parent
             self._job.add(
@@ -197,7 +197,8 @@ class AttemptTrace:
                 inner_began,
                 min(now, inner_began + max(0.0, inner.seconds)),
                 span_id=own_id,
-                parent_id=span_id if parent is None or not 0 <= parent < len(ids) else ids[parent],
+                # A parent begins before its children. Without this, spans of a runner could form a circle.
+                parent_id=span_id if parent is None or not 0 <= parent < place else ids[parent],
                 about=dict(inner.attributes),
                 error=inner.error,
             )
