@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec import structs
 from pw_otlp import spans
 from pw_receiver import Receiver, receiver
 
@@ -111,6 +112,21 @@ async def test_the_oldest_are_dropped_while_the_collector_is_away() -> None:
     made.put(*range(MAX_WAITING + 3))
     assert made.dropped == 3
     assert made.exporter._queue[0].name == "s3"
+
+
+async def test_what_cannot_be_encoded_or_sent_does_not_end_the_worker() -> None:
+    logged: asyncio.Queue[str] = asyncio.Queue()
+    sink = log.add(lambda message: logged.put_nowait(message.record["message"]), level="WARNING")
+    async with asyncio.timeout(30), receiver() as collector, running(collector.url("")) as made:
+        made.exporter.put(structs.replace(span(1), name="\ud800"))
+        assert await logged.get() == "spans are dropped, they cannot be encoded"
+        made.headers = {"x-token": "\u00fc"}
+        made.put(2)
+        assert await logged.get() == "spans are not delivered"
+        made.headers = {}
+        assert await arrived(collector, 1) == ["s2"]
+    log.remove(sink)
+    assert made.dropped == 1
 
 
 async def test_missing_headers_are_tried_again() -> None:

@@ -47,5 +47,12 @@ def test_no_span_ends_before_it_begins() -> None:
     assert group.scope_spans[0].spans[0].end_time_unix_nano == 1_000
 
 
+def test_times_that_the_protocol_cannot_express_end_no_export() -> None:
+    spans = [span(start_ns=-5, end_ns=-1), span(start_ns=-5, end_ns=7), span(start_ns=2**65, end_ns=2**66)]
+    (group,) = ExportTraceServiceRequest.FromString(ENCODER.encode(spans)).resource_spans
+    times = [(one.start_time_unix_nano, one.end_time_unix_nano) for one in group.scope_spans[0].spans]
+    assert times == [(0, 0), (0, 7), (2**64 - 1, 2**64 - 1)]
+
+
 def test_every_kind_has_a_counterpart() -> None:
     assert set(KINDS) == set(SpanKind)

@@ -15,6 +15,7 @@ from pageworker_supervisor.secrets.masker import SecretMasker
 from pageworker_supervisor.secrets.open_backend import open_backend
 from pageworker_supervisor.secrets.store import SecretStore
 from pageworker_supervisor.telemetry.metrics import Metrics
+from pageworker_supervisor.tracing.errors import HeadersMissing
 from pageworker_supervisor.tracing.tracing import Tracing
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -65,3 +66,13 @@ async def test_headers_are_plain_or_secrets_of_the_fleet() -> None:
         running.cancel()
     (post,) = collector.received
     assert (post.headers["x-org"], post.headers["authorization"]) == ("7", "Bearer abc")
+
+
+@pytest.mark.parametrize("value", ["t\u00f6ken", "token\n", "", "a\r\nX-Other: b"])
+async def test_a_secret_that_is_no_header_is_named_and_not_shown(value: str) -> None:
+    settings = TracingSettings(endpoint="http://127.0.0.1:1", header_secrets={"Authorization": "otlp_login"})
+    on = tracing(settings, {"SECRET_FLEET__OTLP_LOGIN": value})
+    with pytest.raises(HeadersMissing) as refused:
+        await on._headers()
+    assert str(refused.value).startswith("tracing.header_secrets.Authorization: ")
+    assert not value.strip() or value.strip() not in str(refused.value)

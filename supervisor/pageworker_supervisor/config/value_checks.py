@@ -36,6 +36,8 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 """RFC 9110, 5.6.2: token."""
 _HEADER_VALUE = re.compile(rf"(?!\s)[\t\x20-\x7e]{{1,{MAX_HEADER_VALUE}}}(?<!\s)")
 
+HEADER_VALUES = f"1 to {MAX_HEADER_VALUE} printable ASCII characters, none of them white space at an end"
+
 RuleFinding = tuple[toml_lines.Path, object, str, str]
 """Path of the setting, what was found, what was expected, a hint."""
 
@@ -76,13 +78,13 @@ def header_findings(path: toml_lines.Path, headers: Mapping[str, str]) -> Iterat
             yield path, name, "headers that pageworker does not set itself", why
         elif known[name.lower()] > 1:
             yield path, name, "each header once", "names that differ in upper and lower case only are one header"
-        if not _HEADER_VALUE.fullmatch(value):
-            yield (
-                (*path, name),
-                f"a value of {len(value)} characters",
-                f"1 to {MAX_HEADER_VALUE} printable ASCII characters, none of them white space at an end",
-                "",
-            )
+        if not is_header_value(value):
+            yield (*path, name), f"a value of {len(value)} characters", HEADER_VALUES, ""
+
+
+def is_header_value(value: str) -> bool:
+    """Whether a header may have this value: see HEADER_VALUES."""
+    return _HEADER_VALUE.fullmatch(value) is not None
 
 
 def _not_free(name: str) -> str:

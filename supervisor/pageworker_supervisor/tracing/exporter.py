@@ -118,7 +118,12 @@ class SpanExporter:
     async def _deliver(self, client: httpx.AsyncClient, batch: Sequence[Span]) -> None:
         """Send one batch until the collector takes it or refuses it for good."""
         # In a thread: a batch takes some milliseconds, in which the event loop would serve nothing else.
-        body = await asyncio.to_thread(self._encoder.encode, batch)
+        try:
+            body = await asyncio.to_thread(self._encoder.encode, batch)
+        except ValueError as error:  # a bug: what it raised would end the worker, with all its jobs
+            log.opt(exception=error).error("spans are dropped, they cannot be encoded", spans=len(batch))
+            self._drop(len(batch))
+            return
         backoff = FIRST_BACKOFF_SECONDS
         while True:
             why_not, again = await self._watched(client, body)
@@ -151,7 +156,7 @@ class SpanExporter:
             return f"no answer within {self.timeout_seconds:g} s", True
         except HeadersMissing as missing:
             return str(missing), True
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             return str(error) or type(error).__name__, True
         if response.is_success:
             return "", False

@@ -38,11 +38,16 @@ class SpanEncoder:
             links=[Link(_context(span.trace_id, span.link_id, remote=True))] if span.link_id else (),
             kind=KINDS[span.kind],
             status=Status(StatusCode.ERROR, span.error) if span.error is not None else Status(),
-            start_time=span.start_ns,
+            start_time=_instant(span.start_ns),
             # The wall clock may have been set back meanwhile.
-            end_time=max(span.start_ns, span.end_ns),
+            end_time=_instant(max(span.start_ns, span.end_ns)),
             instrumentation_scope=self._scope,
         )
+
+
+def _instant(ns: int) -> int:
+    """Within the 64 bits of the protocol: a job may be said to have waited since before 1970, by clocks that differ."""
+    return min(max(0, ns), 2**64 - 1)
 
 
 def _context(trace_id: str, span_id: str, *, remote: bool) -> SpanContext:

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pageworker_supervisor.config.tracing_settings import TracingSettings
+from pageworker_supervisor.config.value_checks import HEADER_VALUES, is_header_value
 from pageworker_supervisor.secrets.errors import SecretMissing, SecretUnavailable
 from pageworker_supervisor.secrets.fleet_secrets import FleetSecrets
 from pageworker_supervisor.tracing.errors import HeadersMissing
@@ -70,7 +71,12 @@ class Tracing:
         headers = dict(self._settings.headers)
         for header, name in self._settings.header_secrets.items():
             try:
-                headers[header] = (await self._secrets.fetch(name, f"tracing header {header}")).value
+                value = (await self._secrets.fetch(name, f"tracing header {header}")).value
             except (SecretMissing, SecretUnavailable) as error:
                 raise HeadersMissing(f"tracing.header_secrets.{header}: {error}") from error
+            if not is_header_value(value):
+                raise HeadersMissing(
+                    f"tracing.header_secrets.{header}: the secret {name} is no header value: store {HEADER_VALUES}"
+                )
+            headers[header] = value
         return headers
