@@ -18,3 +18,15 @@ def test_notices_are_few_and_say_how_many_were_left_out() -> None:
     assert refusals.drain() == [
         RefusalNotice(runner_id="r1", reason="private_address", host="shop.example", port=80, suppressed=7)
     ]
+
+
+def test_the_first_refusal_for_each_budget_is_never_left_out() -> None:
+    """The supervisor ends the attempt for it, whatever the runner was refused before."""
+    refusals = RefusalLog("r1", EgressLimits(notices_burst=2, notices_per_second=1), 0.0)
+    assert [refusals.add("host_not_allowed", TARGET, 0.0) for _ in range(3)] == [True, True, False]
+    for suppressed in (1, 1):
+        assert refusals.add("budget_exhausted", TARGET, 0.0)
+        assert not refusals.add("budget_exhausted", TARGET, 0.0)
+        notice = refusals.drain()[-1]
+        assert (notice.reason, notice.suppressed) == ("budget_exhausted", suppressed)
+        refusals.new_policy()

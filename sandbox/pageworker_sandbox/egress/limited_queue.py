@@ -21,9 +21,12 @@ class LimitedQueue(Generic[T]):
         self._burst = burst
         self._left_out = 0
 
-    def add(self, message: Callable[[int], T], now: float) -> bool:
-        """Add `message(left_out)`. `left_out`: how many messages were left out before it. False: this one is, too."""
-        if len(self._unsent) >= self._burst or not self._bucket.take(now):
+    def add(self, message: Callable[[int], T], now: float, *, always: bool = False) -> bool:
+        """Add `message(left_out)`. `left_out`: how many messages were left out before it. False: this one is, too.
+
+        `always`: it is not left out. The caller limits how many of these there are.
+        """
+        if not always and (len(self._unsent) >= self._burst or not self._bucket.take(now)):
             self._left_out += 1
             return False
         self._unsent.append(message(self._left_out))

@@ -176,8 +176,11 @@ class GatewayServer:
     def _update(self, number: int, runner_id: str, policy: EgressPolicy) -> GatewayAnswer:
         if runner_id not in self._runners:
             return GatewayAnswer(number=number, error="unknown_runner")
+        runner = self._runners[runner_id]
+        # Before it is in force: from then on, what is refused for its budget belongs to its attempt.
+        runner.refusals.new_policy()
         try:
-            self._runners[runner_id].proxy.update(policy)
+            runner.proxy.update(policy)
         except InvalidPolicy as error:
             return GatewayAnswer(number=number, error="invalid_policy", detail=str(error))
         return GatewayAnswer(number=number)

@@ -21,6 +21,7 @@ from pageworker_supervisor.dispatch.attempt_spans import attempt_trace, handler_
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
 from pageworker_supervisor.dispatch.attempt_use import attempt_use
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
+from pageworker_supervisor.dispatch.handler_stop import end_past_budget, stop_handler
 from pageworker_supervisor.dispatch.outcome import (
     UNREADABLE,
     UNREADABLE_MODULE,
@@ -207,14 +208,9 @@ class Attempt:
         """Cancel or time out the handler, or keep it from beginning; kill its runner if it does not stop."""
         self._guard.stop()
         self._told_to = outcome
-        page = self._sent
-        if page is None or page.done.done():
-            return
-        await page.runner.cancel(self.lease.token, outcome)
-        await asyncio.wait([page.done], timeout=self._services.kill_grace_seconds)
-        if not page.done.done():
-            page.end(m.Done(attempt_id=self.lease.token, outcome=outcome))
-            page.runner.kill(f"job {self.job.ref} did not stop when told to", charged=False)
+        if (page := self._sent) is not None:
+            grace_seconds = self._services.kill_grace_seconds
+            await stop_handler(page, self.lease.token, self.job.ref, outcome, grace_seconds)
 
     async def on_lease_lost(self) -> None:
         """Another worker may own the job: stop the work and settle nothing."""
@@ -312,12 +308,14 @@ class Attempt:
             keeping = tasks.create_task(keep_artifacts(page, lease.ref, self.number, store, self.log, self.trace))
             user = secret_user(job, self.number, bundle)
             asking = tasks.create_task(answer_secret_requests(page, user, self._services.secrets, self.stop))
+            grace_seconds = self._services.kill_grace_seconds
+            watching = tasks.create_task(end_past_budget(page, lease.token, lambda: self._told_to, grace_seconds))
             try:
                 await self._answer(page, message, bundle)
             except RunnerLost as gone:
                 lost = gone
-                keeping.cancel()
-                asking.cancel()
+                for task in (keeping, asking, watching):
+                    task.cancel()
         handler_ended(self.trace, page)
         self.proxy = await page.used_proxy()
         if (why_not := page.secret_outage or lost) is not None:

@@ -185,6 +185,8 @@ class GatewayProcess:
                 tenant = "" if traffic is None else traffic.tenant_id
                 self._metrics.egress.refused(tenant, notice.reason, 1 + notice.suppressed)
                 log.warning("egress refused", runner_id=notice.runner_id, host=notice.host, reason=notice.reason)
+                if traffic is not None:
+                    traffic.refused()
             elif isinstance(notice, UpstreamState):
                 self._events.upstream(notice.url, None if notice.up else notice.reason or "unknown")
             else:

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -70,6 +71,8 @@ class PageReservation:
         self.done: asyncio.Future[m.Done] = asyncio.get_running_loop().create_future()
         self.reserved_at = self.sent_at = time.monotonic()
         self.accepted_at: float | None = None
+        self.answer_by = inf
+        """When the runner must have answered, where the attempt has ended without its answer."""
         self.started_at = dt.datetime.now(dt.UTC)
         self.memory_before_bytes = 0
         """What the runner used when it was measured last before the handler began."""
@@ -172,6 +175,11 @@ class PageReservation:
         return budget_breach(self._over_budget, self._budget, self._used_before + self.traffic)
 
     @property
+    def past_budget(self) -> bool:
+        """Whether the job wanted more than its budget, while its attempt runs. `changed` is set when that changes."""
+        return budget_breach(self._pages.traffic.over_budget(), self._budget, NO_TRAFFIC) is not None
+
+    @property
     def began_at(self) -> float:
         """When the handler began; when the attempt was sent, if it did not."""
         return self.accepted_at or self.sent_at
@@ -258,6 +266,12 @@ class PageReservation:
             self.done.set_result(done)
             self.changed.set()
 
+    def end_unanswered(self, done: m.Done, seconds: float) -> None:
+        """As `end`. If the runner has not answered, it has `seconds` left for that: then it is `overdue`."""
+        if not self.done.done():
+            self.answer_by = time.monotonic() + seconds
+            self.end(done)
+
     def lose(self, error: Exception) -> None:
         """No answer can come any more."""
         if not self.done.done():
@@ -280,6 +294,7 @@ class RunnerPages:
         """Since when pages are being recycled, by the attempt that left them. Monotonic seconds."""
         self._released = asyncio.Event()
         self._on_release = on_release
+        self.traffic.tell_refusals(self._refused)
 
     @property
     def taken(self) -> int:
@@ -352,6 +367,9 @@ class RunnerPages:
 
     def overdue(self, recycle_seconds: float) -> str | None:
         """An attempt whose page should be free again; None if there is none. `recycle_seconds`: one time limit."""
+        for attempt_id, page in self.running.items():
+            if page.answer_by < time.monotonic():
+                return attempt_id
         latest = time.monotonic() - recycle_seconds * RECYCLINGS - RECYCLING_SLACK_SECONDS
         return next((attempt_id for attempt_id, (since, _) in self._recycling.items() if since < latest), None)
 
@@ -359,6 +377,10 @@ class RunnerPages:
         """The page that this attempt left is clean again."""
         _, reservation = self._recycling.pop(attempt_id)
         reservation.release()
+
+    def _refused(self) -> None:
+        for page in self.running.values():
+            page.changed.set()
 
     async def wait_until_only_one_is_taken(self) -> None:
         """Return when all other pages are free."""

@@ -35,6 +35,7 @@ class RunnerTraffic:
         self._counts: Callable[[], tuple[int, int, int]] = lambda: (0, 0, 0)
         self.over_budget: Callable[[], BudgetName | None] = lambda: None
         """Which budget the attempt that began last wanted to exceed. Untrusted."""
+        self._on_refusal: Callable[[], None] = lambda: None
         self._jobs: deque[JobOnRunner] = deque(maxlen=REMEMBERED_JOBS)
 
     def read_from(
@@ -45,6 +46,14 @@ class RunnerTraffic:
         """The gateway counts from now on: requests, bytes to and from hosts."""
         self._counts = untrusted_counts
         self.over_budget = over_budget
+
+    def tell_refusals(self, on_refusal: Callable[[], None]) -> None:
+        """Call `on_refusal` when the gateway has refused something: `over_budget` may have changed."""
+        self._on_refusal = on_refusal
+
+    def refused(self) -> None:
+        """The gateway reports that it refused something. It tells every first refusal of a budget."""
+        self._on_refusal()
 
     def look(self) -> None:
         """Take into account what the gateway has counted until now."""
