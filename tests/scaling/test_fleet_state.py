@@ -170,6 +170,12 @@ def test_pauses_count_once_and_only_while_they_are_in_force() -> None:
     assert state(pauses=pauses).paused == {"tenant": 1, "module": 1, "domain": 0}
 
 
+def test_reports_are_as_old_as_the_clock_says_that_they_were_written_by() -> None:
+    ahead = demand(at_ms=int(NOW * 1000) + 120_000)
+    found = state(demand(), ahead, reports=[report()])
+    assert (found.at, found.workers["ready"], found.workers["silent"]) == (NOW, 1, 0)
+
+
 def test_every_number_is_a_metric() -> None:
     shard = demand(dead_letters=4, claimed=5, leases_expired=1, outbox=6, oldest_outbox_ms=7000, heartbeat_ms=8000)
     numbers = numbers_of(state(shard, pauses=[b"tacme {}"]), 3)

@@ -79,7 +79,8 @@ def state_from(
 ) -> FleetState:
     """One reading. `partial`: for each shard, the part of its backlogs that was looked at. `last_pages`: pages per
     worker in the last sample, for a fleet without workers."""
-    at = max(shard.at_ms for shard in shards) / 1000
+    # The clock of shard 0, which has the reports and the samples. Ages are measured by each shard itself.
+    at = shards[0].at_ms / 1000
     alive = [report for report in reports if not report.silent(at)]
     workers = Counter("silent" if report.silent(at) else report.state for report in reports if not report.forgotten(at))
     return FleetState(
