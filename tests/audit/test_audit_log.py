@@ -14,7 +14,9 @@ from pageworker_supervisor.audit.chain import ChainReport
 from pageworker_supervisor.audit.checkpoint_file import CheckpointFile
 from pageworker_supervisor.audit.record import Actor, AuditEntry, AuditKey
 from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.audit_store import AuditStore
 from pageworker_supervisor.queue.library import shard_key
+from pageworker_supervisor.redis_client.errors import RedisUnavailable
 
 KEY = AuditKey(b"k" * 32)
 KEYS = {KEY.id: KEY}
@@ -172,8 +174,24 @@ async def test_a_record_is_written_also_if_trimming_fails(
     monkeypatch.setattr(audit_log, "TRIMMED_AT_LEAST", 2)
     await append(harness, tmp_path, 3)
     await harness.later(3 * 86_400_000)
+
+    async def lost(_: AuditStore, newest: int | None = None) -> AsyncIterator[bytes]:
+        raise RedisUnavailable(f"no answer for {newest}")
+        yield b""
+
+    monkeypatch.setattr(AuditStore, "lines", lost)
+    assert await log(harness.queue, tmp_path, keep_days=2).append(AuditEntry(action="late")) == 4
+
+
+async def test_old_records_are_trimmed_without_the_right_to_trim_alone(
+    harness: QueueHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "TRIMMED_AT_LEAST", 2)
+    await append(harness, tmp_path, 3)
+    await harness.later(3 * 86_400_000)
     await harness.client.execute_command("ACL", "SETUSER", "default", "-xtrim")
     try:
-        assert await log(harness.queue, tmp_path, keep_days=2).append(AuditEntry(action="late")) == 4
+        await log(harness.queue, tmp_path, keep_days=2).append(AuditEntry(action="late"))
     finally:
         await harness.client.execute_command("ACL", "SETUSER", "default", "+@all")
+    assert (await report(harness, tmp_path)).first == 4

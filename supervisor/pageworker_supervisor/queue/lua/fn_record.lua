@@ -52,11 +52,16 @@ local function record_append(request)
   if request.seq ~= seq + 1 or request.previous ~= mac then
     return 'behind'
   end
-  local id = string.format('%.0f-0', request.seq)
-  call('XADD', Key.audit(), id, 'mac', request.mac, 'at_ms', request.at_ms, 'line', request.line)
-  call('HSET', Key.audit_head(), 'seq', string.format('%.0f', request.seq), 'mac', request.mac)
+  local words = { Key.audit() }
   if request.trim_through then
-    call('XTRIM', Key.audit(), 'MINID', string.format('%.0f-0', request.trim_through + 1))
+    -- In one command with the record, and with no other right than to add one.
+    words = { Key.audit(), 'MINID', '=', string.format('%.0f-0', request.trim_through + 1) }
   end
+  words[#words + 1] = string.format('%.0f-0', request.seq)
+  for _, word in ipairs({ 'mac', request.mac, 'at_ms', request.at_ms, 'line', request.line }) do
+    words[#words + 1] = word
+  end
+  call('XADD', unpack(words))
+  call('HSET', Key.audit_head(), 'seq', string.format('%.0f', request.seq), 'mac', request.mac)
   return 'stored'
 end
