@@ -350,6 +350,28 @@ async def test_the_tenant_or_the_fleet_and_one_worker_are_told(
     assert notices == tuple(PauseNotice(event["event"], event["detail"]) for event in told)
 
 
+async def test_a_pause_that_cannot_be_read_does_not_count_and_stops_nothing(harness: QueueHarness) -> None:
+    """A later release may have other kinds, and anyone may edit the hash by hand."""
+    whole = {"id": "1", "reason": "why", "by": "ann", "since_ms": 1}
+    unreadable = {
+        "wlater": json.dumps(whole),
+        "tacme": "no JSON",
+        f"m{MODULE}": "[]",
+        f"d{HOST}": json.dumps({**whole, "until_ms": "soon"}),
+        "": json.dumps(whole),
+        "tother": json.dumps({**whole, "reason": None}),
+    }
+    await harness.producer.enqueue(target(1))
+    await harness.client.hset("pw:{0}:paused", mapping=unreadable)
+    await harness.client.hset("pw:{0}:meta", "paused", "a digest")
+    await harness.producer.enqueue(others())
+    assert sorted(await harness.drain()) == ["o1", "o2", "t0"]
+    assert await pauses(harness).all() == []
+    for kind, name in PAUSED:
+        assert (await pauses(harness).pause(kind, name, "why", "ann")).changed
+        assert (await pauses(harness).unpause(kind, name, "ann")).changed
+
+
 async def test_no_more_than_a_thousand_pauses_are_kept(harness: QueueHarness) -> None:
     for n in range(1000):
         assert (await pauses(harness).pause("tenant", f"t{n}", "why", "ann")).changed

@@ -4,7 +4,7 @@
 --
 -- `paused` holds one field per pause, `<kind><name>` with the kind `t`, `m` or `d`, and as its value a JSON object: id,
 -- reason, by, since_ms, until_ms (absent: no end), tells (this shard publishes its events). A pause whose end has come is not
--- in force, whether or not its timer has run. Each shard is told of the pauses of modules and domains, a tenant's own
+-- in force, whether or not its timer has run; one that cannot be read does not count. Each shard is told of the pauses of modules and domains, a tenant's own
 -- shard of that of the tenant.
 --
 -- The field `paused` of `meta` is a digest of `paused`, absent without pauses. It is read with the schema version, at no
@@ -18,14 +18,35 @@ local PAUSE_WORDS = { t = 'tenant', m = 'module', d = 'domain' }
 local pauses_of = {} -- by root of the shard
 local pauses -- of this shard: digest, by (pause by field), counts (by kind); nil: none
 
+-- The pause of a field. nil if it cannot be read: every function of the shard comes by here, so none may fail because of
+-- what a later release, or somebody by hand, has written.
+local function parsed(field, text)
+  local kind = string.sub(field, 1, 1)
+  local read, pause = pcall(cjson.decode, text)
+  if not PAUSE_WORDS[kind] or not read or type(pause) ~= 'table' then
+    return nil
+  end
+  for name, wanted in pairs({ id = 'string', reason = 'string', by = 'string', since_ms = 'number' }) do
+    if type(pause[name]) ~= wanted then
+      return nil
+    end
+  end
+  if pause.until_ms ~= nil and type(pause.until_ms) ~= 'number' then
+    return nil
+  end
+  pause.kind, pause.name = kind, string.sub(field, 2)
+  return pause
+end
+
 local function load_pauses(digest)
   local loaded = { digest = digest, by = {}, counts = { t = 0, m = 0, d = 0 } }
   local rows = call('HGETALL', Key.paused())
   for at = 1, #rows, 2 do
-    local pause = cjson.decode(rows[at + 1])
-    pause.kind, pause.name = string.sub(rows[at], 1, 1), string.sub(rows[at], 2)
-    loaded.by[rows[at]] = pause
-    loaded.counts[pause.kind] = loaded.counts[pause.kind] + 1
+    local pause = parsed(rows[at], rows[at + 1])
+    if pause then
+      loaded.by[rows[at]] = pause
+      loaded.counts[pause.kind] = loaded.counts[pause.kind] + 1
+    end
   end
   pauses_of[P] = loaded
   return loaded
