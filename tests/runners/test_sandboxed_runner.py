@@ -8,9 +8,10 @@ import pytest
 from pw_doubles import any_typed
 
 from pageworker_sandbox.wire import messages as m
-from pageworker_sandbox.wire.errors import ProtocolViolation
+from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_supervisor.config.settings import PoolSettings, SandboxSettings
 from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.runners import sandboxed_runner
 from pageworker_supervisor.runners.runner import RunnerEvents
 from pageworker_supervisor.runners.sandboxed_runner import SandboxedRunner
 from pageworker_supervisor.telemetry import log
@@ -116,3 +117,20 @@ async def test_a_pong_counts_only_for_a_ping_that_was_sent() -> None:
         assert runner.pong == 1
     runner._receive(m.Pong(number=2), [])
     assert runner.pong == 2
+
+
+async def test_a_runner_that_is_slow_to_exit_does_not_end_its_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its channel is closed, which ends the task group in which it was served. Then its exit takes too long."""
+    monkeypatch.setattr(sandboxed_runner, "EXIT_SECONDS", GRACE_SECONDS)
+    runner, process, _ = runner_of(ContextKey("acme"))
+
+    async def channel_closed() -> None:
+        await asyncio.sleep(0)
+        raise ChannelClosed("end of file")
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(channel_closed())
+    except* ChannelClosed:
+        await runner._let_it_exit(any_typed(process))
+    assert not process.closed.is_set()

@@ -95,6 +95,12 @@ class SandboxedRunner(Runner):
 
     async def _let_it_exit(self, process: SandboxedProcess) -> None:
         """Its end of the channel is closed, so it exits by itself: a kill in between would hide its exit code."""
+        # In a task of its own: up to Python 3.12, a task group that failed leaves a request to cancel in its parent,
+        # and a timeout there ends as CancelledError, which would end the worker (python/cpython#133747).
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._wait_for_exit(process))
+
+    async def _wait_for_exit(self, process: SandboxedProcess) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(EXIT_SECONDS):
                 await process.wait()
