@@ -71,6 +71,8 @@ class EchoRunner(Runner):
         self._answers: dict[str, asyncio.Task[None]] = {}
         self._thawed = asyncio.Event()
         self._thawed.set()
+        self.released = asyncio.Event()
+        """What jobs that hold their pages wait for."""
         self.used_bytes = 0
         """What its jobs received, in place of a gateway's count."""
         self.traffic.read_from(lambda: (self.used_bytes // 1000, 0, self.used_bytes))
@@ -144,6 +146,8 @@ class EchoRunner(Runner):
         await asyncio.sleep(payload["ms"] / 1000)
         await self._thawed.wait()
         match payload["do"]:
+            case "hold":
+                await self.released.wait()
             case "crash" if random.random() < payload["often"]:
                 self.crash("the job crashed its runner")
                 await asyncio.Event().wait()
@@ -184,6 +188,12 @@ class EchoFleet(Fleet):
                 victim.crash("killed from outside")
             else:
                 self._tasks.create_task(victim.freeze(seconds))
+
+    def release(self) -> None:
+        """Let the jobs end that hold their pages."""
+        for runner in self.runners.values():
+            if isinstance(runner, EchoRunner):
+                runner.released.set()
 
 
 class EchoComponents(Components):

@@ -87,7 +87,7 @@ async def test_a_policy_that_goes_while_jobs_use_it_ends_those_that_wait_and_lea
 ) -> None:
     async with echoes(live_redis.url, live_redis, registry_key, more=PORTS) as worker:
         await change(worker, {"proxies.de.upstreams": [URL]})
-        await worker.push(*(nap(f"running-{n}", 2000, fields={"proxy": "de"}) for n in range(PAGES)))
+        await worker.push(*(nap(f"running-{n}", 1, "hold", fields={"proxy": "de"}) for n in range(PAGES)))
         await worker.until(lambda: taken(worker) == PAGES)
         (runner,) = worker.components.fleet.runners
         await worker.push(*(nap(f"waiting-{n}", 1, fields={"proxy": "de"}) for n in range(3)))
@@ -95,6 +95,7 @@ async def test_a_policy_that_goes_while_jobs_use_it_ends_those_that_wait_and_lea
         assert taken(worker) == PAGES
         gateway = worker.components.gateway
         assert gateway._rules.targets == ("127.0.0.1:3128",), "those that run still have their way out"
+        worker.components.echo.release()
         await worker.answered(PAGES + 3, 30)
         await worker.push(nap("direct", 1))
         await worker.answered(PAGES + 4, 30)
