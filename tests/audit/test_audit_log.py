@@ -1,6 +1,7 @@
 """The audit log on a real Redis: several writers, damage, trimming, checkpoints."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -29,9 +30,15 @@ async def harness(live_redis: RedisServer) -> AsyncIterator[QueueHarness]:
         yield opened
 
 
-def log(queue: QueueClient, folder: Path, host: str = "h1", keep_days: int = 400) -> AuditLog:
+DAYS = 86_400
+
+
+def log(
+    queue: QueueClient, folder: Path, host: str = "h1", keep_days: int = 400, later_seconds: float = 0.0
+) -> AuditLog:
+    """`later_seconds`: by how much the clock of this host is ahead."""
     actor = Actor(kind="operator", name="ada", uid=1000, host=host, program="workerctl dead purge")
-    return AuditLog(queue.audit, KEY, actor, CheckpointFile(folder), keep_days)
+    return AuditLog(queue.audit, KEY, actor, CheckpointFile(folder), keep_days, lambda: time.time() + later_seconds)
 
 
 async def report(harness: QueueHarness, folder: Path) -> ChainReport:
@@ -138,10 +145,11 @@ async def test_without_its_head_the_log_goes_on(harness: QueueHarness, tmp_path:
 
 async def test_old_records_are_trimmed_and_a_record_says_so(harness: QueueHarness, tmp_path: Path) -> None:
     await append(harness, tmp_path, TRIMMED_AT_LEAST)
-    await harness.later(3 * 86_400_000)
-    await log(harness.queue, tmp_path, keep_days=2).append(AuditEntry(action="late"))
+    await harness.later(3 * DAYS * 1000)
+    late = log(harness.queue, tmp_path, keep_days=2, later_seconds=3 * DAYS)
+    await late.append(AuditEntry(action="late"))
     assert await harness.client.xlen(STREAM) == TRIMMED_AT_LEAST + 1, "too few to be worth a record"
-    await log(harness.queue, tmp_path, keep_days=2).append(AuditEntry(action="later"))
+    await late.append(AuditEntry(action="later"))
     found = await report(harness, tmp_path)
     assert found.whole
     assert (found.first, found.last) == (TRIMMED_AT_LEAST + 1, TRIMMED_AT_LEAST + 3)
@@ -155,7 +163,7 @@ async def test_a_record_waits_for_the_trimming_of_a_bounded_part_only(
     monkeypatch.setattr(audit_log, "TRIMMED_AT_MOST", 60)
     await append(harness, tmp_path, TRIMMED_AT_LEAST + 40)
     await harness.later(3 * 86_400_000)
-    writer = log(harness.queue, tmp_path, keep_days=2)
+    writer = log(harness.queue, tmp_path, keep_days=2, later_seconds=3 * DAYS)
     firsts = []
     for _ in range(3):
         await writer.append(AuditEntry(action="late"))
@@ -180,7 +188,7 @@ async def test_a_record_is_written_also_if_trimming_fails(
         yield b""
 
     monkeypatch.setattr(AuditStore, "lines", lost)
-    assert await log(harness.queue, tmp_path, keep_days=2).append(AuditEntry(action="late")) == 4
+    assert await log(harness.queue, tmp_path, keep_days=2, later_seconds=3 * DAYS).append(AuditEntry(action="late")) == 4
 
 
 async def test_old_records_are_trimmed_without_the_right_to_trim_alone(
@@ -191,7 +199,77 @@ async def test_old_records_are_trimmed_without_the_right_to_trim_alone(
     await harness.later(3 * 86_400_000)
     await harness.client.execute_command("ACL", "SETUSER", "default", "-xtrim")
     try:
-        await log(harness.queue, tmp_path, keep_days=2).append(AuditEntry(action="late"))
+        await log(harness.queue, tmp_path, keep_days=2, later_seconds=3 * DAYS).append(AuditEntry(action="late"))
     finally:
         await harness.client.execute_command("ACL", "SETUSER", "default", "+@all")
     assert (await report(harness, tmp_path)).first == 4
+
+
+async def trim(harness: QueueHarness, folder: Path) -> ChainReport:
+    """Append a record when all others are old, and verify."""
+    await harness.later(3 * DAYS * 1000)
+    await log(harness.queue, folder, keep_days=2, later_seconds=3 * DAYS).append(AuditEntry(action="late"))
+    return await report(harness, folder)
+
+
+async def rewrite(harness: QueueHarness, old: bytes, new: bytes) -> None:
+    """Put `new` in place of `old` in each record, as an attacker without the key can."""
+    entries = await harness.client.xrange(STREAM)
+    await harness.client.delete(STREAM)
+    for entry, fields in entries:
+        await harness.client.xadd(STREAM, {**fields, b"line": fields[b"line"].replace(old, new)}, id=entry)
+
+
+async def test_records_that_were_changed_are_not_trimmed_so_the_evidence_stays(
+    harness: QueueHarness, tmp_path: Path
+) -> None:
+    await append(harness, tmp_path, TRIMMED_AT_LEAST + 1)
+    await rewrite(harness, b'"ada"', b'"eve"')
+    found = await trim(harness, tmp_path)
+    assert found.first == 1
+    assert {finding.fault for finding in found.findings} == {"changed"}
+
+
+@pytest.mark.parametrize(("gone", "fault"), [(1, "start_cut"), (7, "missing")])
+async def test_a_trimming_does_not_hide_records_that_are_gone(
+    harness: QueueHarness, tmp_path: Path, gone: int, fault: str
+) -> None:
+    await append(harness, tmp_path, TRIMMED_AT_LEAST + 2)
+    await harness.client.xdel(STREAM, f"{gone}-0")
+    assert fault in {finding.fault for finding in (await trim(harness, tmp_path)).findings}
+
+
+async def test_a_clock_of_redis_that_is_ahead_has_nothing_trimmed(harness: QueueHarness, tmp_path: Path) -> None:
+    await append(harness, tmp_path, TRIMMED_AT_LEAST + 1)
+    await harness.later(3 * DAYS * 1000)
+    await log(harness.queue, tmp_path, keep_days=2).append(AuditEntry(action="late"))
+    found = await report(harness, tmp_path)
+    assert (found.first, found.last) == (1, TRIMMED_AT_LEAST + 2)
+
+
+async def test_entries_of_others_push_out_no_record(
+    harness: QueueHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log is full if it has too many records, not too many entries: anyone may add entries between two numbers."""
+    monkeypatch.setattr(audit_log, "MOST_RECORDS", TRIMMED_AT_LEAST)
+    await append(harness, tmp_path, 5)
+    for number in range(TRIMMED_AT_LEAST):
+        await harness.client.xadd(
+            STREAM, {"mac": "", "at_ms": 0, "line": '{"record":{},"mac":""}'}, id=f"5-{number + 1}"
+        )
+    await append(harness, tmp_path, 1)
+    for number in range(TRIMMED_AT_LEAST):
+        await harness.client.xdel(STREAM, f"5-{number + 1}")
+    found = await report(harness, tmp_path)
+    assert (found.first, found.last, found.whole) == (1, 6, True)
+
+
+async def test_a_log_that_is_too_long_loses_its_oldest_records_again_and_again(
+    harness: QueueHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "MOST_RECORDS", 20)
+    monkeypatch.setattr(audit_log, "TRIMMED_AT_MOST", 4)
+    await append(harness, tmp_path, 30)
+    found = await report(harness, tmp_path)
+    assert found.whole
+    assert found.last - found.first + 1 in (20, 21)

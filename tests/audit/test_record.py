@@ -25,12 +25,19 @@ def test_the_id_of_a_key_does_not_tell_the_key() -> None:
         AuditKey(b"k")
 
 
-def test_what_is_no_record_cannot_be_read() -> None:
-    for text in (
+@pytest.mark.parametrize(
+    "text",
+    [
         b"",
-        b"\xff",
+        b"no json",
         b"[]",
         b'{"record": {}}',
+        b'{"record":{},"mac":"\xff"}',
+        b'{"record":{"seq":' + b"9" * 5000 + b'},"mac":""}',
         b'{"mac": "", "record": {"a": ' + b"[" * 2000 + b"]" * 2000 + b"}}",
-    ):
-        assert parse_line(text) is None
+        b'{"record":{"a":' + b"[" * 100_000,
+    ],
+    ids=["empty", "no JSON", "a list", "no code", "no UTF-8", "a large integer", "deep", "deep and cut"],
+)
+def test_what_anyone_may_write_to_redis_is_no_record(text: bytes) -> None:
+    assert parse_line(text) is None

@@ -68,6 +68,19 @@ class AuditStore:
                 return
             after = f"({entries[-1][0].decode()}"
 
+    async def newest_lines(self) -> AsyncIterator[bytes]:
+        """All records, newest first."""
+        before = "+"
+        while True:
+            entries = await self._shards.functions.command(
+                "XREVRANGE", self._key, before, "-", "COUNT", RECORDS_PER_CALL, key=self._key
+            )
+            for _, fields in entries:
+                yield _line(fields)
+            if len(entries) < RECORDS_PER_CALL:
+                return
+            before = f"({entries[-1][0].decode()}"
+
 
 def _line(fields: dict[bytes, bytes] | list[bytes]) -> bytes:
     """Depending on the protocol, an entry's fields come as a map or as a list."""
