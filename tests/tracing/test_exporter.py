@@ -181,3 +181,21 @@ def test_the_path_is_added_to_the_endpoint(endpoint: str, url: str) -> None:
 
 def test_a_log_line_shows_no_login() -> None:
     assert shown_url("https://user:word@c:4318/path?key=1") == "https://c:4318"
+
+
+@pytest.mark.parametrize("value", ["Bearer hush\n", "Bearer h\u00fcsh"])
+async def test_a_header_that_cannot_be_sent_is_not_logged_and_ends_nothing(value: str) -> None:
+    logged = asyncio.Event()
+    reasons: list[str] = []
+    keep = log.add(lambda message: reasons.append(message.record["extra"]["reason"]), level="WARNING")
+    sink = log.add(lambda _: logged.set(), level="WARNING")
+    async with receiver() as collector, running(collector.url("")) as made:
+        made.headers = {"authorization": value}
+        made.put(1)
+        async with asyncio.timeout(10):
+            await logged.wait()
+        made.headers = {"authorization": "Bearer fine"}
+        assert await arrived(collector, 1) == ["s1"]
+    log.remove(keep)
+    log.remove(sink)
+    assert reasons == ["a header has a value that HTTP cannot carry"]

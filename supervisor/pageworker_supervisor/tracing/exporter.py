@@ -156,7 +156,10 @@ class SpanExporter:
             return f"no answer within {self.timeout_seconds:g} s", True
         except HeadersMissing as missing:
             return str(missing), True
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        except (httpx.LocalProtocolError, ValueError):
+            # The libraries' texts quote the header, and so a secret.
+            return "a header has a value that HTTP cannot carry", True
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             return str(error) or type(error).__name__, True
         if response.is_success:
             return "", False
