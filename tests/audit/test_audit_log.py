@@ -188,7 +188,8 @@ async def test_a_record_is_written_also_if_trimming_fails(
         yield b""
 
     monkeypatch.setattr(AuditStore, "lines", lost)
-    assert await log(harness.queue, tmp_path, keep_days=2, later_seconds=3 * DAYS).append(AuditEntry(action="late")) == 4
+    writer = log(harness.queue, tmp_path, keep_days=2, later_seconds=3 * DAYS)
+    assert await writer.append(AuditEntry(action="late")) == 4
 
 
 async def test_old_records_are_trimmed_without_the_right_to_trim_alone(
