@@ -183,9 +183,8 @@ async def test_a_record_is_written_also_if_trimming_fails(
     await append(harness, tmp_path, 3)
     await harness.later(3 * 86_400_000)
 
-    async def lost(_: AuditStore, newest: int | None = None) -> AsyncIterator[bytes]:
+    def lost(_: AuditStore, newest: int | None = None) -> AsyncIterator[bytes]:
         raise RedisUnavailable(f"no answer for {newest}")
-        yield b""
 
     monkeypatch.setattr(AuditStore, "lines", lost)
     writer = log(harness.queue, tmp_path, keep_days=2, later_seconds=3 * DAYS)

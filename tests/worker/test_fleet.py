@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from chaos.echo import EchoRunner
 from pw_servers import RedisServer
 from pw_worker import Echoes, echoes, nap, taken
 
@@ -164,6 +165,7 @@ async def test_a_drain_that_follows_a_lifted_one_leaves_no_job_half_requeued(
         await worker.until(lambda: taken(worker) == 1)
         (runner,) = worker.components.fleet.runners.values()
         (attempt,) = worker.components.dispatcher.attempts.values()
+        assert isinstance(runner, EchoRunner)
         async with asyncio.TaskGroup() as tasks:
             frozen = tasks.create_task(runner.freeze(30))
             await store(worker, EVERY_WORKER, 0.1)

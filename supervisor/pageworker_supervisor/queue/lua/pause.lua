@@ -19,7 +19,7 @@ local pauses_of = {} -- by root of the shard
 local pauses -- of this shard: digest, by (pause by field), counts (by kind); nil: none
 
 -- The pause of a field. nil if it cannot be read: every function of the shard comes by here, so none may fail because of
--- what a later release, or somebody by hand, has written.
+-- what a later release, or an operator by hand, has written.
 local function parsed(field, text)
   local kind = string.sub(field, 1, 1)
   local read, pause = pcall(cjson.decode, text)
