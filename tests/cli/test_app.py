@@ -52,11 +52,10 @@ def test_wrong_usage_is_2_and_leaves_stdout_alone(arguments: list[str], capsys: 
         (["config", "set", "pool.runners=3"], "config set: --why is missing"),
         (["module", "pack"], "module pack: FOLDER is missing"),
         (["config", "set", "pool.runners=3", "--why"], "--why requires an argument"),
+        (["jobs", "nonsense"], "jobs: `nonsense` is too much"),
     ],
 )
-def test_a_missing_option_and_a_missing_value_are_told_apart(
-    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_usage_error_says_what_is_wrong(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert root.run(arguments) == 2
     assert told in capsys.readouterr().err
 

@@ -55,6 +55,17 @@ async def test_which_lines_are_printed(
     assert len(capsys.readouterr().out.splitlines()) == lines
 
 
+async def test_a_job_without_lines_here_is_looked_for_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await called(tmp_path, Scripted(), "logs", "acme/1", recent=kept())
+    assert "`workerctl jobs show acme/1 --timeline`" in capsys.readouterr().err
+    await called(tmp_path, Scripted(), "logs", "--level", "error", recent=kept())
+    told = capsys.readouterr().err
+    assert "no such line" in told
+    assert "jobs show" not in told
+
+
 async def test_lines_that_are_gone_are_mentioned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     await called(tmp_path, Scripted(), "logs", recent=kept(most_lines=1))
     assert "The worker keeps lines since " in capsys.readouterr().err

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, MissingArgumentError
+from cyclopts import App, CycloptsError, MissingArgumentError, UnusedCliTokensError
 
 from pageworker_supervisor.cli.help_page import asked_page, columns, rendered
 from pageworker_supervisor.cli.output import CommandError, CommandExit, complain, put
@@ -116,6 +116,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def _usage(error: CycloptsError) -> str:
     """What is wrong with the command line. For cyclopts, an option that is not there "requires an argument"."""
+    if isinstance(error, UnusedCliTokensError):
+        words = ", ".join(f"`{word}`" for word in error.unused_tokens or ())
+        return f"{' '.join(error.command_chain or ())}: {words} is too much: no command or argument is expected there"
     if not isinstance(error, MissingArgumentError) or error.keyword is not None:
         return str(error)
     if error.argument is None or error.argument.tokens:

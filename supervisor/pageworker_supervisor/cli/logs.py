@@ -15,6 +15,8 @@ from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, fl
 from pageworker_supervisor.cli.worker import control_errors
 from pageworker_supervisor.contract.printable import printable
 
+NO_LINE = "The worker on this host keeps no such line."
+OTHER_WORKER = "`workerctl jobs show {job} --timeline` names the workers that had the job."
 OLDER = "Older ones are where its stdout goes: `journalctl -u pageworker`, or the log of the container."
 
 
@@ -70,7 +72,10 @@ def logs(
                 put(text_of(msgspec.json.decode(line)))
             flush()
             shown += 1
-    return CommandExit.DONE if shown or follow else CommandExit.FAILED
+    if not shown and not follow:
+        note(NO_LINE if job is None else f"{NO_LINE} {OTHER_WORKER.format(job=request.job)}")
+        return CommandExit.FAILED
+    return CommandExit.DONE
 
 
 def text_of(line: dict[str, Any]) -> str:

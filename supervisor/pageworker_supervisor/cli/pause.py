@@ -69,7 +69,9 @@ def pause(
         _show_pauses(asyncio.run(_all(config)), json)
         return CommandExit.DONE
     if kind is None or name is None:
-        raise CommandError("nothing is named", 'Write e.g. pause tenant acme --reason "…".', CommandExit.USAGE)
+        raise CommandError(
+            "nothing is named", 'Write e.g. `workerctl pause tenant acme --reason "…"`.', CommandExit.USAGE
+        )
     if reason is None or not reason.strip():
         raise CommandError("--reason is missing", "Say why: jobs that wait show it.", CommandExit.USAGE)
     _check_text(reason, "--reason", MOST_REASON)
