@@ -66,7 +66,7 @@ def get(name: str, *, config: Config = None, json: Json = False) -> CommandExit:
 
 
 def set_values(
-    *assignments: Annotated[str, Parameter(help="NAME=VALUE. The value is JSON, TOML, or a text.")],
+    *assignments: Annotated[str, Parameter(required=True, help="NAME=VALUE. The value is JSON, TOML, or a text.")],
     why: Why,
     who: Who = None,
     config: Config = None,
@@ -84,7 +84,7 @@ def set_values(
 
 
 def unset(
-    *names: Annotated[str, Parameter(help="Names of settings, e.g. tenants.acme.weight.")],
+    *names: Annotated[str, Parameter(required=True, help="Names of settings, e.g. tenants.acme.weight.")],
     why: Why,
     who: Who = None,
     config: Config = None,
@@ -131,7 +131,8 @@ def validate(
     try:
         values = values_of_listing(file.read_text(encoding="utf-8"), str(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{file}: {error}", exit_code=CommandExit.USAGE) from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise CommandError(f"{file}: {reason}", exit_code=CommandExit.USAGE) from error
     except ConfigInvalid as invalid:
         raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid
     valid(local_layers_of(config), values)

@@ -38,7 +38,7 @@ def page(path: Sequence[str], command: App) -> str:
     commands = [name for name in command if not name.startswith("-") and command[name].show]
     entries = _parameters(path)
     usage = ["Usage: workerctl", *path, *(["COMMAND"] if commands else [])]
-    usage += [label for label, _ in entries if not label.startswith("-")]
+    usage += [label if required else f"[{label}]" for label, _, required in entries if not label.startswith("-")]
     lines = [" ".join([*usage, *(["[OPTIONS]"] if entries or not path else [])]), ""]
     lines += [line for paragraph in paragraphs for line in (paragraph, "")]
     if commands:
@@ -47,18 +47,18 @@ def page(path: Sequence[str], command: App) -> str:
     if not path:
         lines += ["Options:", "\t--help, -h\tShow this text, or that of a command.", "\t--version\tShow the version."]
     elif entries:
-        lines += ["Options:", *(f"\t{label}\t{text}" for label, text in entries)]
+        lines += ["Options:", *(f"\t{label}\t{text}" for label, text, _ in entries)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _parameters(path: Sequence[str]) -> list[tuple[str, str]]:
+def _parameters(path: Sequence[str]) -> list[tuple[str, str, bool]]:
     # cyclopts has no public function that returns what it would print.
     found = app._assemble_help_panels(list(path), "plaintext")
     return [_parameter(entry) for _, panel in found if panel.format == "parameter" for entry in panel.entries]
 
 
-def _parameter(entry: HelpEntry) -> tuple[str, str]:
-    """Label and text of a parameter."""
+def _parameter(entry: HelpEntry) -> tuple[str, str, bool]:
+    """Label and text of a parameter, and whether a command line must have it."""
     text = [_plain(entry.description)]
     if entry.choices:
         text.append(f"[choices: {', '.join(entry.choices)}]")
@@ -67,7 +67,7 @@ def _parameter(entry: HelpEntry) -> tuple[str, str]:
     if entry.required:
         text.append("[required]")
     label = entry.positional_label or ", ".join(entry.all_options) + (f" {entry.metavar}" if entry.metavar else "")
-    return label, " ".join(part for part in text if part)
+    return label, " ".join(part for part in text if part), entry.required
 
 
 def _plain(described: object) -> str:

@@ -58,7 +58,7 @@ class JobFilter:
     since: str | None = None
     """Only jobs first pushed, or ended, since then: a duration such as 10m before now, or an RFC 3339 instant."""
     until: str | None = None
-    """Only jobs first pushed, or ended, before then: as `since`."""
+    """Only jobs first pushed, or ended, before then: a text as for --since."""
     text: str | None = None
     """Only jobs whose id contains this text."""
 

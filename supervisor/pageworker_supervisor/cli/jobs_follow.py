@@ -33,9 +33,10 @@ def follow(
 ) -> CommandExit:
     """Print each change of the state of one job, until it has a result.
 
-    The exit code is 0 if the job succeeded, 1 if it did not, and 5 if it has no result in time. A state that lasts less
-    than a quarter of a second may not be seen. With --json, stdout gets one JSON object per line. Example: `workerctl
-    jobs follow acme/17`.
+    Each line begins with the time at which the command saw the change: `workerctl jobs show --timeline` has the exact
+    ones. The exit code is 0 if the job succeeded, 1 if it did not, and 5 if it has no result in time. A state that
+    lasts less than a quarter of a second may not be seen. With --json, stdout gets one JSON object per line.
+    Example: `workerctl jobs follow acme/17`.
 
     Parameters
     ----------

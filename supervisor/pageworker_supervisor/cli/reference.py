@@ -69,6 +69,9 @@ NEEDS: dict[str, Need] = {
 }
 """What a command cannot work without."""
 
+REDIS_WITH = {"status": "--fleet", "drain": "--worker, --tag, --fleet", "undrain": "--worker, --tag, --fleet"}
+"""Options with which a command needs Redis, and no worker on this host."""
+
 EXAMPLE = re.compile(r"Example: `([^`]+)`")
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
@@ -76,7 +79,15 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "Who is throttled, and by what (THROTTLED, WHY)?": ("tenant list", "jobs --state queued"),
     "What eats the memory (MEMORY of workers and runners)?": ("status --fleet", "status"),
     "Why was this job slow?": ("jobs show acme/17 --timeline", "logs acme/17"),
-    "What changed yesterday?": ("audit list", "config history", "config diff"),
+    "What changed yesterday, and who did it?": ("audit list", "config history", "config diff"),
+    "Why does this worker take no jobs?": ("status", "logs --level warning"),
+    "How many workers are wanted, and why?": ("scale",),
+    "What is drained or paused, by whom?": ("status --fleet",),
+    "Drain one worker, follow it, undo it.": (
+        'drain --worker w1 --reason "new kernel"',
+        "status --fleet",
+        "undrain --worker w1",
+    ),
     "What was blocked today?": ("jobs --blocker captcha --since 1d", "jobs --status blocked --count-only"),
     "Which jobs failed? Run them again.": ("jobs --status failed --since 1h", "jobs retry --status failed --since 1h"),
     "What happens to this job now?": ("jobs follow acme/17",),
@@ -124,6 +135,11 @@ def example_of(page: str) -> str | None:
     return found[1] if found else None
 
 
+def _needs(name: str) -> str:
+    need = NEEDS.get(name, "")
+    return f"{need}; Redis with {REDIS_WITH[name]}" if name in REDIS_WITH else need
+
+
 def reference() -> str:
     """The whole document."""
     lines = []
@@ -133,7 +149,7 @@ def reference() -> str:
         if command.default_command is None or page is None:
             continue
         does = page.split("\n")[2]
-        columns = [f"`{name}`", does, NEEDS.get(name, ""), "yes" if name in PRINTED else "", f"`{example_of(page)}`"]
+        columns = [f"`{name}`", does, _needs(name), "yes" if name in PRINTED else "", f"`{example_of(page)}`"]
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in columns) + " |\n")
     return HEAD + "".join(lines) + QUESTIONS_HEAD + "".join(map(_question, QUESTIONS)) + TAIL
 
