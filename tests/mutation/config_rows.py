@@ -53,14 +53,14 @@ ROWS = (
     Mutant(
         f.CONFIG_DISTURBS,
         f"{RUNNERS}/fleet.py",
-        '                runner.retire("its settings have changed")\n',
+        '                runner.retire("its settings have changed", restart="retired")\n',
         '                runner.kill("its settings have changed", charged=False)\n',
         (LIVE,),
     ),
     Mutant(
         f.CONFIG_DISTURBS,
         f"{RUNNERS}/fleet.py",
-        '                runner.retire("its settings have changed")\n',
+        '                runner.retire("its settings have changed", restart="retired")\n',
         "                pass\n",
         (LIVE,),
     ),
