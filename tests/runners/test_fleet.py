@@ -71,3 +71,33 @@ async def test_a_fleet_gives_up_a_profile_that_does_not_close() -> None:
     async with asyncio.timeout(5):
         await fleet.close_profiles("the worker stops")
     assert fleet.runners
+
+
+async def test_what_follows_the_end_of_a_runner_can_time_out() -> None:
+    """A task group that failed leaves a request to cancel in the runner's task; Redis may not answer after that."""
+    fleet, runner = fleet_of(ContextKey("acme", "shop"))
+    told: list[str] = []
+
+    async def channel_closed() -> None:
+        await asyncio.sleep(0)
+        raise ConnectionError
+
+    async def live() -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(channel_closed())
+        except* ConnectionError:
+            pass
+
+    async def on_gone(context: ContextKey, fence: int | None) -> None:
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            told.append("timeout")
+
+    fleet._on_gone = on_gone
+    closed = any_typed(SimpleNamespace(runner_id="w1.1", context=runner.context, fence=1, live=live))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(fleet._host(closed))
+    assert told == ["timeout"]

@@ -292,7 +292,10 @@ class Fleet:
         self.look()
         ended = time.monotonic()
         if failure is None:
-            await self._on_gone(runner.context, runner.fence)
+            # In a task of its own, for the reason that `SandboxedRunner._let_it_exit` has: a call that Redis does not
+            # answer in time would end as CancelledError, and the profile would stay locked.
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._on_gone(runner.context, runner.fence))
             return
         # Before its profile lock is released: the next start must wait for what is learnt of this one.
         self._starts.suspect(runner.context)
