@@ -71,8 +71,10 @@ class SpanRecorder:
         if len(self._steps) >= m.MAX_SPANS:
             self._left_out += 1
             return None
-        kept = fit_fields(attributes, count=m.MAX_SPAN_ATTRIBUTES, value_chars=256, total_chars=800)
-        self._steps.append(_Step(fit(name, m.MAX_SPAN_NAME) or "span", self._clock(), parent, kept))
+        texts = {each: _text(value) for each, value in attributes.items()}
+        kept = fit_fields(texts, count=m.MAX_SPAN_ATTRIBUTES, value_chars=256, total_chars=800)
+        shown = fit(_text(name), m.MAX_SPAN_NAME) or "span"
+        self._steps.append(_Step(shown, self._clock(), parent, kept))
         return len(self._steps) - 1
 
     def _sent(self, step: _Step, handler_began: float) -> m.RunnerSpan:
@@ -86,3 +88,11 @@ class SpanRecorder:
             attributes=step.attributes,
             error=None if error is None else fit(error, 64),
         )
+
+
+def _text(value: object) -> str:
+    """The value as text. What has none must not fail the jobs that are sampled, and only those."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - code of a module
+        return f"({type(value).__name__})"

@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 import pytest
+from pw_doubles import any_typed
 
 from pageworker_runner.attempts.span_recorder import UNFINISHED, SpanRecorder
 from pageworker_sandbox.wire import messages as m
@@ -79,6 +80,18 @@ def test_the_message_fits_its_bounds_whatever_a_module_does() -> None:
     assert len(encoded) < limit
     assert msgspec.msgpack.decode(encoded, type=m.Spans) == message
     assert (len(message.spans), message.left_out) == (m.MAX_SPANS, 11)
+
+
+def test_values_that_are_no_text_fail_no_job() -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    spans, untrusted_name = SpanRecorder(), any_typed(7)
+    with spans.span(untrusted_name, {"shop": Mute(), "page": None}):
+        pass
+    (span,) = spans.message("a", 0.0).spans
+    assert (span.name, span.attributes) == ("7", {"shop": "(Mute)", "page": "None"})
 
 
 def test_a_block_that_is_left_out_does_not_hide_its_parent() -> None:
