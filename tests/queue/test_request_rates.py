@@ -20,7 +20,9 @@ CLOCK_SECONDS = 0.9
 
 
 async def reserve(harness: QueueHarness, rate: RequestRate = FIVE, host: str = HOST) -> float | None:
-    return await harness.queue.request_rates.reserve(host, rate, LONGEST_SECONDS)
+    """For one request."""
+    (wait,) = (await harness.queue.request_rates.reserve(host, rate, [LONGEST_SECONDS])).waits
+    return wait
 
 
 async def test_requests_of_one_host_begin_one_after_the_other(harness: QueueHarness) -> None:
@@ -51,6 +53,19 @@ async def test_a_wait_that_is_too_long_reserves_nothing(harness: QueueHarness) -
     assert 29 - CLOCK_SECONDS < (await reserve(harness, slow) or 0) <= 29, "the refused ones took no place"
 
 
+async def test_requests_of_one_call_begin_one_after_the_other_as_far_as_each_may_wait(harness: QueueHarness) -> None:
+    found = await harness.queue.request_rates.reserve(
+        HOST, RequestRate(0.1, burst=2), [30, 5, 30, 0, 11, 15, 30, 19, 30]
+    )
+    assert found.waits[:2] == (0, 0)
+    assert found.waits[2:] == (10, None, None, None, 20, None, 30), "who may not wait so long takes no place"
+    assert found.next_seconds == 40
+    assert 50.2 - CLOCK_SECONDS < (await harness.queue.request_rates.reserve(HOST, FIVE, [90])).next_seconds <= 50.2
+    none = await harness.queue.request_rates.reserve("none.test", FIVE, [])
+    assert (none.waits, none.next_seconds) == ((), 0)
+    assert await harness.client.exists("pw:{0}:requests:none.test") == 0
+
+
 async def test_another_host_waits_for_nothing(harness: QueueHarness) -> None:
     for _ in range(50):
         await reserve(harness)
@@ -72,7 +87,7 @@ async def test_a_call_whose_reply_is_lost_only_leaves_an_instant_unused(
     queue = QueueClient(Router(client, client), options=harness.queue.options)
     await queue.load()
     proxied_redis.drop_reply(command="FCALL")
-    wait = await queue.request_rates.reserve(HOST, RequestRate(0.1), LONGEST_SECONDS)
+    (wait,) = (await queue.request_rates.reserve(HOST, RequestRate(0.1), [LONGEST_SECONDS])).waits
     assert wait is not None
     assert 10 - CLOCK_SECONDS < wait <= 10
     await client.aclose()

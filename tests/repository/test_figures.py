@@ -24,7 +24,14 @@ from pageworker_supervisor.intake import intake, stream_source
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import options
 from pageworker_supervisor.redis_client import availability, redis_folder, server_config
-from pageworker_supervisor.runners import access_line, gateway_process, request_permits, start_history, watchdog
+from pageworker_supervisor.runners import (
+    access_line,
+    gateway_process,
+    moment_calls,
+    request_permits,
+    start_history,
+    watchdog,
+)
 from pageworker_supervisor.self_checks import clocks
 from pageworker_supervisor.sizing import recommendation, site
 from pageworker_supervisor.telemetry import label_values
@@ -133,6 +140,10 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
         ("{:g} s of silence", (EGRESS.silence_seconds,)),
         ("`egress.request_wait_seconds` ({:g} s)", (DEFAULTS.egress.request_wait_seconds,)),
         ("in the last {:g} s needed no new tunnel", (request_permits.PAID_SECONDS,)),
+        (
+            "at most {} calls to Redis per second and host, whatever its pages do, with up to {} requests",
+            (moment_calls.CALLS_PER_SECOND, moment_calls.REQUESTS_PER_CALL),
+        ),
         ("up to {} s old for the present attempt", (LEASE // HEARTBEATS_PER_LEASE,)),
         ("also while no job ran | up to {:g} s old", (GAUGES_SECONDS,)),
         (

@@ -1,15 +1,17 @@
 """Which hosts have a rate, and when the requests of several runners to one host are answered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import pairwise
 
 import pytest
+from fuzz.virtual_loop import VirtualLoop
 
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.config.limit_settings import DomainSettings
-from pageworker_supervisor.queue.request_rates import LocalRequestRates, RequestRate
+from pageworker_supervisor.queue.request_rates import LocalRequestRates, RequestRate, ReservedMoments
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.redis_client.errors import RedisRefused
 from pageworker_supervisor.runners.request_permits import (
@@ -43,7 +45,7 @@ async def _probe() -> None:
 class BrokenRates(LocalRequestRates):
     """A bug, or a right that is missing."""
 
-    async def reserve(self, host: str, rate: RequestRate, longest_seconds: float) -> float | None:
+    async def reserve(self, host: str, rate: RequestRate, longest_seconds: Sequence[float]) -> ReservedMoments:
         """Fail."""
         raise RedisRefused("no such function")
 
@@ -149,6 +151,24 @@ async def test_runners_that_share_a_host_take_turns() -> None:
         assert len(flood.answers) <= 12, "not after all that the other one had asked for before"
 
 
+def test_workers_that_share_a_host_use_up_its_rate() -> None:
+    """Shared calls and the wait between them leave no moment unused. In virtual time: a busy host would."""
+    loop = VirtualLoop()
+
+    async def two_workers() -> list[float]:
+        rates = LocalRequestRates(loop.time)
+        async with runner(permits(rates)) as one, runner(permits(rates)) as other:
+            for log in (one, other):
+                log.ask("shop.test", 200)
+            return sorted(await one.answered(200) + await other.answered(200))
+
+    times = loop.run_to_end(two_workers())
+    loop.close()
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert min(gaps) == pytest.approx(1 / 50)
+    assert max(gaps) == pytest.approx(1 / 50)
+
+
 async def test_a_request_that_would_wait_too_long_is_refused() -> None:
     async with runner(permits(longest_seconds=1.0)) as log:
         log.ask("slow.test", 3)
@@ -212,7 +232,8 @@ async def test_without_an_answer_of_redis_no_request_begins() -> None:
 async def test_a_process_without_redis_keeps_the_same_rate() -> None:
     clock = [100.0]
     rates = LocalRequestRates(lambda: clock[0])
-    waits = [await rates.reserve("a.test", RequestRate(0.5, burst=2), 5.0) for _ in range(5)]
-    assert waits == [0, 0, 2, 4, None]
+    rate = RequestRate(0.5, burst=2)
+    assert await rates.reserve("a.test", rate, [5.0]) == ReservedMoments((0,), 0)
+    assert await rates.reserve("a.test", rate, [5.0, 1.0, 5.0, 5.0, 5.0]) == ReservedMoments((0, None, 2, 4, None), 6)
     clock[0] += 100
-    assert [await rates.reserve("a.test", RequestRate(0.5, burst=2), 5.0) for _ in range(3)] == [0, 0, 2]
+    assert await rates.reserve("a.test", rate, [5.0] * 3) == ReservedMoments((0, 0, 2), 4)

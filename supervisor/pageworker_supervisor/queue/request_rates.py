@@ -1,7 +1,7 @@
 """The rate of requests to each host, of all workers together: reserves the moment at which a request may begin."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 
 from msgspec import Struct
@@ -23,26 +23,35 @@ class RequestRate(Struct, frozen=True):
         return 1 / self.per_second
 
 
+class ReservedMoments(Struct, frozen=True):
+    """When requests of one call may begin, in seconds from the call on."""
+
+    waits: tuple[float | None, ...]
+    """By request. None: longer than it may wait, and nothing was reserved for it."""
+    next_seconds: float
+    """When one further request might begin, at the earliest."""
+
+
 class RequestRates:
     """One host is on one shard, by its name, whichever tenants send the requests: so its rate is not divided."""
 
     def __init__(self, shards: Shards) -> None:
         self._shards = shards
 
-    async def reserve(self, host: str, rate: RequestRate, longest_seconds: float) -> float | None:
-        """Seconds until one request to `host` may begin. None: longer than `longest_seconds`, nothing is reserved.
+    async def reserve(self, host: str, rate: RequestRate, longest_seconds: Sequence[float]) -> ReservedMoments:
+        """Reserve a moment for each of several requests to `host`. `longest_seconds`: how long each one may wait.
 
         Raises RedisClientError. A repeated call reserves again.
         """
-        microseconds: int = await self._shards.call(
+        *waits, next_us = await self._shards.call(
             shard_of(host, len(self._shards)),
-            "reserve_request",
+            "reserve_requests",
             host=host,
             interval_us=ceil(rate.interval_seconds * 1e6),
             burst=rate.burst,
-            longest_us=int(longest_seconds * 1e6),
+            longest_us=[int(longest * 1e6) for longest in longest_seconds],
         )
-        return None if microseconds < 0 else microseconds / 1e6
+        return ReservedMoments(tuple(None if wait < 0 else wait / 1e6 for wait in waits), next_us / 1e6)
 
 
 class LocalRequestRates(RequestRates):
@@ -55,12 +64,18 @@ class LocalRequestRates(RequestRates):
         self._free_at: dict[str, float] = {}
         """By host: when a host with burst 1 would permit one more request."""
 
-    async def reserve(self, host: str, rate: RequestRate, longest_seconds: float) -> float | None:
+    async def reserve(self, host: str, rate: RequestRate, longest_seconds: Sequence[float]) -> ReservedMoments:
         """As `RequestRates.reserve`."""
         now = self._now()
         free_at = max(now, self._free_at.get(host, now))
-        wait = max(0.0, free_at - (rate.burst - 1) * rate.interval_seconds - now)
-        if wait > longest_seconds:
-            return None
-        self._free_at[host] = free_at + rate.interval_seconds
-        return wait
+        waits: list[float | None] = []
+        for longest in longest_seconds:
+            wait = _wait(free_at, rate, now)
+            waits.append(wait if wait <= longest else None)
+            free_at += rate.interval_seconds if wait <= longest else 0.0
+        self._free_at[host] = free_at
+        return ReservedMoments(tuple(waits), _wait(free_at, rate, now))
+
+
+def _wait(free_at: float, rate: RequestRate, now: float) -> float:
+    return max(0.0, free_at - (rate.burst - 1) * rate.interval_seconds - now)

@@ -1,7 +1,7 @@
 """Permits for requests to hosts with a rate: which hosts these are, and when the next request may begin.
 
 Redis has one moment per request for all workers together (queue/request_rates.py). A runner asks for each request, and
-gets its answer at that moment.
+gets its answer at that moment. Requests that wait share calls to Redis (moment_calls.py).
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import NoReturn, Protocol
+from typing import NoReturn
 from weakref import WeakValueDictionary
 
 from pageworker_sandbox.hostname import HostInvalid, normalise_host, normalise_host_glob
@@ -18,8 +18,7 @@ from pageworker_supervisor.config.limit_settings import DomainSettings
 from pageworker_supervisor.config.tenant_lookup import domain_for
 from pageworker_supervisor.queue.request_rates import RequestRate
 from pageworker_supervisor.redis_client.availability import Availability
-from pageworker_supervisor.redis_client.errors import RedisClientError
-from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.runners.moment_calls import MomentCalls, Rates
 
 AHEAD_SECONDS = 0.1
 """A runner reserves the moments of about this time in advance, and one more. No moment passes while its next request is
@@ -28,13 +27,6 @@ on the way to Redis, and runners that share a host take turns."""
 PAID_SECONDS = 10.0
 """How long a permit of a request is good for the gateway. Chromium opens at most 6 connections to a host, and a request
 waits for one of them."""
-
-
-class Rates(Protocol):
-    """Where moments are reserved."""
-
-    async def reserve(self, host: str, rate: RequestRate, longest_seconds: float) -> float | None:
-        """Seconds until one request may begin; None: longer than `longest_seconds`."""
 
 
 def rate_of(domains: Mapping[str, DomainSettings], host: str) -> RequestRate | None:
@@ -58,39 +50,32 @@ def moments_ahead(rate: RequestRate) -> int:
     return 1 + ceil(rate.per_second * AHEAD_SECONDS)
 
 
-@dataclass(frozen=True)
 class RequestPermits:
     """What all runners of a worker share."""
 
-    domains: Callable[[], Mapping[str, DomainSettings]]
-    """Those that count now."""
-    rates: Rates
-    availability: Availability
-    longest_seconds: Callable[[], float]
-    """How long a request may wait."""
+    def __init__(
+        self,
+        domains: Callable[[], Mapping[str, DomainSettings]],
+        rates: Rates,
+        availability: Availability,
+        longest_seconds: Callable[[], float],
+    ) -> None:
+        """`domains`: those that count now. `longest_seconds`: how long a request may wait."""
+        self._domains = domains
+        self._calls = MomentCalls(rates, availability)
+        self.longest_seconds = longest_seconds
 
     def limited_hosts(self, permits_host: Callable[[str], bool]) -> tuple[str, ...]:
         """The hosts and globs that a runner needs permits for, if it may reach them."""
-        return limited_hosts(self.domains(), permits_host)
+        return limited_hosts(self._domains(), permits_host)
 
     def rate_of(self, host: str) -> RequestRate | None:
         """The rate of a host now."""
-        return rate_of(self.domains(), host)
+        return rate_of(self._domains(), host)
 
     async def reserve(self, host: str, rate: RequestRate, deadline: float) -> float | None:
-        """When a request may begin, as the loop's time; None: not before `deadline`.
-
-        While Redis does not answer, the request waits: only Redis knows what other workers send.
-        """
-        now = asyncio.get_running_loop().time
-        try:
-            wait = await self.availability.retry_until_available(
-                lambda: self.rates.reserve(host, rate, max(0.0, deadline - now()))
-            )
-        except RedisClientError as error:
-            log.error("no permit for a request", host=host, reason=str(error))
-            return None
-        return None if wait is None else now() + wait
+        """When a request may begin, as the loop's time; None: not before `deadline`."""
+        return await self._calls.reserve(host, rate, deadline)
 
 
 class PaidRequests:
