@@ -59,7 +59,7 @@ ROWS = (
         f"{DISPATCH}/wanted_context.py",
         "        proxy=proxies.choose(key.tenant_id, job.proxy, manifest.proxy),\n",
         "        proxy=key.proxy,\n",
-        (f"tests/worker/test_proxies.py::{REMOVED}",),
+        (f"tests/worker/test_proxies.py::{REMOVED}[removed]",),
     ),
     Mutant(
         f.CONFIG_DISTURBS,
@@ -68,7 +68,7 @@ ROWS = (
         "    return configured\n",
         (
             "tests/runners/test_dial_rules.py::test_a_removed_policy_is_dialled_while_a_runner_has_it",
-            f"tests/worker/test_proxies.py::{REMOVED}",
+            f"tests/worker/test_proxies.py::{REMOVED}[removed]",
         ),
     ),
     Mutant(
