@@ -25,6 +25,7 @@ from pageworker_runner.startup import StartedRunner, start
 from pageworker_runner.task_ownership import Tasks
 from pageworker_sandbox.confine import ConfinementFailed, watch_children_without_threads
 from pageworker_sandbox.memfd import NotSealed, read_sealed
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ProtocolViolation, WireError
@@ -38,7 +39,7 @@ async def run_process(sock: socket.socket, environment: RunnerEnvironment) -> No
     loop = asyncio.get_running_loop()
     channel = Channel(sock, m.TO_SUPERVISOR, m.TO_RUNNER)
     send_queue = SendQueue(channel)
-    async with asyncio.TaskGroup() as group:
+    async with TaskGroup() as group:
         tasks = Tasks(group, _exit_broken)
         tasks.install(loop)
         process = RunnerProcess(channel, Reporter(send_queue), tasks, loop.create_future())

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from pageworker_sandbox.task_group import TaskGroup
+
 
 class SignalFreeServer(uvicorn.Server):
     """Installs no signal handlers: the owner of the event loop has its own."""
@@ -36,7 +38,7 @@ async def served(app: ASGIApp) -> AsyncIterator[int]:
     server = SignalFreeServer(
         uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
     )
-    async with asyncio.TaskGroup() as tasks:
+    async with TaskGroup() as tasks:
         # The socket listens already, so a client that connects before the server runs waits in the backlog.
         serving = tasks.create_task(server.serve(sockets=[sock]))
         try:

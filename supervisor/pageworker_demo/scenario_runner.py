@@ -12,6 +12,7 @@ from pageworker_demo.expectations import DecodedResult, jobs_to_call_back, probl
 from pageworker_demo.queue_client import DemoQueueClient
 from pageworker_demo.scenario import NO_JOB, ScenarioJob
 from pageworker_demo.terminal import DemoTerminal
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.contract.job import JobRef
 
 RESULT_SECONDS = 120.0
@@ -35,7 +36,7 @@ class ScenarioRunner:
         self._arrived = {job.ref: asyncio.Event() for job in self.jobs}
         self.terminal.begin(len(self.jobs))
         try:
-            async with asyncio.timeout(RESULT_SECONDS), asyncio.TaskGroup() as tasks:
+            async with asyncio.timeout(RESULT_SECONDS), TaskGroup() as tasks:
                 tasks.create_task(self._collect())
                 await self.queue_client.push(NO_JOB)
                 for job in self.jobs:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import NoReturn, Protocol
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.contract.worker_report import WorkerReport
 from pageworker_supervisor.queue.fleet_workers import FleetWorkers, Reported, StoredDrain
@@ -73,7 +74,7 @@ class FleetMember:
 
     async def run(self) -> NoReturn:
         """Report for ever."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             reported = time.monotonic()
             while True:
                 with contextlib.suppress(TimeoutError):

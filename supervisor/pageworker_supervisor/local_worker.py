@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from pageworker_sandbox.launch import Host, survey
 from pageworker_sandbox.signing import PackedBundle, SecretKey, TrustStore, UntrustedBundle, sign
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.config.settings import RedisSettings, Settings
@@ -254,7 +255,7 @@ async def local_worker(setup: LocalSetup) -> AsyncIterator[LocalWorker]:
     )
     components = Components(environment, NAME, redis_client, queue, registry)
     try:
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             needed = (
                 components.gateway.run(),
                 components.fleet.run(),

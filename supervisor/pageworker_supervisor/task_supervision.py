@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
+from pageworker_sandbox.task_group import TaskGroup
+
 
 class TaskExitedUnexpectedly(RuntimeError):
     """A task ended that should run for ever, or finish its work: a bug. The worker ends, rather than seem to work."""
@@ -23,7 +25,7 @@ async def run_forever(works: Mapping[str, Coroutine[Any, Any, object]]) -> None:
 
     A TaskGroup alone does not report a child that returned, or that a stray cancellation ended.
     """
-    async with asyncio.TaskGroup() as tasks:
+    async with TaskGroup() as tasks:
         running = [tasks.create_task(work, name=name) for name, work in works.items()]
         ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         silent = [task.get_name() for task in ended if task.cancelled() or task.exception() is None]

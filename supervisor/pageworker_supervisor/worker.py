@@ -10,6 +10,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 from pageworker_sandbox.state_machine import IllegalTransition, label, next_state
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor import worker_report as reports
 from pageworker_supervisor.admin.allowed_hosts import answered_hosts
@@ -113,7 +114,7 @@ class Worker:
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         # The control socket is bound, so no other worker uses this data folder.
         self._name, self._before = claim_data_dir(self._environment.data_dir, settings.worker.id)
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             answering = tasks.create_task(endpoints.run(), name="endpoints")
             serving = tasks.create_task(self._serve(), name="components")
             await self.stop.wait()
@@ -164,7 +165,7 @@ class Worker:
                 open_redis_client(settings.redis, self._environment.data_dir, self._environment.metrics, redis_user)
             )
             checks = WorkerChecks(settings, self._environment.data_dir, redis_client, self._environment.metrics)
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 watching = tasks.create_task(redis_client.availability.run(), name="redis")
                 await checks.start()
                 queue = await self._prepare(redis_client)

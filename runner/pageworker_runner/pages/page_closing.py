@@ -6,6 +6,8 @@ from contextlib import suppress
 from playwright.async_api import Error as BrowserError
 from playwright.async_api import Page
 
+from pageworker_sandbox.task_group import TaskGroup
+
 REPEAT_SECONDS = 1.0
 
 
@@ -17,7 +19,7 @@ async def close_page(page: Page) -> None:
     """
     if page.is_closed():
         return
-    async with asyncio.TaskGroup() as tasks:
+    async with TaskGroup() as tasks:
         repeating = tasks.create_task(_ask_again(page))
         error = await _close(page)
         repeating.cancel()

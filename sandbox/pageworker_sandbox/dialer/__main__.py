@@ -22,6 +22,7 @@ from pageworker_sandbox.dialer.connector import look_up
 from pageworker_sandbox.dialer.server import DialServer
 from pageworker_sandbox.dialer.targets import TargetRules, parse_rules
 from pageworker_sandbox.egress.errors import MalformedTarget
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed, WireError
 
@@ -39,7 +40,7 @@ async def serve(supervisor: socket.socket, gateway: socket.socket) -> None:
         number, rules = first.number, _parsed(first)
         restricted = restrict(rules)
         await channel.send(m.RulesAccepted(landlock_ports=restricted, number=number))
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             following = tasks.create_task(_follow(channel, rules, landlock_ports=restricted))
             await DialServer(Channel(gateway, outgoing=m.TO_GATEWAY, incoming=m.FROM_GATEWAY), rules, look_up).run()
             following.cancel()

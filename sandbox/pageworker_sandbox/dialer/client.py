@@ -19,6 +19,7 @@ from pageworker_sandbox.dialer.messages import (
 )
 from pageworker_sandbox.egress.address import Address
 from pageworker_sandbox.egress.errors import EgressRefused
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
 
@@ -38,7 +39,7 @@ class DialerClient:
     async def run(self) -> None:
         """Deliver answers. Raises ChannelClosed (in a group) when the dialer ends: the gateway must end too."""
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 tasks.create_task(self._send_queued())
                 while True:
                     message, descriptors = await self._channel.receive()

@@ -16,6 +16,7 @@ from pageworker_sandbox.dialer.messages import (
 )
 from pageworker_sandbox.dialer.targets import TargetRules
 from pageworker_sandbox.egress.errors import EgressRefused
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
 from pageworker_sandbox.wire.messages import Message
@@ -34,7 +35,7 @@ class DialServer:
 
     async def run(self) -> None:
         """Answer requests. Raises ProtocolViolation if the gateway breaks the protocol."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             try:
                 while True:
                     message, _ = await self._gateway.receive()

@@ -23,6 +23,7 @@ from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import TO_GATEWAY, TO_SUPERVISOR
 from pageworker_sandbox.egress.server import GatewayServer
 from pageworker_sandbox.egress.upstream_tls import client_context
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import WireError
 
@@ -37,7 +38,7 @@ async def serve(sock: socket.socket, dialer_sock: socket.socket, proxy_tls: ssl.
     channel = Channel(sock, outgoing=TO_SUPERVISOR, incoming=TO_GATEWAY)
     try:
         dialer = DialerClient(dialer_sock)
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             connecting = tasks.create_task(dialer.run())
             await GatewayServer(channel, EgressLimits().within(hard), dialer, proxy_tls).run()
             connecting.cancel()

@@ -22,6 +22,7 @@ from pageworker_sandbox.egress.policy_enforcer import PolicyEnforcer
 from pageworker_sandbox.egress.target import parse_url
 from pageworker_sandbox.egress.tunnel import tunnel
 from pageworker_sandbox.egress.upstream import credentials
+from pageworker_sandbox.task_group import TaskGroup
 
 SAFE_METHODS = {b"GET", b"HEAD", b"OPTIONS"}
 """Methods without an effect on the origin: a request may be repeated. Source: RFC 9110, section 9.2.1."""
@@ -133,7 +134,7 @@ class Exchange:
         origin.send(self._request)
         # An origin may answer before it has the whole body, so both directions run at once.
         failure: Disconnected | h11.RemoteProtocolError | TargetUnreachable | UpstreamFailed | None = None
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             upload = group.create_task(self._upload(origin))
             try:
                 await self._download(origin)

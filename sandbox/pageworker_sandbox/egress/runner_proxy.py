@@ -16,6 +16,7 @@ from pageworker_sandbox.egress.session import serve
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
 from pageworker_sandbox.egress.upstream_monitor import UpstreamMonitor
+from pageworker_sandbox.task_group import TaskGroup
 
 
 class RunnerProxy:
@@ -60,7 +61,7 @@ class RunnerProxy:
         finally:
             self.started.set()
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 while (connection := await acceptor.accepted.get()) is not None:
                     self._unserved.add(connection)
                     group.create_task(self._serve(acceptor, connection))

@@ -32,6 +32,7 @@ from pageworker_sandbox.egress.shared_counts import shared_words
 from pageworker_sandbox.egress.target import Target
 from pageworker_sandbox.egress.upstream_connector import UpstreamConnector
 from pageworker_sandbox.egress.upstream_monitor import UpstreamMonitor
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
 from pageworker_sandbox.wire.messages import Message
@@ -72,7 +73,7 @@ class GatewayServer:
 
     async def run(self) -> None:
         """Carry out requests. Raises ProtocolViolation if the supervisor breaks the protocol."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             background = [
                 group.create_task(work) for work in (self._report(), self._report_changes(), self._upstreams.run())
             ]

@@ -12,6 +12,7 @@ from pageworker_sandbox.egress.messages import UpstreamFault, UpstreamState
 from pageworker_sandbox.egress.policy import UpstreamProxy
 from pageworker_sandbox.egress.upstream_connector import UpstreamConnector
 from pageworker_sandbox.egress.upstream_health import HealthEvent, HealthState, UpstreamHealth
+from pageworker_sandbox.task_group import TaskGroup
 
 PROBE_SECONDS = 5.0
 DOUBTS_IGNORED_SECONDS = 5.0
@@ -44,7 +45,7 @@ class UpstreamMonitor:
     async def run(self) -> None:
         """Probe until cancelled."""
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 while True:
                     proxy = await self._due.get()
                     if self._of(proxy).probed and proxy not in self._probes:

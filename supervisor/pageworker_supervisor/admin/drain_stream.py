@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.status import DrainLine
 
@@ -27,7 +28,7 @@ class RunningDrains:
 
     async def run(self) -> None:
         """Run until cancelled; `start` needs it. Its cancellation ends the drains and their answers."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             self._tasks = tasks
             await asyncio.Event().wait()
 

@@ -14,6 +14,7 @@ from typing import cast
 from starlette.applications import Starlette
 from uvicorn import Config, Server
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.admin.bounded_protocol import (
     ANSWER_SECONDS,
     HEAD_SECONDS,
@@ -103,7 +104,7 @@ class Endpoints:
     async def run(self) -> None:
         """Serve until cancelled."""
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 tasks.create_task(self._drains.run())
                 for server, sock in self._servers:
                     tasks.create_task(serve_on(server, sock))

@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 from msgspec import Struct
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.cli.answers import FollowedResult
 from pageworker_supervisor.cli.connect import Config, OpenQueue, open_queue
 from pageworker_supervisor.cli.job_rows import row_of_result, stream_fields
@@ -77,7 +78,7 @@ class FollowedResults:
         """Print `count` results as they come. Raises RedisClientError."""
         found: asyncio.Queue[tuple[int, str, bytes]] = asyncio.Queue(WAITING_RESULTS)
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 reading = [tasks.create_task(self._read(shard, last, found)) for shard, last in self.at.entries.items()]
                 printed = 0
                 while count is None or printed < count:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.cli.connect import CHECK_REDIS, Config, clients_of, open_queue, settings_of
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, put, show, table
 from pageworker_supervisor.config.settings import Settings
@@ -99,7 +100,7 @@ async def _serve(address: str, settings: Settings) -> None:
         except (OSError, OverflowError) as error:
             raise CommandError(str(error), "Choose another address or port.") from error
         log.info("the fleet process serves", address=f"{server.address[0]}:{server.address[1]}")
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             serving = tasks.create_task(server.run())
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, serving.cancel)

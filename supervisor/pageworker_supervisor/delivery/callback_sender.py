@@ -8,6 +8,7 @@ from functools import partial
 
 import msgspec
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.config.settings import CallbackSettings, TenantSettings
 from pageworker_supervisor.contract.callback_url import CallbackTarget, allowed
 from pageworker_supervisor.contract.event import TenantEvent, encode_event
@@ -90,7 +91,7 @@ class CallbackSender:
         """Deliver until cancelled. Entries that are held then come again when their lease runs out; see `stop`."""
         async with (
             CallbackHttpClient(self._callbacks.concurrency) as client,
-            asyncio.TaskGroup() as tasks,
+            TaskGroup() as tasks,
         ):
             tasks.create_task(self._confirm(), name="confirm callbacks")
             await self._take(tasks, client)

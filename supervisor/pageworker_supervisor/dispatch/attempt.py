@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 from pageworker_sandbox.page_rules import OptionRefused
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import next_state
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.config.egress_budget import NO_BUDGET
 from pageworker_supervisor.config.flags import flags_for
@@ -303,7 +304,7 @@ class Attempt:
         page.send(self._begin)
         self._step(AttemptEvent.SEND)
         lost = None
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             store = self._services.artifacts
             keeping = tasks.create_task(keep_artifacts(page, lease.ref, self.number, store, self.log, self.trace))
             user = secret_user(job, self.number, bundle)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.attempt_services import AttemptServices
@@ -108,7 +109,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Claim for ever. Attempts that run are cancelled with this task; their leases then run out."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             while True:
                 self._fleet.changed.clear()
                 self._work.clear()
@@ -117,7 +118,7 @@ class Dispatcher:
 
     async def listen(self) -> None:
         """Wait in Redis for new work, cancellations, and profiles that other workers ask for, for ever."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             while True:
                 # A job that was pushed while Redis did not answer may have woken no worker: claim after each failure.
                 wake = await self._availability.retry_until_available(
@@ -143,7 +144,7 @@ class Dispatcher:
 
     async def _something_to_do(self) -> None:
         """Return when there is work in Redis, the fleet changed, or time has freed a runner slot."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             waits = [tasks.create_task(event.wait()) for event in (self._work, self._fleet.changed)]
             timeout = self._fleet.next_evictable_in()
             await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -274,7 +275,7 @@ class Dispatcher:
         async for step in self._ends(waited, seconds):
             yield step
         if cancel is not None and self.attempts:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 for attempt in self.attempts.values():
                     tasks.create_task(attempt.contain(cancel(attempt.lease.ref)))
             async for step in self._ends(waited, CANCEL_SECONDS):
@@ -330,7 +331,7 @@ class Dispatcher:
         unfinished = len(self.attempts | self.closing | self._requeueing)
         # Another drain may be requeueing the others.
         left = [attempt for token, attempt in self.attempts.items() if token not in self._requeueing]
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             for attempt in left:
                 tasks.create_task(attempt.contain(self._requeue(attempt, reason)))
         while self._requeues:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
@@ -38,7 +39,7 @@ class Heartbeat:
     async def run(self) -> None:
         """Send heartbeats for ever."""
         interval_seconds = self._queue.lease_ms / 1000 / HEARTBEATS_PER_LEASE
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             while True:
                 await asyncio.sleep(interval_seconds)
                 await self._availability.retry_until_available(lambda: self._send(tasks))

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import structs
 
 from pageworker_sandbox.signing import VerifiedBundle
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.runners.page_reservation import PageReservation
@@ -62,7 +63,7 @@ async def _until_ended(
         except SecretUnavailable as away:
             return away
 
-    async with asyncio.TaskGroup() as tasks:
+    async with TaskGroup() as tasks:
         asking = tasks.create_task(ask())
         asking.add_done_callback(lambda _: page.changed.set())
         await page.until(lambda: asking.done() or page.done.done())

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.queue.functions import Shards, unpacked
 from pageworker_supervisor.redis_client.errors import RedisClientError
 
@@ -125,7 +126,7 @@ class Pauses:
             except TimeoutError:
                 failed.setdefault(shard, f"no answer within {SHARD_SECONDS:g} s")
 
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             for shard in shards:
                 tasks.create_task(ask(shard))
         return replies, failed

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.redis_client.errors import RedisClientError
 
 
@@ -14,7 +15,7 @@ async def fan_out(calls: Iterable[Coroutine[Any, Any, None]]) -> None:
     Not with `except*`, because an error raised there would be in a group again.
     """
     try:
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             children = [tasks.create_task(call) for call in calls]
             if children:
                 # Wait inside the block. On Python 3.11 a TaskGroup whose child fails while it waits at its own end

@@ -12,6 +12,7 @@ import msgspec
 
 from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_sandbox.state_machine import label
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.claim import Capacity
@@ -107,7 +108,7 @@ class Fleet:
 
     async def run(self) -> None:
         """Host the runners for ever. On cancellation all of them end before this returns."""
-        async with asyncio.TaskGroup() as self._tasks:
+        async with TaskGroup() as self._tasks:
             self._tasks.create_task(self._probe.run(), name="host probe")
             self._tasks.create_task(self._reroute_changed(), name="reroute runners")
             await self._close_idle()
@@ -294,12 +295,12 @@ class Fleet:
         if failure is None:
             # In a task of its own, for the reason that `SandboxedRunner._let_it_exit` has: a call that Redis does not
             # answer in time would end as CancelledError, and the profile would stay locked.
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 tasks.create_task(self._on_gone(runner.context, runner.fence))
             return
         # Before its profile lock is released: the next start must wait for what is learnt of this one.
         self._starts.suspect(runner.context)
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             tasks.create_task(self._on_gone(runner.context, runner.fence))
             try:
                 runner.not_started(await self._judge.judge(runner.context, failure, runner.since, ended))

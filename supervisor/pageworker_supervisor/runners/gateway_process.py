@@ -20,6 +20,7 @@ from pageworker_sandbox.egress.messages import (
     Usage,
 )
 from pageworker_sandbox.launch import GatewayProcesses, GatewayUsers, Host, launch_gateway
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.errors import WireError
 from pageworker_supervisor.backoff import Backoff
 from pageworker_supervisor.config.settings import EgressSettings
@@ -117,7 +118,7 @@ class GatewayProcess:
         process = await launch_gateway(self._host, self._users, rules, self._proxy_ca)
         try:
             gateway = connect(process.channel, self._log_access, self._on_permit)
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 tasks.create_task(gateway.run())
                 tasks.create_task(self._report(gateway))
                 tasks.create_task(self._keep_access_log(gateway))

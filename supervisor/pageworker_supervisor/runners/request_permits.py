@@ -13,6 +13,7 @@ from typing import NoReturn
 from weakref import WeakValueDictionary
 
 from pageworker_sandbox.hostname import HostInvalid, normalise_host, normalise_host_glob
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.config.limit_settings import DomainSettings
 from pageworker_supervisor.config.tenant_lookup import domain_for
@@ -152,7 +153,7 @@ class RunnerPermits:
 
     async def run(self) -> NoReturn:
         """Answer until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             while True:
                 tasks.create_task(self._serve(await self._held.get()))
         raise AssertionError("unreachable")

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from pageworker_sandbox.egress.messages import GatewayPermitRequest
 from pageworker_sandbox.launch import SandboxedProcess
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, ProtocolViolation
 from pageworker_supervisor.runners.errors import BrowserNotReady, SpawnFailed
@@ -33,7 +34,7 @@ class SandboxedRunner(Runner):
                 # It was told to stop before it had a process that could be stopped.
                 raise SpawnFailed("it was told to go")
             await self._start(process, connection)
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 tasks.create_task(watch(self, connection, process, self._limits, folder))
                 tasks.create_task(self._stop_gently(connection, process))
                 self._permits = self._new_permits()
@@ -97,7 +98,7 @@ class SandboxedRunner(Runner):
         """Its end of the channel is closed, so it exits by itself: a kill in between would hide its exit code."""
         # In a task of its own: up to Python 3.12, a task group that failed leaves a request to cancel in its parent,
         # and a timeout there ends as CancelledError, which would end the worker (python/cpython#133747).
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             tasks.create_task(self._wait_for_exit(process))
 
     async def _wait_for_exit(self, process: SandboxedProcess) -> None:

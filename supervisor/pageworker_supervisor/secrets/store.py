@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.secrets.backend import BackendLogin, FetchedSecret, SecretBackend, SecretRef
 from pageworker_supervisor.secrets.errors import SecretMissing, SecretUnavailable
 from pageworker_supervisor.telemetry import log
@@ -72,7 +73,7 @@ class SecretStore:
 
     async def run(self) -> None:
         """Renew what is used, and forget what is not, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             tasks.create_task(self._backend.run(), name="secret backend")
             tasks.create_task(self._renew(), name="renew secrets")
 

@@ -14,6 +14,7 @@ import msgspec
 from pageworker_sandbox.launch import procfs
 from pageworker_sandbox.signing import PackedBundle, read_bundle
 from pageworker_sandbox.signing.bundle import write_bundle
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.local_worker import LocalWorker
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.sizing.capacity import busy_cpu_seconds
@@ -89,7 +90,7 @@ class PageMeasurement:
     async def run(self, seconds: float) -> Measurement:
         """Both parts, `seconds` each. Raises MeasurementFailed, LocalRunFailed."""
         await self._worker.publish(sizing_module())
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             for _ in range(self._pages):
                 tasks.create_task(self._repeat(jobs=WARM_UP_JOBS))
         one = await self._use(1, seconds)
@@ -110,9 +111,9 @@ class PageMeasurement:
     async def _use(self, pages: int, seconds: float) -> PartUsage:
         until = time.monotonic() + seconds
         cpu, other_cpu, since = self._cpu_seconds(), _other_cpu_seconds(), time.monotonic()
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             sampling = tasks.create_task(self._peak_bytes())
-            async with asyncio.TaskGroup() as jobs:
+            async with TaskGroup() as jobs:
                 repeating = [jobs.create_task(self._repeat(until=until)) for _ in range(pages)]
             sampling.cancel()
         took = time.monotonic() - since
