@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from repository.sources import relative, tracked
 
 from pageworker_sandbox.task_group import TaskGroup
 
@@ -56,3 +57,10 @@ async def test_a_group_that_succeeds_changes_nothing() -> None:
     async with TaskGroup() as tasks:
         child = tasks.create_task(asyncio.sleep(0, "done"))
     assert child.result() == "done"
+
+
+def test_no_part_of_the_product_uses_that_of_asyncio() -> None:
+    zones = ("supervisor", "sandbox", "profiles", "runner")
+    files = [file for zone in zones for file in tracked(f"{zone}/**/*.py")]
+    assert len(files) > 300
+    assert [relative(file) for file in files if "asyncio.TaskGroup()" in file.read_text()] == []
