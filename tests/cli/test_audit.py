@@ -62,6 +62,20 @@ def test_the_log_is_verified_exported_and_verified_again_without_redis(
     assert "end_cut" in capsys.readouterr().out
 
 
+def test_the_list_shows_entries_that_no_writer_of_ours_made(
+    on_queue: OnQueue, live_redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purge_one(on_queue, capsys)
+    for number, fields in enumerate(('"of":[1]', '"of":{"a":1}', '"at_ms":' + "9" * 400, '"at_ms":-1e99'), 3):
+        text = f'{{"record":{{"seq":{number},"action":"x\\u001b[2J",{fields}}},"mac":""}}'
+        live_redis.command("XADD", STREAM, f"{number}-0", "mac", "", "at_ms", "0", "line", text)
+    assert run(["audit", "list"]) == 0
+    shown = capsys.readouterr().out
+    assert "\\x1b[2J" in shown
+    assert "\x1b" not in shown
+    assert run(["audit", "verify"]) == 1
+
+
 def test_a_log_of_another_key_is_not_called_good(
     on_queue: OnQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from pw_worker.reports import worker_report
 
-from pageworker_supervisor.cli.fleet_status import FleetStatus, fleet_status, fleet_text, fleet_worker, size
+from pageworker_supervisor.cli.fleet_status import FleetStatus, clock, fleet_status, fleet_text, fleet_worker, size
 from pageworker_supervisor.contract.worker_report import WorkerReport
 from pageworker_supervisor.queue.fleet_workers import HeardWorker, StoredDrain, WorkersPage
 from pageworker_supervisor.queue.pauses import PauseView
@@ -71,3 +71,9 @@ def test_the_text_says_what_is_paused_by_whom_and_until_when() -> None:
 
 def test_sizes() -> None:
     assert (size(0), size(3 * 2**20), size(3 * 2**29)) == ("0 MiB", "3 MiB", "1.5 GiB")
+
+
+def test_a_time_that_is_none_is_shown_as_such() -> None:
+    """Stored drains and pauses may be edited by hand."""
+    assert clock(9e12) == "?"
+    assert clock(0) == "1970-01-01 00:00:00Z"

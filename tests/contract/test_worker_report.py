@@ -1,6 +1,7 @@
 """Reports of workers: what is read, what is no report, and when a report is too old."""
 
 import msgspec
+import pytest
 
 from pageworker_supervisor.contract.worker_report import (
     FORGOTTEN_SECONDS,
@@ -57,3 +58,28 @@ def test_a_report_becomes_silent_and_then_is_forgotten() -> None:
     assert REPORT.silent(at + SILENT_SECONDS + 1)
     assert not REPORT.forgotten(at + FORGOTTEN_SECONDS)
     assert REPORT.forgotten(at + FORGOTTEN_SECONDS + 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("reported_at", 1e300),
+        ("reported_at", -1e300),
+        ("draining_until", 1e12),
+        ("pages", -5),
+        ("pages", 10**30),
+        ("runner_slots", -1),
+        ("memory_bytes", -1),
+        ("jobs_per_minute", 1e308),
+        ("host", "h" * 1_000_000),
+        ("tags", ["t"] * 100_000),
+    ],
+    ids=list("0123456789"),
+)
+def test_numbers_and_texts_that_no_worker_reports_are_no_report(field: str, value: object) -> None:
+    assert parse_worker_report(msgspec.json.encode({**msgspec.to_builtins(REPORT), field: value})) is None
+
+
+def test_a_text_that_is_nested_too_deeply_is_no_report() -> None:
+    text = msgspec.json.encode(REPORT)[:-1] + b',"more":' + b"[" * 100_000
+    assert parse_worker_report(text) is None

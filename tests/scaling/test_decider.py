@@ -215,3 +215,14 @@ def test_two_processes_with_the_same_samples_decide_the_same(loads: list[tuple[i
     for waiting, running in loads:
         assert first.look(waiting=waiting, running=running) == second.look(waiting=waiting, running=running)
     assert first.history == second.history
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**15), st.floats(0, 1e15)), min_size=1, max_size=5), LOADS)
+def test_samples_of_others_never_end_the_process(written: list[tuple[int, float]], load: Load) -> None:
+    """Redis holds the samples: a count may be smaller than the one before."""
+    _, sample = decide(load, [], SETTINGS)
+    last = [
+        replace(sample, at=load.at - 10 + number, since=load.at - 10, ended=ended, held_seconds=held)
+        for number, (ended, held) in enumerate(written)
+    ]
+    assert decide(load, last, SETTINGS)[0].service_seconds > 0

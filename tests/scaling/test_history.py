@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from pw_queue import QueueHarness, open_harness
 from pw_servers import RedisServer
@@ -87,3 +88,23 @@ async def test_a_user_that_may_not_write_keeps_samples_for_itself(harness: Queue
 def test_an_interval_begins_at_a_multiple_of_its_length() -> None:
     assert slot_of(1003.9) == slot_of(1000) == 1_000_000
     assert slot_of(1005) == 1_005_000
+
+
+async def test_a_record_whose_text_is_of_the_future_is_dropped(harness: QueueHarness) -> None:
+    at = await now(harness)
+    history = ScalingHistory(harness.queue)
+    text = msgspec.json.encode(record(at + 10 * 365 * 86_400))
+    await harness.client.xadd("pw:{0}:scaling", {"sample": text}, id=f"{slot_of(at)}-0")
+    await history.refresh()
+    assert len(history.records) == 1
+    history.drop_later(slot_of(at))
+    assert history.records == []
+
+
+@pytest.mark.parametrize("field", ["ended", "held_seconds", "pages_per_worker", "waiting"])
+@pytest.mark.parametrize("value", [-1, 10**30])
+def test_numbers_that_no_process_writes_are_no_record(field: str, value: int) -> None:
+    fields = msgspec.to_builtins(record(1e9))
+    assert parse_record(msgspec.json.encode(fields)) is not None
+    fields["sample"][field] = value
+    assert parse_record(msgspec.json.encode(fields)) is None

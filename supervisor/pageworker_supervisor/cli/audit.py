@@ -1,7 +1,6 @@
 """`workerctl audit`: lists, verifies and exports the log of who changed what."""
 
 import asyncio
-import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,6 +18,7 @@ from pageworker_supervisor.cli.connect import Config, open_queue, settings_of
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Count, Json, note, put, show, table
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.contract.utc_time import utc_time
 
 app = App(name="audit", help="List, verify and export the log of who changed what.")
 
@@ -175,7 +175,7 @@ def _text(report: ChainReport) -> str:
 def _rows(lines: Iterable[AuditLine]) -> Iterator[tuple[object, ...]]:
     """One row per action: the outcome of a command is in a record of its own."""
     kept = list(lines)
-    outcomes = {line.record["of"]: line for line in kept if line.record.get("of")}
+    outcomes = {of: line for line in kept if isinstance(of := line.record.get("of"), int)}
     for line in kept:
         record = line.record
         if record.get("of"):
@@ -183,10 +183,9 @@ def _rows(lines: Iterable[AuditLine]) -> Iterator[tuple[object, ...]]:
         outcome = record.get("outcome", "")
         if outcome == REQUESTED and line.number in outcomes:
             outcome = outcomes[line.number].record.get("outcome", "")
-        at = record.get("at_ms")
-        time = (
-            dt.datetime.fromtimestamp(at / 1000, dt.UTC).isoformat(timespec="seconds") if isinstance(at, int) else "?"
-        )
+        at_ms = record.get("at_ms")
+        at = utc_time(at_ms // 1000) if isinstance(at_ms, int) else None
+        time = "?" if at is None else at.isoformat(timespec="seconds")
         yield (
             *(line.number, time, f"{record.get('name', '')} ({record.get('kind', '')})", record.get("host", "")),
             *(record.get("action", ""), record.get("target", ""), outcome, record.get("reason", "")),

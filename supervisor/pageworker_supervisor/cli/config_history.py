@@ -1,7 +1,6 @@
 """`workerctl config diff|history|rollback`: versions of the central configuration."""
 
 import asyncio
-import datetime as dt
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -26,6 +25,7 @@ from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show, table
 from pageworker_supervisor.config.central_document import CentralValues
 from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.contract.utc_time import utc_time
 from pageworker_supervisor.queue.config_store import ConfigStore, PastVersion
 
 MOST_VERSIONS = 1000
@@ -117,4 +117,5 @@ async def _values(store: ConfigStore, version: int) -> CentralValues:
 
 
 def _when(version: PastVersion) -> str:
-    return dt.datetime.fromtimestamp(version.at_ms / 1000, dt.UTC).isoformat(timespec="seconds")
+    at = utc_time(version.at_ms / 1000)
+    return "?" if at is None else at.isoformat(timespec="seconds")

@@ -1,12 +1,12 @@
 """The whole fleet, as Redis has it: `workerctl status --fleet`. Pure: from reports and numbers to rows and text."""
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from pageworker_supervisor.cli.output import table
+from pageworker_supervisor.contract.utc_time import utc_text
 from pageworker_supervisor.contract.worker_report import ReportedState, WorkerReport
 from pageworker_supervisor.queue.fleet_workers import HeardWorker, StoredDrain, WorkersPage
 from pageworker_supervisor.queue.pauses import PauseView
@@ -216,5 +216,5 @@ def size(count: int) -> str:
 
 
 def clock(at: float) -> str:
-    """Unix seconds as the time of day in UTC, with the date."""
-    return dt.datetime.fromtimestamp(at, dt.UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    """Unix seconds as the time of day in UTC, with the date; `?`: they are no time."""
+    return utc_text(at, "%Y-%m-%d %H:%M:%SZ")

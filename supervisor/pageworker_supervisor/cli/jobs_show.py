@@ -1,7 +1,6 @@
 """`workerctl jobs show`: one job now, and its way through queue and workers."""
 
 import asyncio
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.job_name import job_named
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show, table
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.contract.utc_time import utc_time
 from pageworker_supervisor.queue.job_details import JobDetails
 
 
@@ -60,8 +60,9 @@ def _facts(details: JobDetails) -> list[tuple[str, object]]:
         if name == "used":
             rows += [(key.replace("_", " "), text) for key, text in value.items()]
         elif name.endswith("_at_ms"):
-            at = dt.datetime.fromtimestamp(value / 1000, dt.UTC)
-            rows.append((name.removesuffix("_ms").replace("_", " "), f"{at.isoformat(timespec='milliseconds')}"))
+            at = utc_time(value / 1000)
+            text = "?" if at is None else at.isoformat(timespec="milliseconds")
+            rows.append((name.removesuffix("_ms").replace("_", " "), text))
         else:
             rows.append((name.replace("_", " "), value))
     return rows

@@ -1,7 +1,6 @@
 """`workerctl pause|unpause`: no further job of a tenant, module or domain starts, until its time or an unpause."""
 
 import asyncio
-import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +14,7 @@ from pageworker_supervisor.cli.local_user import user_at_host
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, complain, show, table
 from pageworker_supervisor.cli.paused_name import paused_name
 from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.contract.utc_time import utc_text
 from pageworker_supervisor.queue.pauses import PauseChange, PauseKind, PauseView
 
 MOST_REASON = 200
@@ -179,7 +179,7 @@ def _show_pauses(views: list[PauseView], json: bool) -> None:
 
 def instant(ms: int) -> str:
     """`2026-11-28T00:50:00Z` of milliseconds since the epoch."""
-    return f"{dt.datetime.fromtimestamp(ms / 1000, dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return utc_text(ms / 1000, "%Y-%m-%dT%H:%M:%SZ")
 
 
 def _who(who: str | None) -> str:

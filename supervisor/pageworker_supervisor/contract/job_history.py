@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pageworker_supervisor.contract.job_errors import UNREADABLE
 from pageworker_supervisor.contract.job_state import JobEvent
+from pageworker_supervisor.contract.utc_time import utc_time
 
 EVENT_CODES: dict[JobEvent, str] = {
     JobEvent.ENQUEUE: "q",
@@ -81,8 +82,8 @@ class HistoryLine(Struct, frozen=True, kw_only=True):
 
     @property
     def at(self) -> dt.datetime | None:
-        """On Redis' clock."""
-        return None if self.at_ms is None else dt.datetime.fromtimestamp(self.at_ms / 1000, dt.UTC)
+        """On Redis' clock. None: there is none."""
+        return None if self.at_ms is None else utc_time(self.at_ms / 1000)
 
 
 def parse_history(untrusted_text: bytes) -> list[HistoryLine]:

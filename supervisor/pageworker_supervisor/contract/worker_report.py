@@ -4,10 +4,12 @@ The reports are the hash `<prefix>:{0}:worker_reports`: one field per run of a w
 A worker writes its report every ten seconds and whenever its state changes.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+from pageworker_supervisor.contract.job_errors import UNREADABLE
 
 from pageworker_supervisor.contract.job_errors import UNREADABLE
 
@@ -20,18 +22,25 @@ FORGOTTEN_SECONDS = 180.0
 """The report of a worker that is silent for so long does not count, and is removed."""
 RUNNERS_REPORTED = 8
 
+# Far above what a worker can report. Who can write to Redis must not move sums of the fleet by more, nor fill a screen.
+Instant = Annotated[float, Meta(ge=0, le=1e11)]
+Number = Annotated[int, Meta(ge=0, le=1_000_000)]
+Size = Annotated[int, Meta(ge=0, le=2**53)]
+Rate = Annotated[float, Meta(ge=0, le=1e9)]
+Name = Annotated[str, Meta(max_length=1000)]
+
 
 class ReportedRunner(Struct, frozen=True, kw_only=True):
     """One runner of a worker. `memory_bytes`: proportional set size of its process tree; None until it is measured."""
 
-    runner_id: str
-    tenant_id: str | None
-    state: str
-    pages: int
+    runner_id: Name
+    tenant_id: Name | None
+    state: Name
+    pages: Number
     """Pages that it has."""
-    running: int
+    running: Number
     """Pages that run a job."""
-    memory_bytes: int | None = None
+    memory_bytes: Size | None = None
 
 
 class WorkerReport(Struct, frozen=True, kw_only=True):
@@ -40,35 +49,35 @@ class WorkerReport(Struct, frozen=True, kw_only=True):
     A reader ignores fields that it does not know, so workers of different versions may share a Redis.
     """
 
-    worker_id: str
+    worker_id: Name
     """The setting `worker.id`."""
-    name: str
+    name: Name
     """This run of the worker, `<worker id>.<nonce>`: the field of the hash, and the holder of its leases."""
-    host: str
-    version: str
+    host: Name
+    version: Name
     state: ReportedState
-    reason: str
+    reason: Annotated[str, Meta(max_length=100_000)]
     """Why it takes no jobs; "" while it does."""
-    tags: tuple[str, ...]
-    started_at: float
-    runner_slots: int
-    pages: int
+    tags: Annotated[tuple[Name, ...], Meta(max_length=1000)]
+    started_at: Instant
+    runner_slots: Number
+    pages: Number
     """Most jobs that can run at once: runner slots times pages per browser context."""
-    runners_up: int
-    jobs_running: int
-    draining_until: float | None
+    runners_up: Number
+    jobs_running: Number
+    draining_until: Instant | None
     """Deadline of its drain; None while it does not drain."""
-    config_version: int
+    config_version: Size
     """Version of the central configuration; 0 without one."""
-    service_seconds: float | None
+    service_seconds: Rate | None
     """Mean seconds that a job holds its page, over the last jobs; None: no job has ended here recently."""
-    jobs_per_minute: float
+    jobs_per_minute: Rate
     """Jobs that gave back their page in the last minute."""
-    memory_bytes: int
+    memory_bytes: Size
     """Proportional set size of all its runners, as far as it is measured."""
-    runners: tuple[ReportedRunner, ...] = ()
+    runners: Annotated[tuple[ReportedRunner, ...], Meta(max_length=1000)] = ()
     """The largest by memory, at most RUNNERS_REPORTED."""
-    reported_at: float = 0.0
+    reported_at: Instant = 0.0
     """When Redis got the report, on Redis' clock."""
 
     def silent(self, now: float) -> bool:

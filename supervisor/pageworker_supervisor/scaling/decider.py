@@ -24,8 +24,9 @@ TOLERANCE_DOWN, so that noise does not move it. It never shrinks before the samp
 from bisect import bisect_left
 from collections.abc import Sequence
 from math import ceil
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from pageworker_supervisor.config.scaling_settings import ScalingSettings
@@ -45,10 +46,16 @@ TOLERANCE_DOWN = 0.1
 TOLERANCE_UP = 0.05
 """A need that is larger by at most this part does not change it, if the jobs fit at full utilisation."""
 TOLERATED_SHARE = 0.25
+LEAST_SERVICE_SECONDS = 0.001
 DRAIN_SHARE = 0.75
 """Part of the remaining time in which the backlog is to begin. The rest is for what is measured late."""
 LEAST_DRAIN = 0.25
 """`D` is at least this part of the target age, even if a worker starts later than that."""
+
+
+Quantity = Annotated[float, Meta(ge=0, le=1e15)]
+Number = Annotated[int, Meta(ge=0, le=10**15)]
+"""Of samples, which are read from Redis: with larger ones, the arithmetic would overflow."""
 
 
 class Load(Struct, frozen=True, kw_only=True):
@@ -77,36 +84,36 @@ class Load(Struct, frozen=True, kw_only=True):
 class LoadSample(Struct, frozen=True, kw_only=True):
     """What is kept of one decision, for the next ones."""
 
-    at: float
-    since: float
+    at: Quantity
+    since: Quantity
     """When the samples begin that are followed by this one without a gap."""
-    waiting: int
-    running: int
-    started: int
-    held_seconds: float
+    waiting: Number
+    running: Number
+    started: Number
+    held_seconds: Quantity
     """Page-seconds that jobs held since then."""
-    ended: int
+    ended: Number
     """Jobs that gave back their page since then."""
-    pages_per_worker: float
-    needed: int
-    wanted: int
+    pages_per_worker: Quantity
+    needed: Number
+    wanted: Number
 
 
 class Decision(Struct, frozen=True, kw_only=True):
     """How many workers, and why."""
 
-    wanted_workers: int
-    needed_workers: int
+    wanted_workers: Number
+    needed_workers: Number
     """Without the wait before the fleet shrinks."""
-    load_pages: float
+    load_pages: Quantity
     """Pages for the jobs that run and those that come."""
-    backlog_pages: float
+    backlog_pages: Quantity
     """Pages for the jobs that wait."""
-    service_seconds: float
+    service_seconds: Quantity
     service_measured: bool
     """False: no job has ended lately, so `service_seconds` is the setting, or what the waiting jobs' tenants are known
     for."""
-    pages_per_worker: float
+    pages_per_worker: Quantity
     why: str
 
 
@@ -171,8 +178,10 @@ def _service_seconds(load: Load, now: LoadSample, history: Sequence[LoadSample],
     """Seconds that a job holds its page, and whether that was measured."""
     one_more = load.known_seconds / load.known if load.known else default
     first = _earlier(now, history, SERVICE_SECONDS)
-    ended = now.ended - first.ended
-    return (now.held_seconds - first.held_seconds + one_more) / (ended + 1), ended > 0
+    # Both only grow. Samples are in Redis, where others may write.
+    ended = max(0, now.ended - first.ended)
+    held = max(0.0, now.held_seconds - first.held_seconds)
+    return max(LEAST_SERVICE_SECONDS, (held + one_more) / (ended + 1)), ended > 0
 
 
 def _load_pages(now: LoadSample, history: Sequence[LoadSample], service: float, settings: ScalingSettings) -> float:

@@ -182,7 +182,7 @@ def _pages_per_worker(alive: Sequence[WorkerReport], settings: Settings, last_pa
         return float(settings.scaling.pages_per_worker)
     if alive:
         return max(1.0, sum(report.pages for report in alive) / len(alive))
-    return last_pages or float(settings.pool.runners * settings.pool.pages)
+    return max(1.0, last_pages or float(settings.pool.runners * settings.pool.pages))
 
 
 def _oldest(shards: Sequence[ShardDemand], ingress: IngressState) -> dict[str, float]:

@@ -91,9 +91,10 @@ class FleetWatch:
         samples = self._history.samples
         state = await self._reader.read(samples[-1].pages_per_worker if samples else None)
         slot_ms = slot_of(state.at)
+        self._history.drop_later(slot_ms)
         newest = self._history.records[-1] if self._history.records else None
         if newest is None or newest.slot_ms < slot_ms:
-            decision, sample = decide(state.load, samples, self._settings)
+            decision, sample = decide(state.load, self._history.samples, self._settings)
             newest = ScalingRecord(slot_ms=slot_ms, sample=sample, decision=decision)
             if keep:
                 newest = await self._history.add(newest)

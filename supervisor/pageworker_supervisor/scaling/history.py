@@ -13,6 +13,9 @@ from pageworker_supervisor.redis_client.errors import RightMissing
 from pageworker_supervisor.scaling.decider import KEPT_SECONDS, SAMPLE_SECONDS, Decision, LoadSample
 from pageworker_supervisor.telemetry import log
 
+AHEAD_MS = 60_000
+"""By how much the clocks of two primaries may differ."""
+
 
 class ScalingRecord(Struct, frozen=True, kw_only=True):
     """One entry of the stream."""
@@ -47,6 +50,11 @@ class ScalingHistory:
     async def refresh(self) -> None:
         """Read the records that are new."""
         await self._exchange(0, b"")
+
+    def drop_later(self, slot_ms: int) -> None:
+        """Drop records of long after this interval, which is now. Redis drops entries of the future; who can write to
+        it may write one whose text has another time than its id."""
+        self.records = [record for record in self.records if record.slot_ms <= slot_ms + AHEAD_MS]
 
     async def add(self, record: ScalingRecord) -> ScalingRecord:
         """Keep a record, and return that of its interval: another one if another process was first.
