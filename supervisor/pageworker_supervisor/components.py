@@ -20,6 +20,7 @@ from pageworker_profiles import FolderSize, ProfileError, ProfileFolders
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.state_machine import label
 from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.config.egress_budget import EgressBudgets
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.load import LocalLayers
@@ -100,6 +101,8 @@ class HostEnvironment:
 
     recent_lines: RecentLines = field(default_factory=RecentLines)
     """The newest log lines, for the control socket."""
+    decisions: Decisions = field(default_factory=Decisions)
+    """What the worker decides by itself, for the audit log."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     """The worker's environment, where two secret backends look."""
 
@@ -121,6 +124,20 @@ def queue_options(settings: Settings, given: QueueOptions) -> QueueOptions:
         rejected_bytes=settings.results.rejected_bytes,
         dead_text_bytes=settings.results.dead_text_bytes,
         cancel_memory_seconds=settings.jobs.cancel_memory_seconds,
+    )
+
+
+def worker_queue(environment: HostEnvironment, redis_client: RedisClient, *, replicas: int) -> QueueClient:
+    """A client of the queue with the worker's settings. `replicas`: how many have to confirm a write that must last."""
+    settings, timeouts = environment.settings, environment.timeouts
+    return QueueClient(
+        redis_client,
+        prefix=settings.redis.prefix,
+        shards=settings.redis.shards,
+        options=queue_options(
+            settings,
+            QueueOptions(replicas=replicas, lease_ms=timeouts.lease_ms, outbox_lease_ms=timeouts.outbox_lease_ms),
+        ),
     )
 
 
@@ -196,6 +213,7 @@ class Components:
             gateway=self.gateway,
             profiles=self.profiles,
             metrics=metrics,
+            decisions=environment.decisions,
             uids=uids,
             egress_sets=egress_sets,
             option_sets=option_sets,

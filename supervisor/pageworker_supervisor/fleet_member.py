@@ -13,6 +13,7 @@ from typing import NoReturn, Protocol
 
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.admin.errors import WorkerRefused
+from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.contract.worker_report import WorkerReport
 from pageworker_supervisor.queue.fleet_workers import FleetWorkers, Reported, StoredDrain
 from pageworker_supervisor.redis_client.availability import Availability
@@ -44,11 +45,13 @@ class FleetMember:
         availability: Availability,
         report: Callable[[], WorkerReport],
         worker: FollowsDrains,
+        decisions: Decisions,
     ) -> None:
         self._workers = workers
         self._availability = availability
         self._report = report
         self._worker = worker
+        self._decisions = decisions
         self._due = asyncio.Event()
         self._told: tuple[str, str] = ("", "")
         """State and reason in the last report."""
@@ -71,6 +74,7 @@ class FleetMember:
         if self.drain is not None:
             await self._worker.follow_drain(0.0, cancel=False)
             log.info("drained by a stored drain", **_shown(self.drain))
+            self._record("drain.follow", self.drain)
 
     async def run(self) -> NoReturn:
         """Report for ever."""
@@ -113,9 +117,11 @@ class FleetMember:
             return
         if self.drain is None:
             log.info("the stored drain was lifted")
+            self._record("undrain.follow", before)
             await self._worker.end_stored_drain()
             return
         log.info("a stored drain is for this worker", **_shown(self.drain))
+        self._record("drain.follow", self.drain)
         # A drain that was lifted ends by itself. It may be stopping jobs, which must not be left half requeued.
         if before is not None and self._draining is not None and not self._draining.done():
             if before.deadline_ms <= reply.now_ms:
@@ -124,6 +130,11 @@ class FleetMember:
             await asyncio.wait([self._draining])
         seconds = max(0.0, (self.drain.deadline_ms - reply.now_ms) / 1000)
         self._draining = tasks.create_task(self._drain(seconds, cancel=self.drain.cancel), name="stored drain")
+
+    def _record(self, action: str, drain: StoredDrain | None) -> None:
+        if drain is not None:
+            who: dict[str, str | int] = {"who": drain.who}
+            self._decisions.record(action, drain.name, reason=drain.reason, detail=who)
 
     async def _drain(self, seconds: float, *, cancel: bool) -> None:
         # Refused: it was lifted meanwhile, or the worker stops.

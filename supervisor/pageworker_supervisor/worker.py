@@ -17,7 +17,8 @@ from pageworker_supervisor.admin.allowed_hosts import answered_hosts
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints, HttpBounds
 from pageworker_supervisor.admin.status import Cancelled, ConfigReport, DrainLine, StatusReport
-from pageworker_supervisor.components import Components, HostEnvironment, queue_options
+from pageworker_supervisor.audit.decision_recorder import DecisionRecorder
+from pageworker_supervisor.components import Components, HostEnvironment, worker_queue
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.worker_report import ReportedState, WorkerReport
@@ -29,7 +30,6 @@ from pageworker_supervisor.fleet_member import FleetMember, stored_drain_holds
 from pageworker_supervisor.host.descriptor_check import descriptor_trouble
 from pageworker_supervisor.host.descriptor_limit import current_limit, http_connections
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import RedisClient, open_redis_client
 from pageworker_supervisor.redis_client.errors import RedisClientError, RedisUnavailable
 from pageworker_supervisor.registry import Registry, load_trust
@@ -157,63 +157,58 @@ class Worker:
             log.warning("callbacks left to the outbox")
 
     async def _serve(self) -> None:
-        settings, live = self._environment.settings, self._environment.live
+        environment = self._environment
+        settings, live = environment.settings, environment.live
         async with AsyncExitStack() as stack:
             trust = load_trust(settings.modules.trusted_keys)
-            redis_user = UidPool(self._environment.uids).redis
+            redis_user = UidPool(environment.uids).redis
             self._redis_client = redis_client = await stack.enter_async_context(
-                open_redis_client(settings.redis, self._environment.data_dir, self._environment.metrics, redis_user)
+                open_redis_client(settings.redis, environment.data_dir, environment.metrics, redis_user)
             )
-            checks = WorkerChecks(settings, self._environment.data_dir, redis_client, self._environment.metrics)
+            folder, metrics, decisions = environment.data_dir, environment.metrics, environment.decisions
+            recording = worker_queue(environment, redis_client, replicas=0)
+            recorder = DecisionRecorder(decisions, recording.audit, settings, folder, metrics)
+            await stack.enter_async_context(recorder.running())
+            checks = WorkerChecks(settings, folder, redis_client, metrics, decisions)
             async with TaskGroup() as tasks:
                 watching = tasks.create_task(redis_client.availability.run(), name="redis")
                 await checks.start()
                 queue = await self._prepare(redis_client)
-                self._config = config = WorkerConfig(self._environment, self._name, redis_client, queue)
+                recorder.use(queue.audit)
+                self._config = config = WorkerConfig(environment, self._name, redis_client, queue)
                 await config.start()
-                self._member = member = FleetMember(queue.workers, redis_client.availability, self._fleet_report, self)
+                self._member = member = FleetMember(
+                    queue.workers, redis_client.availability, self._fleet_report, self, decisions
+                )
                 await member.start()
                 registry = await Registry.open(
-                    settings.modules.registry or self._environment.data_dir / "registry",
+                    settings.modules.registry or folder / "registry",
                     trust,
-                    self._environment.data_dir / "modules",
+                    folder / "modules",
                     live.value.modules.channel,
                     refresh_seconds=live.value.modules.refresh_seconds,
-                    fleet=FleetSerial(
-                        redis_client, settings, self._environment.data_dir, self._name, self._environment.metrics
-                    ),
+                    fleet=FleetSerial(redis_client, settings, folder, self._name, metrics),
                 )
                 watching.cancel()
             if self.stop.is_set():
                 # `run` ends this task. Until then the client stays open for the worker's last commands.
                 await asyncio.Event().wait()
-            self._components = components = self._build(self._environment, self._name, redis_client, queue, registry)
+            self._components = components = self._build(environment, self._name, redis_client, queue, registry)
             self._step(WorkerEvent.CAME_UP, "")
             components.dispatcher.on_report_notice(member.report_now)
             await member.begin()
-            here = {"redis": redis_client.safe_url, "data_dir": str(self._environment.data_dir), "http": self._address}
+            here = {"redis": redis_client.safe_url, "data_dir": str(folder), "http": self._address}
             if components.dispatcher.closed or self._state is not WorkerState.READY:
                 log.warning("not ready", reason=self.ready()[1], **here)
             else:
                 log.info("ready", **here)
-            also = {"self_checks": checks.watch(self._environment.timeouts.self_checks_seconds)}
+            also = {"self_checks": checks.watch(environment.timeouts.self_checks_seconds)}
             await run_forever({**components.tasks(), **config.tasks(components), **also, "fleet_report": member.run()})
 
     async def _prepare(self, redis_client: RedisClient) -> QueueClient:
         """The queue, loaded. Waits with backoff while Redis is away."""
-        settings, timeouts = self._environment.settings, self._environment.timeouts
         replicated = await redis_client.availability.retry_until_available(redis_client.has_replicas)
-        queue = QueueClient(
-            redis_client,
-            prefix=settings.redis.prefix,
-            shards=settings.redis.shards,
-            options=queue_options(
-                settings,
-                QueueOptions(
-                    replicas=int(replicated), lease_ms=timeouts.lease_ms, outbox_lease_ms=timeouts.outbox_lease_ms
-                ),
-            ),
-        )
+        queue = worker_queue(self._environment, redis_client, replicas=int(replicated))
         await redis_client.availability.retry_until_available(queue.load)
         await redis_client.availability.retry_until_available(lambda: queue.consumer.register_worker(self._name))
         if (before := self._before) is not None:

@@ -37,7 +37,8 @@ class WorkerConfig:
         if environment.local is None or settings.config.central == "off":
             return
         self._follower = ConfigFollower(
-            name, queue.config, self._availability, environment.local, self._live, self._metrics
+            *(name, queue.config, self._availability, environment.local, self._live, self._metrics),
+            environment.decisions,
         )
         if (path := parameter_path(settings.config.central)) is not None:
             self._parameters = ParameterFollower(

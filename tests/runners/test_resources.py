@@ -13,6 +13,7 @@ from pageworker_profiles import FolderSize, ProfileFolders
 from pageworker_sandbox.launch import Host, SandboxSpec
 from pageworker_sandbox.page_rules import parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
+from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.config.egress_budget import EgressBudget
 from pageworker_supervisor.config.limit_settings import DomainSettings
 from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
@@ -51,6 +52,7 @@ def resources(
         gateway=UNUSED,
         profiles=ProfileFolders(folder, FolderSize(1000, 1 << 20)),
         metrics=UNUSED,
+        decisions=Decisions(),
         uids=UidPool(uids),
         egress_sets=sets or EgressSets(),
         option_sets=OptionSets(),

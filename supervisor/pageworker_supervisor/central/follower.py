@@ -10,6 +10,7 @@ import contextlib
 import random
 from typing import NoReturn
 
+from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.central.document import reasons, texts_of_values, values_of
 from pageworker_supervisor.config.central_document import EMPTY, CentralValues
 from pageworker_supervisor.config.errors import ConfigInvalid
@@ -37,6 +38,7 @@ class ConfigFollower:
         local: LocalLayers,
         live: Live[Settings],
         metrics: Metrics,
+        decisions: Decisions | None = None,
     ) -> None:
         self.version = ConfigVersion(version=0)
         """The version that this worker runs."""
@@ -52,6 +54,7 @@ class ConfigFollower:
         self._local = local
         self._live = live
         self._metrics = metrics
+        self._decisions = decisions or Decisions()
         self._values: CentralValues = EMPTY
         self._started: Settings | None = None
         """The settings of the start, once they are known."""
@@ -111,6 +114,8 @@ class ConfigFollower:
             self._metrics.config.invalid.set(1)
             self._metrics.config.refused.inc()
             log.error("configuration not applied", version=version.version, who=version.who, reason=why)
+            detail: dict[str, str | int] = {"who": version.who}
+            self._decisions.record("config.refuse", f"version {version.version}", reason=why, detail=detail)
             self.trouble.replace(
                 f"version {version.version} of the central configuration is invalid on this worker: {why}. Correct it"
                 " with `workerctl config set`, or correct the file or the environment of this worker and start again"
@@ -141,7 +146,9 @@ class ConfigFollower:
         except ConfigInvalid as invalid:
             problems = reasons(invalid)
             self._metrics.config.refused.inc()
-            log.error("configuration refused", who=look.who, why=look.why, reason="; ".join(problems))
+            why = "; ".join(problems)
+            log.error("configuration refused", who=look.who, why=look.why, reason=why)
+            self._decisions.record("config.refuse", "a proposed change", reason=why, detail={"who": look.who})
         self._metrics.config.voted("refused" if problems else "accepted")
         await self._availability.retry_until_available(lambda: self._store.vote(self._name, look.id, problems))
 

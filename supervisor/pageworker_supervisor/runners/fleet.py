@@ -66,7 +66,7 @@ class Fleet:
         self.changed = asyncio.Event()
         """Set when the fleet may take more or fewer jobs than before."""
         self.runners: dict[str, Runner] = {}
-        self._judge = StartJudge(resources.worker_id, resources.metrics, self.look)
+        self._judge = StartJudge(resources.worker_id, resources.metrics, resources.decisions, self.look)
         self._starts = self._judge.history
         self._resting = False
         self._replaces: dict[str, str] = {}

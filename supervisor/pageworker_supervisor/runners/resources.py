@@ -14,6 +14,7 @@ from pageworker_sandbox.egress.policy import CompiledPolicy
 from pageworker_sandbox.hostname import policy_host_glob
 from pageworker_sandbox.launch import Host, SandboxedProcess, SandboxSpec, launch
 from pageworker_sandbox.wire import messages as m
+from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.proxies.policies import PolicyGone, ProxyPolicies
@@ -71,6 +72,7 @@ class RunnerResources:
     gateway: GatewayProcess
     profiles: ProfileFolders
     metrics: Metrics
+    decisions: Decisions
     uids: UidPool
     egress_sets: EgressSets
     option_sets: OptionSets

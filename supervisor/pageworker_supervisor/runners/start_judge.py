@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from pageworker_sandbox.state_machine import label
+from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.errors import RunnerFailure, RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.start_failure import Blame, StartFailure
@@ -19,10 +20,11 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 class StartJudge:
     """The starts of one worker. `changed` is called when it becomes known whether runners may start."""
 
-    def __init__(self, worker_id: str, metrics: Metrics, changed: Callable[[], None]) -> None:
+    def __init__(self, worker_id: str, metrics: Metrics, decisions: Decisions, changed: Callable[[], None]) -> None:
         self.history = StartHistory()
         self._worker_id = worker_id
         self._metrics = metrics
+        self._decisions = decisions
         self._changed = changed
         self._news = asyncio.Event()
         """Set, and replaced, whenever a start has told something of the host."""
@@ -43,6 +45,7 @@ class StartJudge:
             self.history.decided(context)
         if self.history.host.closed:
             log.info("browsers start again")
+            self._decisions.record("host.open", self._worker_id)
         self.history.came_up(context, time.monotonic())
         self._metrics.runners.contexts_broken(self.history.broken())
         self._tell()
@@ -57,7 +60,13 @@ class StartJudge:
         self._metrics.runners.start_failed(label(blame))
         match blame:
             case Blame.CONTEXT:
+                opened_before = self.history.broken()
                 broken = self.history.failed(context, failure, time.monotonic())
+                if self.history.broken() > opened_before:
+                    detail = {"profile": context.profile_id or "", "error": failure.type}
+                    self._decisions.record(
+                        "breaker.open", f"tenant {context.tenant_id}", reason=failure.summary, detail=detail
+                    )
                 return broken if failure.charged else SpawnFailed(failure.summary)
             case Blame.HOST:
                 return SpawnFailed(f"no browser starts on {self._worker_id}: {failure.summary}")
@@ -75,6 +84,8 @@ class StartJudge:
     def blame_host(self, failure: StartFailure) -> None:
         """The host made a start fail."""
         host = self.history.host
+        if not host.closed:
+            self._decisions.record("host.close", self._worker_id, reason=failure.summary)
         host.failed(time.monotonic(), failure.summary)
         log.error("the host failed a start", reason=failure.summary, failures=host.failures)
         self._tell()

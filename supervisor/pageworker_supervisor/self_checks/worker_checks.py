@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.config.self_checks import WATCHED
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.redis_client import RedisClient
@@ -25,7 +26,9 @@ ANSWER_SECONDS = 10.0
 class WorkerChecks:
     """Runs the checks, and keeps which of them fail."""
 
-    def __init__(self, settings: Settings, data_dir: Path, redis_client: RedisClient, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, data_dir: Path, redis_client: RedisClient, metrics: Metrics, decisions: Decisions
+    ) -> None:
         self._settings = settings.checks
         self._data_dir = data_dir
         self._roots = [root(settings.redis.prefix, shard) for shard in range(settings.redis.shards)]
@@ -33,6 +36,7 @@ class WorkerChecks:
         self._redis_client = redis_client
         self._embedded = settings.redis.url is None
         self._metrics = metrics
+        self._decisions = decisions
         self._failed: dict[str, Finding] = {}
         self._replicated = False
         self._clocks: ClockReading | None = None
@@ -53,6 +57,8 @@ class WorkerChecks:
             findings += [*await self._of_redis(reading), *start_findings(reading)]
         findings = switched_on(self._settings, findings)
         if refusing := refused(self._settings, findings):
+            for finding in refusing:
+                self._decisions.record("start.refuse", finding.name, reason=finding.found)
             raise ChecksRefused(refusing)
         for finding in warned(self._settings, findings):
             log.warning("self-check", check=finding.name, found=finding.found, fix=finding.mend)
@@ -98,12 +104,15 @@ class WorkerChecks:
             self._failed[finding.name] = finding
             log.error("a self-check fails now", check=finding.name, found=finding.found, fix=finding.mend)
             if mode_of(self._settings, finding.name) == "refuse":
+                self._decisions.record("jobs.withhold", finding.name, reason=finding.found)
                 self._redis_client.availability.withhold(
                     finding.name, ConditionLost(finding.name, finding.found, finding.mend)
                 )
         for finding in changed.regained:
             del self._failed[finding.name]
             log.info("a self-check passes again", check=finding.name, found=finding.found)
+            if mode_of(self._settings, finding.name) == "refuse":
+                self._decisions.record("jobs.resume", finding.name, reason=finding.found)
             self._redis_client.availability.release(finding.name)
         for finding in (*changed.lost, *changed.regained):
             self._metrics.health.self_check(finding.name, failed=not finding.ok)

@@ -43,6 +43,12 @@ class HealthMetrics:
         self.clock_jumps = Counter(
             "pageworker_clock_jumps", "Jumps of the clock of this host or of Redis.", ("clock",), registry=registry
         )
+        self.audit_records_lost = Counter(
+            "pageworker_audit_records_lost",
+            "Decisions of this worker that are not in the audit log.",
+            ("reason",),
+            registry=registry,
+        )
         self.build = Gauge(
             "pageworker_build_info",
             "Always 1. The labels are versions and the worker.",
@@ -52,6 +58,7 @@ class HealthMetrics:
         self._connections_dropped = Bounded(self.connections_dropped)
         self._self_checks = Bounded(self.self_checks)
         self._clock_jumps = Bounded(self.clock_jumps)
+        self._audit_records_lost = Bounded(self.audit_records_lost)
         self.build.labels(version, platform.python_version(), worker_id).set(1)
 
     def drain_began(self, deadline_unix_seconds: float) -> None:
@@ -75,6 +82,10 @@ class HealthMetrics:
     def self_check(self, name: str, *, failed: bool) -> None:
         """Set whether the self-check of this name fails."""
         self._self_checks.of(name).set(int(failed))
+
+    def audit_record_lost(self, reason: str) -> None:
+        """Count a decision that is not recorded: `full`, `too_many`, `refused`, `stopped`."""
+        self._audit_records_lost.of(reason).inc()
 
     def clock_jumped(self, clock: str) -> None:
         """Count a jump of the clock of this host (`worker`) or of Redis (`redis`)."""
