@@ -108,6 +108,7 @@ class Worker:
             self._environment.metrics,
             bounds,
             self._environment.recent_lines,
+            self._environment.decisions,
         )
         host, port = endpoints.address
         self._environment = replace(self._environment, http_ports=(port,))

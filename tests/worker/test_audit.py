@@ -1,6 +1,7 @@
-"""What a worker decides by itself is in the audit log."""
+"""What a worker decides by itself, and what the user of its control socket asks for, is in the audit log."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from pw_servers import RedisServer, redis_server
 from pw_worker import Echoes, echoes
 
+from pageworker_supervisor.admin.control_client import WorkerClient
 from pageworker_supervisor.audit.audit_log import verify_store
 from pageworker_supervisor.audit.key_file import KEY_FILE, read_key
 from pageworker_supervisor.central.document import texts_of_values
@@ -42,8 +44,21 @@ def audited(folder: Path) -> dict[str, dict[str, str]]:
     return {"worker": {"data_dir": str(folder)}}
 
 
+async def test_control(live_redis: RedisServer, registry_key: tuple[Path, str], tmp_path: Path) -> None:
+    """Drain and undrain over the control socket."""
+    async with echoes(live_redis.url, live_redis, registry_key, more=audited(tmp_path)) as worker:
+        client = WorkerClient(tmp_path)
+        assert (await asyncio.to_thread(list, client.drain(5, cancel=True)))[-1].event == "done"
+        drain = await recorded(worker, tmp_path, "drain")
+        assert (drain["kind"], drain["uid"], drain["program"]) == ("operator", os.getuid(), "control socket")
+        assert (drain["target"], drain["outcome"]) == ("w1", "done")
+        assert drain["detail"] == {"worker": "w1", "deadline_seconds": "5", "cancel": "yes"}
+        await asyncio.to_thread(client.undrain)
+        assert (await recorded(worker, tmp_path, "undrain"))["outcome"] == "done"
+
+
 async def test_stored(live_redis: RedisServer, registry_key: tuple[Path, str], tmp_path: Path) -> None:
-    """A stored drain that a worker follows."""
+    """A stored drain that a worker follows, and a command that it refuses meanwhile."""
     async with echoes(live_redis.url, live_redis, registry_key, more=audited(tmp_path)) as worker:
         await worker.queue.workers.store_drain(
             EVERY_WORKER, "n1", 60.0, else_seconds=60.0, who="ada", reason="new kernel", cancel=False
@@ -52,6 +67,10 @@ async def test_stored(live_redis: RedisServer, registry_key: tuple[Path, str], t
         assert (drain["kind"], drain["name"], drain["reason"]) == ("policy", "w1", "new kernel")
         assert drain["detail"] == {"worker": "w1", "who": "ada"}
         await worker.until(lambda: worker.worker.status().state == "draining")
+        with pytest.raises(Exception, match="stored drain"):
+            await asyncio.to_thread(WorkerClient(tmp_path).undrain)
+        refused = await recorded(worker, tmp_path, "undrain")
+        assert refused["outcome"].startswith("failed: WorkerRefused: a stored drain by ada")
         await worker.queue.workers.lift_drain(EVERY_WORKER)
         assert (await recorded(worker, tmp_path, "undrain.follow"))["reason"] == "new kernel"
 

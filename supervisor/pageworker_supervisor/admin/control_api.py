@@ -2,6 +2,8 @@
 state."""
 
 import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -14,7 +16,9 @@ from pageworker_supervisor.admin.drain_stream import RunningDrains
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.log_stream import LogRequest, log_lines
 from pageworker_supervisor.admin.operator_api import json_response
+from pageworker_supervisor.admin.peer_credentials import PEER_UID
 from pageworker_supervisor.admin.status import CancelRequest, DrainRequest, WorkerControl
+from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.telemetry.recent_lines import RecentLines
 
 MAX_BODY_BYTES = 64 * 1024
@@ -27,8 +31,10 @@ class BadRequest(Exception):
     """The caller sent a body that is not valid."""
 
 
-def control_app(worker: WorkerControl, drains: RunningDrains, recent_lines: RecentLines) -> Starlette:
-    """The routes of the control socket."""
+def control_app(
+    worker: WorkerControl, drains: RunningDrains, recent_lines: RecentLines, decisions: Decisions
+) -> Starlette:
+    """The routes of the control socket. Who changes the worker is recorded in the audit log, also if it refuses."""
 
     async def status(_: Request) -> Response:
         return json_response(worker.status())
@@ -37,16 +43,23 @@ def control_app(worker: WorkerControl, drains: RunningDrains, recent_lines: Rece
         asked = await _body(request, DrainRequest)
         if asked.deadline_seconds is not None and asked.deadline_seconds < 0:
             raise BadRequest("`deadline_seconds` is negative: give 0 or more")
-        lines = await drains.start(worker.drain(asked.deadline_seconds, cancel=asked.cancel))
+        detail = {"cancel": "yes"} if asked.cancel else {}
+        if asked.deadline_seconds is not None:
+            detail["deadline_seconds"] = f"{asked.deadline_seconds:g}"
+        with _recorded(decisions, request, "drain", worker.status().worker_id, detail):
+            lines = await drains.start(worker.drain(asked.deadline_seconds, cancel=asked.cancel))
         return StreamingResponse(lines, media_type="application/jsonl")
 
-    async def undrain(_: Request) -> Response:
-        await worker.undrain()
+    async def undrain(request: Request) -> Response:
+        with _recorded(decisions, request, "undrain", worker.status().worker_id):
+            await worker.undrain()
         return json_response(worker.status())
 
     async def cancel(request: Request) -> Response:
         asked = await _body(request, CancelRequest)
-        return json_response(await worker.cancel(asked.job))
+        with _recorded(decisions, request, "cancel", str(asked.job)):
+            cancelled = await worker.cancel(asked.job)
+        return json_response(cancelled)
 
     async def logs(request: Request) -> Response:
         asked = await _body(request, LogRequest)
@@ -63,6 +76,22 @@ def control_app(worker: WorkerControl, drains: RunningDrains, recent_lines: Rece
         ],
         exception_handlers={BadRequest: _bad_request, WorkerRefused: _refused},
     )
+
+
+@contextmanager
+def _recorded(
+    decisions: Decisions, request: Request, action: str, target: str, detail: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Record how it went. The record waits in the worker: a worker that Redis does not reach can be drained, too."""
+    uid = getattr(request.state, PEER_UID)
+    outcome = "done"
+    try:
+        yield
+    except BaseException as failed:
+        outcome = f"failed: {type(failed).__name__}: {failed}"
+        raise
+    finally:
+        decisions.record(action, target, outcome=outcome, detail=detail, uid=uid)
 
 
 async def _body(request: Request, type_: type[T]) -> T:

@@ -10,6 +10,8 @@ from pageworker_supervisor.admin.bounded_protocol import BoundedProtocol
 from pageworker_supervisor.telemetry import log
 
 CREDENTIALS = struct.Struct("3i")
+PEER_UID = "peer_uid"
+"""Name of the user id in the state of a request."""
 REFUSAL = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -32,6 +34,7 @@ class OwnerOnly(BoundedProtocol):
         connection = cast("asyncio.Transport", transport)
         uid = peer_uid(connection.get_extra_info("socket"))
         if uid in (0, os.geteuid()):
+            self.app_state = {**self.app_state, PEER_UID: uid}
             super().connection_made(connection)
             return
         log.warning("control socket refused", uid=uid)

@@ -29,6 +29,7 @@ from pageworker_supervisor.admin.drain_stream import RunningDrains
 from pageworker_supervisor.admin.operator_api import operator_app
 from pageworker_supervisor.admin.peer_credentials import OwnerOnly
 from pageworker_supervisor.admin.status import WorkerControl
+from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.telemetry.recent_lines import RecentLines
 
@@ -63,6 +64,7 @@ class Endpoints:
         metrics: Metrics,
         http: HttpBounds,
         recent_lines: RecentLines,
+        decisions: Decisions,
     ) -> None:
         self.address: tuple[str, int] = operator.getsockname()[:2]
         """The address that `http.bind` got: its port may have been 0, which means any free port."""
@@ -79,7 +81,7 @@ class Endpoints:
         )
         self._servers = (
             (embedded_server(operator_app(worker, metrics, http.allowed_hosts), BoundedProtocol, outside), operator),
-            (embedded_server(control_app(worker, self._drains, recent_lines), OwnerOnly, inside), control),
+            (embedded_server(control_app(worker, self._drains, recent_lines, decisions), OwnerOnly, inside), control),
         )
 
     @classmethod
@@ -91,6 +93,7 @@ class Endpoints:
         metrics: Metrics,
         http: HttpBounds | None = None,
         recent_lines: RecentLines | None = None,
+        decisions: Decisions | None = None,
     ) -> "Endpoints":
         """Bind `bind` (host:port) and `<data_dir>/control.sock`. Raises OSError."""
         operator = bind_tcp(bind)
@@ -99,7 +102,8 @@ class Endpoints:
         except OSError:
             operator.close()
             raise
-        return cls(operator, control, worker, metrics, http or HttpBounds(), recent_lines or RecentLines())
+        lines = recent_lines or RecentLines()
+        return cls(operator, control, worker, metrics, http or HttpBounds(), lines, decisions or Decisions())
 
     async def run(self) -> None:
         """Serve until cancelled."""
