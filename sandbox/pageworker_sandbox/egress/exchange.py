@@ -1,6 +1,5 @@
 """One forwarded request and its response. The forwarded messages are rebuilt from the parsed ones."""
 
-
 import h11
 
 from pageworker_sandbox.egress import headers

@@ -11,8 +11,6 @@ from msgspec import Meta, Struct
 
 from pageworker_supervisor.contract.job_errors import UNREADABLE
 
-from pageworker_supervisor.contract.job_errors import UNREADABLE
-
 ReportedState = Literal["starting", "ready", "draining", "cut_off", "failing", "stopped"]
 """In `cut_off` Redis is away or refuses calls, in `failing` no job could run here. A worker in these states takes no
 jobs."""
