@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.audit.audit_log import AuditLog
 from pageworker_supervisor.audit.checkpoint_file import CheckpointFile
 from pageworker_supervisor.audit.decisions import Decisions, WorkerDecision
@@ -57,7 +58,7 @@ class DecisionRecorder:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Record for the length of the block, and what is left for LAST_SECONDS after it."""
-        async with asyncio.TaskGroup() as tasks:
+        async with TaskGroup() as tasks:
             task = tasks.create_task(self._run(), name="audit recorder")
             try:
                 yield
