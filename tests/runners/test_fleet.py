@@ -31,7 +31,9 @@ class OpenRunner:
 def fleet_of(context: ContextKey) -> tuple[Any, OpenRunner]:
     """A fleet with one open runner."""
     no_policies = SimpleNamespace(one_page=frozenset())
-    resources = any_typed(SimpleNamespace(worker_id="w1", metrics=None, pool=PoolSettings(), proxies=no_policies))
+    resources = any_typed(
+        SimpleNamespace(worker_id="w1", metrics=None, pool=PoolSettings(), proxies=no_policies, decisions=None)
+    )
 
     async def on_gone(context: ContextKey, fence: int | None) -> None:
         """Nothing is to be released."""

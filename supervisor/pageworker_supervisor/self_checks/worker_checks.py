@@ -57,8 +57,7 @@ class WorkerChecks:
             findings += [*await self._of_redis(reading), *start_findings(reading)]
         findings = switched_on(self._settings, findings)
         if refusing := refused(self._settings, findings):
-            for finding in refusing:
-                self._decisions.record("start.refuse", finding.name, reason=finding.found)
+            # Told in the log alone: nothing is written to a Redis that a check refuses.
             raise ChecksRefused(refusing)
         for finding in warned(self._settings, findings):
             log.warning("self-check", check=finding.name, found=finding.found, fix=finding.mend)
