@@ -14,8 +14,6 @@ from pageworker_supervisor.audit.audit_log import verify_store
 from pageworker_supervisor.audit.key_file import KEY_FILE, read_key
 from pageworker_supervisor.central.document import texts_of_values
 from pageworker_supervisor.queue.fleet_workers import EVERY_WORKER
-from pageworker_supervisor.self_checks.effects import ChecksRefused
-from pageworker_supervisor.task_supervision import leaves
 
 EVICT = ("CONFIG SET", "maxmemory-policy", "allkeys-lru")
 
