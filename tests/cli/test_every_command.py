@@ -80,6 +80,7 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("config show", ""),
     ("config show", "--origin"),
     ("config validate", "central.conf"),
+    ("secrets check", ""),
     ("key new", "release -W"),
     ("key show", "release"),
     ("key list", ""),

@@ -6,7 +6,7 @@ from pw_servers.secrets_manager import REGION, SecretsManager
 from pageworker_supervisor.config.secret_settings import AwsSecretSettings
 from pageworker_supervisor.secrets.aws import AwsBackend
 from pageworker_supervisor.secrets.backend import SecretRef
-from pageworker_supervisor.secrets.errors import SecretMissing, SecretUnavailable
+from pageworker_supervisor.secrets.errors import SecretBackendAway, SecretMissing, SecretUnavailable
 
 
 def backend(aws: SecretsManager, *, key: str | None = None, url: str | None = None) -> AwsBackend:
@@ -58,8 +58,14 @@ class TestSecretsManager:
         assert "horse" not in str(caught.value)
 
     async def test_a_server_that_is_not_there_is_named_so(self, aws: SecretsManager) -> None:
-        with pytest.raises(SecretUnavailable, match="does not answer"):
-            await backend(aws, url="http://127.0.0.1:1").fetch(SecretRef("acme", "any"))
+        away = backend(aws, url="http://127.0.0.1:1")
+        with pytest.raises(SecretBackendAway, match="does not answer"):
+            await away.fetch(SecretRef("acme", "any"))
+        with pytest.raises(SecretBackendAway, match="does not answer"):
+            await away.log_in()
+
+    async def test_a_login_needs_no_secret(self, aws: SecretsManager) -> None:
+        await backend(aws).log_in()
 
 
 async def test_without_credentials_the_job_waits(
@@ -72,3 +78,6 @@ async def test_without_credentials_the_job_waits(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(SecretUnavailable, match="does not answer: Unable to locate credentials"):
         await backend(aws).fetch(SecretRef("acme", "any"))
+    with pytest.raises(SecretUnavailable, match="Unable to locate credentials") as caught:
+        await backend(aws).log_in()
+    assert not isinstance(caught.value, SecretBackendAway)

@@ -147,6 +147,41 @@ class RedisAccess(Struct, frozen=True):
     port: int
 
 
+SecretState = Literal["ok", "missing", "refused", "unusable", "away", "not_checked"]
+"""`unusable`: the value is there, and its use cannot have it. `not_checked`: the setting is a glob."""
+
+
+class BackendAnswer(Struct, frozen=True, kw_only=True):
+    """The secret backend. `kind` None: there is none. `login_ends_in_seconds`: unless a worker renews it; None: it does
+    not end. `reason`: what is wrong."""
+
+    kind: str | None
+    state: Literal["ok", "refused", "away"]
+    reason: str = ""
+    login_ends_in_seconds: float | None = None
+
+
+class CheckedSecret(Struct, frozen=True, kw_only=True):
+    """One use of a secret, never its value. `tenant_id` and `name` are globs for `not_checked`. `lease_seconds`: how
+    long a value may be used; None: it is read at each use, or there is none."""
+
+    tenant_id: str
+    name: str
+    setting: str
+    state: SecretState
+    reason: str = ""
+    lease_seconds: float | None = None
+
+
+class SecretsAnswer(Struct, frozen=True, kw_only=True):
+    """Of `secrets check`. `central_read` False: the central configuration could not be read, so what it names is not
+    checked."""
+
+    backend: BackendAnswer
+    secrets: tuple[CheckedSecret, ...]
+    central_read: bool
+
+
 CancelWord = Literal["cancelled", "cancelling", "finished", "unknown"]
 
 

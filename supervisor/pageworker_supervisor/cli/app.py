@@ -49,6 +49,7 @@ COMMANDS = (
     ("scale", "pageworker_supervisor.cli.scale:scale", "Show or serve how many workers the fleet needs."),
     ("redis", "pageworker_supervisor.cli.redis:app", "Show how clients reach the embedded Redis."),
     ("config", "pageworker_supervisor.cli.config:app", "Show and check settings; change the central configuration."),
+    ("secrets", "pageworker_supervisor.cli.secrets:app", "Check the secrets that the configuration names."),
     ("doctor", "pageworker_supervisor.cli.doctor:doctor", "Check whether this host can run a worker."),
     (
         "schema",

@@ -1,6 +1,5 @@
 """`workerctl config`: the settings in effect, and whether they are valid."""
 
-import asyncio
 from typing import Annotated, Any
 
 import msgspec
@@ -10,12 +9,11 @@ from msgspec import Struct
 from pageworker_demo.toml import toml_text
 from pageworker_sandbox.wire.page_options import HIDDEN
 from pageworker_supervisor.cli.answers import ValidSettings
-from pageworker_supervisor.cli.config_change import open_store, values_in
+from pageworker_supervisor.cli.config_change import central_values
 from pageworker_supervisor.cli.connect import Config, local_layers_of, settings_of, valid
-from pageworker_supervisor.cli.output import CommandError, Json, note, show, table
-from pageworker_supervisor.config.central_document import EMPTY, CentralValues
+from pageworker_supervisor.cli.output import Json, show, table
+from pageworker_supervisor.config.central_document import EMPTY
 from pageworker_supervisor.config.layers import origins
-from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.redact import fingerprint, redacted
 from pageworker_supervisor.config.setting_names import dotted, flat
 
@@ -50,7 +48,7 @@ def show_settings(
     Example: `workerctl config show --origin`.
     """
     local = local_layers_of(config)
-    values = _central_values(config, local)
+    values = central_values(config, local) or EMPTY
     settings = redacted(valid(local, values))
     if not origin:
         show(settings, toml_text(_without_null(settings)).rstrip("\n"), json)
@@ -95,21 +93,6 @@ def check(*, config: Config = None, json: Json = False) -> None:
     settings = settings_of(config)
     facts = ValidSettings(True, fingerprint(settings))
     show(facts, f"The configuration is valid. Fingerprint: {facts.fingerprint}", json)
-
-
-def _central_values(config: Config, local: LocalLayers) -> CentralValues:
-    if valid(local).config.central == "off":
-        return EMPTY
-
-    async def read() -> CentralValues:
-        async with open_store(config) as store:
-            return values_in(await store.state())
-
-    try:
-        return asyncio.run(read())
-    except CommandError as away:
-        note(f"without the central configuration: {away}")
-        return EMPTY
 
 
 def _json(value: Any) -> str:

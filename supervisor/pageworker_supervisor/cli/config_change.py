@@ -17,11 +17,12 @@ from pageworker_supervisor.central.parameter_change import parameter_change
 from pageworker_supervisor.central.parameter_names import NoParameterName, values_of_parameters
 from pageworker_supervisor.central.parameter_store import ParameterStore, ParameterStoreAway
 from pageworker_supervisor.cli.audited import audited, many
-from pageworker_supervisor.cli.connect import open_queue
+from pageworker_supervisor.cli.connect import open_queue, valid
 from pageworker_supervisor.cli.local_user import user_at_host
-from pageworker_supervisor.cli.output import CommandError, CommandExit, show
-from pageworker_supervisor.config.central_document import CentralValues, central_layer, parameter_path
+from pageworker_supervisor.cli.output import CommandError, CommandExit, note, show
+from pageworker_supervisor.config.central_document import EMPTY, CentralValues, central_layer, parameter_path
 from pageworker_supervisor.config.errors import ConfigInvalid
+from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue import QueueClient
@@ -96,6 +97,22 @@ def values_in(state: ConfigState) -> CentralValues:
         raise CommandError(
             str(invalid), "Run `workerctl config history`, then `workerctl config rollback`."
         ) from invalid
+
+
+def central_values(config: Path | None, local: LocalLayers) -> CentralValues | None:
+    """What counts now, for a command that also works without it; None, with a note on stderr: it cannot be read."""
+    if valid(local).config.central == "off":
+        return EMPTY
+
+    async def read() -> CentralValues:
+        async with open_store(config) as store:
+            return values_in(await store.state())
+
+    try:
+        return asyncio.run(read())
+    except CommandError as away:
+        note(f"without the central configuration: {away}")
+        return None
 
 
 def check_layer(values: CentralValues) -> None:

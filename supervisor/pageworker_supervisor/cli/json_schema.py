@@ -60,6 +60,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "redis password": ("cli.answers:RedisAccess",),
     "results": ("contract.result:Result[]", "contract.result:Result", "cli.answers:FollowedResult"),
     "scale": ("scaling.fleet_api:WantedWorkers", "scaling.simulation:Simulation"),
+    "secrets check": ("cli.answers:SecretsAnswer",),
     "status": ("admin.status:StatusReport", "cli.fleet_status:FleetStatus"),
     "submit": ("cli.answers:PushedJob", "contract.result:Result"),
     "tenant list": ("cli.tenant:TenantAnswer[]",),

@@ -59,6 +59,7 @@ NEEDS: dict[str, Need] = {
     "results": "Redis",
     "scale": "Redis",
     "schema": "files",
+    "secrets check": "files",
     "status": "worker",
     "submit": "Redis",
     "tenant list": "Redis",

@@ -7,11 +7,11 @@ from typing import Any
 import boto3
 import msgspec
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError, SSLError
 
 from pageworker_supervisor.config.secret_settings import AwsSecretSettings
-from pageworker_supervisor.secrets.backend import FetchedSecret, SecretRef
-from pageworker_supervisor.secrets.errors import SecretMissing, SecretUnavailable
+from pageworker_supervisor.secrets.backend import FLEET, FetchedSecret, SecretRef
+from pageworker_supervisor.secrets.errors import SecretBackendAway, SecretMissing, SecretUnavailable
 from pageworker_supervisor.secrets.secret_text import value_of
 
 MISSING = {
@@ -19,6 +19,10 @@ MISSING = {
     "InvalidRequestException": "is marked for deletion",
 }
 """Codes of GetSecretValue's errors that are about one secret. Source: AWS Secrets Manager API Reference."""
+DENIED = "AccessDeniedException"
+"""Whose answer it is: credentials that AWS accepts, without this right."""
+NEVER_STORED = "workerctl_check"
+"""Asked for to see whether AWS accepts the credentials."""
 
 
 class AwsBackend:
@@ -35,6 +39,10 @@ class AwsBackend:
         """There is no login to keep."""
         await asyncio.Event().wait()
 
+    async def log_in(self) -> None:
+        """See BackendAccess. AWS has no call for it: each request carries the credentials."""
+        await asyncio.to_thread(self._ask)
+
     async def fetch(self, ref: SecretRef) -> FetchedSecret:
         """See SecretBackend."""
         return await asyncio.to_thread(self._read, ref)
@@ -50,11 +58,21 @@ class AwsBackend:
             raise SecretUnavailable(f"AWS Secrets Manager refuses to give {secret_id}: {code}") from None
         except BotoCoreError as error:
             # Its text names endpoints and settings, no values.
-            raise SecretUnavailable(f"AWS Secrets Manager does not answer: {error}") from None
+            raise _no_answer(error) from None
         value = value_of(ref, answer.get("SecretString") or answer.get("SecretBinary"))
         if self._settings.key is not None:
             value = value_of(ref, _inner(secret_id, value, self._settings.key))
         return FetchedSecret(value=value, version=str(answer["VersionId"]), lease_seconds=self._lease_seconds)
+
+    def _ask(self) -> None:
+        try:
+            self._made_client().get_secret_value(SecretId=f"{self._settings.prefix}{FLEET}/{NEVER_STORED}")
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "no code")
+            if code not in MISSING and code != DENIED:
+                raise SecretUnavailable(f"AWS Secrets Manager refuses this worker: {code}") from None
+        except BotoCoreError as error:
+            raise _no_answer(error) from None
 
     def _made_client(self) -> Any:
         """Made at the first use, in a thread: the SDK reads its files, and may ask the instance's metadata."""
@@ -72,6 +90,11 @@ class AwsBackend:
                     config=config,
                 )
             return self._client
+
+
+def _no_answer(error: BotoCoreError) -> SecretUnavailable:
+    lost = isinstance(error, ConnectionError | HTTPClientError) and not isinstance(error, SSLError)
+    return (SecretBackendAway if lost else SecretUnavailable)(f"AWS Secrets Manager does not answer: {error}")
 
 
 def _inner(secret_id: str, text: str, key: str) -> object:

@@ -48,3 +48,11 @@ class BackendLogin(Protocol):
 
     def login_ends_in(self) -> float | None:
         """Seconds until the login ends unless it is renewed; None: it does not end, or there is none yet."""
+
+
+@runtime_checkable
+class BackendAccess(Protocol):
+    """A backend that can be asked whether it accepts this worker, without asking for a secret."""
+
+    async def log_in(self) -> None:
+        """Log in, unless that is done. Raises SecretUnavailable: the login is refused; SecretBackendAway."""

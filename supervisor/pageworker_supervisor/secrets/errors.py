@@ -17,3 +17,7 @@ class SecretUnavailable(SecretError):
     """The backend does not answer, or refuses this worker. Not the job's fault: it is deferred."""
 
     retryable = True
+
+
+class SecretBackendAway(SecretUnavailable):
+    """The backend cannot be reached, or does not answer in time."""

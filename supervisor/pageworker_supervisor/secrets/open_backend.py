@@ -7,7 +7,7 @@ from pathlib import Path
 from pageworker_supervisor.config.secret_settings import SecretSettings
 from pageworker_supervisor.secrets.backend import FetchedSecret, SecretBackend, SecretRef
 from pageworker_supervisor.secrets.environment import EnvironmentBackend
-from pageworker_supervisor.secrets.errors import SecretMissing, SecretUnavailable
+from pageworker_supervisor.secrets.errors import SecretBackendAway, SecretMissing
 from pageworker_supervisor.secrets.files import FileBackend
 from pageworker_supervisor.telemetry import log
 
@@ -19,7 +19,7 @@ class NoBackend:
     """Stands for a backend that is not there, and says why. `missing`: no secret exists; else all are out of reach."""
 
     def __init__(self, reason: str, *, missing: bool) -> None:
-        self._error = SecretMissing if missing else SecretUnavailable
+        self._error = SecretMissing if missing else SecretBackendAway
         self._reason = reason
 
     async def fetch(self, ref: SecretRef) -> FetchedSecret:

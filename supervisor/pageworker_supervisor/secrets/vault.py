@@ -10,7 +10,7 @@ from pageworker_supervisor.config.secret_settings import VaultSecretSettings
 from pageworker_supervisor.secrets.backend import FetchedSecret, SecretRef
 from pageworker_supervisor.secrets.errors import SecretMissing, SecretUnavailable
 from pageworker_supervisor.secrets.secret_text import value_of
-from pageworker_supervisor.secrets.vault_login import VaultLogin, explained
+from pageworker_supervisor.secrets.vault_login import VaultLogin, explained, no_answer
 
 
 class VaultBackend:
@@ -25,6 +25,10 @@ class VaultBackend:
     async def run(self) -> None:
         """Renew the token before it expires."""
         await self._login.run()
+
+    async def log_in(self) -> None:
+        """See BackendAccess."""
+        await self._login.client()
 
     def login_ends_in(self) -> float | None:
         """See BackendLogin."""
@@ -47,8 +51,10 @@ class VaultBackend:
             except InvalidPath:
                 where = f"{self._settings.mount}/{self._path(ref)}"
                 raise SecretMissing(f"Vault has no entry {where}, or its newest version is deleted") from None
-            except (VaultError, RequestException) as error:
+            except VaultError as error:
                 raise SecretUnavailable(f"Vault does not answer: {explained(error)}") from None
+            except RequestException as error:
+                raise no_answer(error) from None
         raise AssertionError("unreachable")
 
     def _path(self, ref: SecretRef) -> str:

@@ -10,7 +10,7 @@ from hvac.exceptions import VaultError
 from requests import RequestException
 
 from pageworker_supervisor.config.secret_settings import VaultSecretSettings
-from pageworker_supervisor.secrets.errors import SecretError, SecretUnavailable
+from pageworker_supervisor.secrets.errors import SecretBackendAway, SecretError, SecretUnavailable
 from pageworker_supervisor.secrets.secret_file import SecretFiles
 from pageworker_supervisor.telemetry import log
 
@@ -94,7 +94,7 @@ class VaultLogin:
             except VaultError as refused:
                 log.warning("Vault does not renew the token, the worker logs in again", reason=explained(refused))
             except RequestException as error:
-                raise SecretUnavailable(f"Vault does not answer: {explained(error)}") from None
+                raise no_answer(error) from None
             else:
                 ttl = float(answer["auth"]["lease_duration"])
                 # At its maximum life a token is renewed for less and less. Then only a new login helps.
@@ -113,7 +113,7 @@ class VaultLogin:
         except VaultError as refused:
             raise SecretUnavailable(f"Vault refuses the login by {settings.auth}: {explained(refused)}") from None
         except RequestException as error:
-            raise SecretUnavailable(f"Vault does not answer: {explained(error)}") from None
+            raise no_answer(error) from None
         self._client = client
         self._note(asked_at, ttl, renewable=renewable)
         log.info("logged in to Vault", auth=settings.auth, lease_seconds=ttl, renewable=renewable)
@@ -161,6 +161,14 @@ class VaultLogin:
             return self._files.read(self._settings.token_file).version != self._token_version
         except SecretError:
             return False  # the token in use is still good
+
+
+def no_answer(error: RequestException) -> SecretUnavailable:
+    """The error for a request without a usable answer. A certificate that is not accepted is an answer."""
+    lost = isinstance(error, requests.ConnectionError | requests.Timeout) and not isinstance(
+        error, requests.exceptions.SSLError
+    )
+    return (SecretBackendAway if lost else SecretUnavailable)(f"Vault does not answer: {explained(error)}")
 
 
 def explained(error: Exception) -> str:
