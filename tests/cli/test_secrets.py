@@ -11,6 +11,7 @@ from cli.commands import valid_json
 from pw_servers.openbao import openbao
 
 from pageworker_supervisor.cli.app import run
+from pageworker_supervisor.telemetry import log
 
 VALUE = "correct-horse-battery-staple"
 
@@ -124,7 +125,13 @@ def test_the_table_has_the_same(monkeypatch: pytest.MonkeyPatch, capsys: Output)
         monkeypatch,
         secrets={"backend": "environment", "environment": {"allow": True}, "grants": grants("login", "gone")},
     )
-    assert run(["secrets", "check"]) == 1
+    logged: list[str] = []
+    sink = log.add(logged.append)
+    try:
+        assert run(["secrets", "check"]) == 1
+    finally:
+        log.remove(sink)
+    assert logged == []
     out, err = capsys.readouterr()
     assert VALUE not in out + err
     first, head, *rows = out.splitlines()
