@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pageworker_supervisor.redis_client import redis_folder
 from pageworker_supervisor.redis_client.credentials import PasswordUnreadable
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
 from pageworker_supervisor.redis_client.redis_folder import MAX_SOCKET_PATH, RedisFolder
+from pageworker_supervisor.redis_client.server_config import SOCKET
 from pageworker_supervisor.redis_client.url import parse_url
 from pageworker_supervisor.redis_client.users import USERS
 
@@ -76,3 +78,24 @@ def test_the_last_log_lines_explain_a_failed_start(folder: RedisFolder) -> None:
     assert folder.last_log_lines() == "its log is empty"
     folder.log.write_text("first\nsecond\n third\n")
     assert folder.last_log_lines() == "second / third"
+
+
+@pytest.mark.parametrize("depth", [0, 60])
+def test_a_redis_runs_while_its_socket_accepts_connections(
+    depth: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RedisFolder(tmp_path / ("d" * depth) / ("e" * depth))
+    assert not folder.listening()
+    folder.make()
+    assert not folder.listening()
+    folder.prepare(None)
+    folder.write_port(6399)
+    assert not folder.listening(), "a server that has ended leaves its port file"
+    monkeypatch.chdir(folder.data)  # a path of a socket may be too long
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(SOCKET)
+        server.listen(0)
+        assert folder.listening()
+        assert folder.listening(), "one connection more than the queue has place for"
+        assert folder.listening()
+    assert not folder.listening(), "a killed server leaves its socket"

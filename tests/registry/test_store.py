@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pageworker_supervisor.registry.store import Store
+
 SCRIPT = """
 import asyncio, os, resource, sys
 from pageworker_supervisor.obstore_panics import build_runtime
@@ -50,3 +52,17 @@ def test_a_store_without_descriptors_fails_and_comes_back(built: str, said: list
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     assert done.stdout.splitlines() == said, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "label"),
+    [
+        ("/srv/a@b", "/srv/a@b"),
+        ("file:///srv/registry", "/srv/registry"),
+        ("https://ada:secret@shop.example/a@b", "https://shop.example/a@b"),
+        ("az://box/modules?sig=secret", "az://box/modules"),
+        ("s3://bucket/modules#secret", "s3://bucket/modules"),
+    ],
+)
+def test_a_label_has_no_password_or_token(source: str, label: str) -> None:
+    assert Store(source).label == label

@@ -96,7 +96,13 @@ async def open_queue(config: Path | None, *, probed: bool | None = True) -> Asyn
     `probed=False`: Redis has to answer only. Whether it serves a worker's calls is for the block to find out. None:
     what answers is for the block to find out as well, for each shard.
     """
-    settings = settings_of(config)
+    async with queue_of(settings_of(config), probed=probed) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def queue_of(settings: Settings, *, probed: bool | None) -> AsyncIterator[OpenQueue]:
+    """As `open_queue`, for settings that are read already."""
     redis_client, queue = clients_of(settings)
     try:
         if probed is not None:

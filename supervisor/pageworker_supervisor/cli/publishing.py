@@ -5,7 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from pageworker_sandbox.signing import LIMITS, Index, read_bundle, sign
+from pageworker_sandbox.signing import LIMITS, Index, UntrustedBundle, read_bundle, sign
 from pageworker_supervisor.cli.answers import IndexAnswer, PublishedAnswer, YankedAnswer
 from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
 from pageworker_supervisor.cli.output import CommandError, Json, note, show, table
@@ -47,12 +47,17 @@ async def publish(
         Channel that points to this version from now on.
     """
     with registry_errors():
-        untrusted = None if sign_first else read_signed(bundle)
-        packed = read_bundle(read_limited(bundle, LIMITS.bundle_bytes)) if sign_first else None
+        found = read_bundle(read_limited(bundle, LIMITS.bundle_bytes)) if sign_first else read_signed(bundle)
         key = change.open_key()
-        if packed is not None:
-            signature_of(bundle).write_bytes(sign(packed, key))
-        published, index = await change.publisher(key).publish(untrusted or read_signed(bundle), channel)
+        publisher = change.publisher(key)
+        files = found if isinstance(found, UntrustedBundle) else UntrustedBundle(found.data, sign(found, key))
+        published = await publisher.verified(files)
+        target = f"{published.name}@{published.version} as {channel}"
+        async with change.recorded("module publish", key, target, sha256=published.sha256) as action:
+            if sign_first:
+                signature_of(bundle).write_bytes(files.signature)
+            index = await publisher.add(published, files.signature, channel)
+            action.outcome = _outcome(index)
     facts = PublishedAnswer(published.name, published.version, channel, index.serial, index.expires)
     show(facts, f"published {published.name} {published.version} to {channel}; {_text(index)}", json)
 
@@ -104,7 +109,11 @@ async def set_channel(name: str, channel: str, version: str, *, change: Registry
         Published version that the channel points to from now on.
     """
     with registry_errors():
-        index = await change.publisher(change.open_key()).change(point(name, channel, version))
+        key = change.open_key()
+        publisher = change.publisher(key)
+        async with change.recorded("module channel set", key, f"{name}@{version} as {channel}") as action:
+            index = await publisher.change(point(name, channel, version))
+            action.outcome = _outcome(index)
     facts = PublishedAnswer(name, version, channel, index.serial, index.expires)
     show(facts, f"{channel} of {name} is {version}; {_text(index)}", json)
 
@@ -122,7 +131,11 @@ async def yank_version(name: str, version: str, *, change: RegistryChange, json:
         Version to withdraw. No channel may point to it.
     """
     with registry_errors():
-        index = await change.publisher(change.open_key()).change(yank(name, version))
+        key = change.open_key()
+        publisher = change.publisher(key)
+        async with change.recorded("module yank", key, f"{name}@{version}") as action:
+            index = await publisher.change(yank(name, version))
+            action.outcome = _outcome(index)
     facts = YankedAnswer(name, version, True, index.serial, index.expires)
     show(facts, f"yanked {name} {version}; {_text(index)}", json)
 
@@ -135,8 +148,16 @@ async def refresh_index(*, change: RegistryChange, json: Json = False) -> None:
     Example: `workerctl module refresh-index --key release.key --registry /srv/registry`.
     """
     with registry_errors():
-        index = await change.publisher(change.open_key()).change()
+        key = change.open_key()
+        publisher = change.publisher(key)
+        async with change.recorded("module refresh-index", key) as action:
+            index = await publisher.change()
+            action.outcome = _outcome(index)
     show(IndexAnswer(index.serial, index.expires), _text(index), json)
+
+
+def _outcome(index: Index) -> str:
+    return f"done: index {index.serial}"
 
 
 def _text(index: Index) -> str:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +10,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pageworker_sandbox.signing import KeyUnusable, ModuleError, SecretKey
+from pageworker_supervisor.cli.audited import Reason, RecordedAction
 from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.output import CommandError, CommandExit
 from pageworker_supervisor.cli.password import PasswordFile, open_key
+from pageworker_supervisor.cli.publishing_record import recorded
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
@@ -66,6 +68,7 @@ class RegistryChange(RegistryAccess):
     password_file: PasswordFile = None
     expiry_days: float = EXPIRY_DAYS
     """Days until the new index expires. Workers refuse an expired index."""
+    reason: Reason = None
 
     def open_key(self) -> SecretKey:
         """The signing key. Expensive with a password: call it once per command. Raises CommandError."""
@@ -74,6 +77,15 @@ class RegistryChange(RegistryAccess):
     def publisher(self, key: SecretKey) -> Publisher:
         """Signs with `key`. Raises ConfigInvalid, KeyUnusable."""
         return Publisher(self.store(), key, load_trust(self.keys()), self.expiry_days)
+
+    def recorded(
+        self, command: str, key: SecretKey, target: str | None = None, **detail: str
+    ) -> AbstractAsyncContextManager[RecordedAction]:
+        """Records the block in the audit log. `target`: a version; None: the whole registry. Raises CommandError,
+        ConfigInvalid."""
+        place = self.store().label
+        facts = {"registry": place, "key": key.public.name, **detail}
+        return recorded(configured(self.config), command, target or place, self.reason, facts)
 
 
 @contextmanager

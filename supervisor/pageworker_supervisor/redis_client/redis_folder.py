@@ -10,6 +10,7 @@ redis/                    0700, owner: the daemon. So the server's user can plac
 
 import os
 import secrets
+import socket
 import stat
 from pathlib import Path
 from urllib.parse import quote
@@ -51,6 +52,27 @@ class RedisFolder:
             descriptor = os.open(self.data, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             path = Path(f"/proc/self/fd/{descriptor}") / SOCKET
         return f"unix://{quote(str(path))}?db=0"
+
+    def listening(self) -> bool:
+        """Whether a server accepts connections on the socket, even if it does not answer. A killed one leaves its
+        socket behind, and every one its port file.
+
+        Raises PermissionError: this user cannot find out.
+        """
+        try:
+            folder = os.open(self.data, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as client:
+                client.connect(f"/proc/self/fd/{folder}/{SOCKET}")
+        except BlockingIOError:
+            return True  # its queue of connections is full; connect(2)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        finally:
+            os.close(folder)
+        return True
 
     def make(self) -> None:
         """Create the folder, closed to other users. Raises OSError."""

@@ -39,28 +39,37 @@ class Publisher:
         self._now = now
 
     async def publish(self, untrusted: UntrustedBundle, channel: str) -> tuple[VerifiedBundle, Index]:
-        """Store bundle and signature first, then the index that lists them. It is safe to repeat.
+        """Verify a bundle, then add it. Raises RegistryRefused, ModuleError."""
+        bundle = await self.verified(untrusted)
+        return bundle, await self.add(bundle, untrusted.signature, channel)
 
-        Raises RegistryRefused, ModuleError (unsigned, wrongly signed, malformed, an input schema that exceeds the
-        limits of a check, registry away).
+    async def verified(self, untrusted: UntrustedBundle) -> VerifiedBundle:
+        """The bundle, if it may be published. Changes nothing.
+
+        Raises ModuleError (unsigned, wrongly signed, malformed, an input schema that exceeds the limits of a check).
         """
         bundle = verify(untrusted, self._trust)
         await asyncio.to_thread(check_schema, bundle.input_schema)
-        return bundle, await self._renew(add(bundle, channel), untrusted, bundle)
+        return bundle
+
+    async def add(self, bundle: VerifiedBundle, signature: bytes, channel: str) -> Index:
+        """Store bundle and signature first, then the index that lists them. It is safe to repeat.
+
+        Raises RegistryRefused, ModuleError (registry away).
+        """
+        return await self._renew(add(bundle, channel), bundle, signature)
 
     async def change(self, edit: Edit = renew) -> Index:
         """Sign the next index. Raises RegistryRefused, ModuleError."""
         return await self._renew(edit)
 
-    async def _renew(
-        self, edit: Edit, files: UntrustedBundle | None = None, bundle: VerifiedBundle | None = None
-    ) -> Index:
+    async def _renew(self, edit: Edit, bundle: VerifiedBundle | None = None, signature: bytes = b"") -> Index:
         async with self._store.locked():
             before, spare_tag = await fetch_newest(self._store, self._trust, LIMITS)
             after = next_index(before, edit, self._now(), self._expiry_days)
-            if files is not None and bundle is not None:
+            if bundle is not None:
                 name = bundle_file(bundle.name, bundle.version)
-                await self._store.put(name, files.data)
-                await self._store.put(name + SIGNATURE, files.signature)
+                await self._store.put(name, bundle.data)
+                await self._store.put(name + SIGNATURE, signature)
             await write_index(self._store, sign_index(after, self._key), spare_tag)
         return after

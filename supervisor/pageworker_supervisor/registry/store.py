@@ -10,6 +10,7 @@ interpreter after they are done. A process that ended right after such a call wa
 import asyncio
 import fcntl
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
@@ -54,6 +55,13 @@ class Store:
         self.folder = _folder(source)
         self._url = str(source)
         self._remote: ObjectStore | None = None
+
+    @property
+    def label(self) -> str:
+        """The folder or the prefix, for people: without a password or token that its URL may hold."""
+        if self.folder is not None:
+            return str(self.folder)
+        return re.sub(r"//[^/?#]*@", "//", re.split(r"[?#]", self._url)[0])
 
     async def get(self, name: str, most_bytes: int) -> Fetched:
         """Read a file of at most `most_bytes`. Raises NotThere, RegistryAway."""
