@@ -99,7 +99,7 @@ def test_a_change_that_a_worker_refuses_has_exit_code_4_and_every_reason(
         (["pool.runers=3"], 4, "did you mean `pool.runners`?"),
         (["pool.runners"], 2, "no NAME=VALUE"),
         (["*.a.test=3"], 2, "no name of a setting"),
-        ([], 2, "no NAME=VALUE is given"),
+        ([], 2, "ASSIGNMENTS is missing"),
     ],
     ids=str,
 )

@@ -1,5 +1,6 @@
 """A real OpenBao server on loopback, in development mode: in memory, unsealed, with a KV store of version 2."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -61,8 +62,9 @@ class OpenBao:
         return str(role_id), str(self.call("POST", f"{role}/secret-id", metadata="{}")["data"]["secret_id"])
 
     def pause(self) -> None:
-        """Let it answer nothing."""
+        """Let it answer nothing. Waits until all of its threads stand still: one could still answer before."""
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let it answer again."""
