@@ -53,7 +53,11 @@ async def test_only_what_is_open_under_the_lost_lock_is_killed(fence: int, lost:
     """With a later fence, this worker has given the lock up itself, and has locked the profile again."""
     resources = any_typed(
         SimpleNamespace(
-            worker_id="w1", metrics=None, pool=PoolSettings(), proxies=SimpleNamespace(one_page=frozenset())
+            worker_id="w1",
+            metrics=None,
+            pool=PoolSettings(),
+            proxies=SimpleNamespace(one_page=frozenset()),
+            decisions=None,
         )
     )
     fleet = any_typed(Fleet("w1", resources, (None, None), on_gone))
