@@ -42,7 +42,7 @@ async def traced(
 
 
 async def until_named(collector: Receiver, name: str, count: int = 1) -> list[SeenSpan]:
-    """Wait until so many spans of this name have arrived. Returns all spans."""
+    """Wait until this number of spans of this name has arrived. Returns all spans."""
     async with asyncio.timeout(20), collector.arrived:
         await collector.arrived.wait_for(lambda: sum(span.name == name for span in spans(collector)) >= count)
     return spans(collector)

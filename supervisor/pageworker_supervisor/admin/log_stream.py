@@ -17,13 +17,13 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LOOK_SECONDS = 0.25
 """Between two looks for new lines. They come by the hundred on a busy worker, so each look collects them."""
 ALIVE_LOOKS = 2
-"""After so many looks without a line, an empty line shows the client that the worker lives."""
+"""If this many looks find no line, the worker sends an empty one. It shows the client that the worker lives."""
 LINES_PER_TURN = 200
 """Of the event loop: jobs run beside."""
 
 
 class LogRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of POST /logs. `since_seconds`: how old a line may be. `count`: at most so many of the kept lines."""
+    """Body of POST /logs. `since_seconds`: how old a line may be. `count`: the most lines that are sent."""
 
     job: str | None = None
     level: LogLevel = "debug"

@@ -126,7 +126,7 @@ class EmbeddedServer(Server):
 
 
 def connection_table(connections: int) -> ConnectionTable[BoundedProtocol]:
-    """The open connections of one listener, at most so many."""
+    """A table of the open connections of one listener. It has a limit."""
     return ConnectionTable(ConnectionLimits(connections))
 
 

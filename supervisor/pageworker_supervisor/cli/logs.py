@@ -51,7 +51,7 @@ def logs(
     since
         Only lines since then: a duration such as 10m before now, or an RFC 3339 instant.
     count
-        Show only so many of the newest lines. With --follow: before the new ones.
+        Show at most this number of the newest lines. With --follow: before the new ones.
     """
     request = LogRequest(
         job=None if job is None else str(job_named(job)),

@@ -17,7 +17,7 @@ jobs."""
 SILENT_SECONDS = 30.0
 """A worker whose last report is older is silent: nothing is known of its state now."""
 FORGOTTEN_SECONDS = 180.0
-"""The report of a worker that is silent for so long does not count, and is removed."""
+"""If a worker sends no report for this time, its last report does not count, and is removed."""
 RUNNERS_REPORTED = 8
 
 # Far above what a worker can report. Who can write to Redis must not move sums of the fleet by more, nor fill a screen.

@@ -40,7 +40,7 @@ SERVICE_SECONDS = 600.0
 KEPT_SECONDS = 4000.0
 """Samples are kept so long. It is more than `scale_down_seconds` can be."""
 GAP_SECONDS = 60.0
-"""No sample for so long: no process looked at the fleet. Earlier samples measure nothing."""
+"""If there is no sample for this time, no process looked at the fleet. Earlier samples measure nothing."""
 TOLERANCE_DOWN = 0.1
 """A need that is smaller by at most this part of the wanted number does not change it."""
 TOLERANCE_UP = 0.05

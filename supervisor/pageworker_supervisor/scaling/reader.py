@@ -34,7 +34,7 @@ SHARDS_AT_ONCE = 16
 MAX_REPORTS = 5000
 MAX_PAUSES = 1000
 SILENT_SECONDS = 60
-"""A worker without a heartbeat of its intake for so long has left behind what it took in."""
+"""If the intake of a worker sends no heartbeat for this time, what it took in waits for another worker."""
 MAX_PROCESSING_LISTS = 200
 
 # KEYS: inbox, workers, seen. ARGV: seconds of silence, most processing lists. Returns the inbox' length, a mark of its

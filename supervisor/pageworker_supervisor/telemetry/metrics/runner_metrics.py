@@ -52,7 +52,7 @@ class RunnerMetrics:
         )
         self.runner_restarts = Counter(
             "pageworker_runner_restarts",
-            "Runners that did not end in good order, so that another one has to start, by reason.",
+            "Runners that ended by an error or a limit and that another runner has to replace, by reason.",
             ("reason",),
             registry=registry,
         )
