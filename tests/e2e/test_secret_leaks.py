@@ -338,6 +338,7 @@ async def test_a_secret_that_is_not_granted_fails_the_job_by_name_and_an_outage_
             await producer.collect(5, 120)
             for job_id in ("during", "midway"):
                 result = producer.results[job_id]
-                assert (result["status"], len(result["attempts"])) == ("succeeded", 1), "the outage cost no attempt"
+                assert result["status"] == "succeeded"
+                assert len(result["attempts"]) == 1, ("the outage cost no attempt", result["attempts"])
             (reason, *_) = [line["reason"] for line in daemon.log() if line.get("message") == "job deferred"]
             assert reason.startswith("the secret backend gives no value: Vault does not answer")

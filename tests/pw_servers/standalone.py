@@ -137,7 +137,12 @@ class RedisServer:
         with closing(self.client()) as client:
             # redis-py leaves this method untyped.
             execute: Any = client.execute_command
-            return execute(*words)
+            try:
+                return execute(*words)
+            except redis.exceptions.ConnectionError as error:
+                if self._process and self._process.poll() is not None:
+                    error.add_note(f"redis-server ended with {self._process.returncode}: {self.log[-2000:]}")
+                raise
 
     def pause(self) -> None:
         """SIGSTOP: connections stay open and nothing answers."""
