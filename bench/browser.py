@@ -27,14 +27,13 @@ def rows(options: Options) -> Iterator[BenchRow]:
     binary = browser()
     ours: list[BenchSample] = []
     theirs: list[BenchSample] = []
-    with site() as (port, pid):
-        helpers = frozenset({pid})
+    with site() as (port, _):
 
         def run_ours() -> None:
-            ours.append(asyncio.run(queued.measure(port, options.jobs, PAGES, binary, helpers)))
+            ours.append(asyncio.run(queued.measure(port, options.jobs, PAGES, binary)))
 
         def run_theirs() -> None:
-            theirs.append(asyncio.run(baseline.measure(port, options.jobs, PAGES, binary, ProcessTree(helpers))))
+            theirs.append(asyncio.run(baseline.measure(port, options.jobs, PAGES, binary, ProcessTree())))
 
         for round_ in range(options.rounds):
             # The order changes each round: the second contender finds a warmer page cache.

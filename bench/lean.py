@@ -32,8 +32,8 @@ def rows(options: Options) -> Iterator[BenchRow]:
 def _samples(options: Options, binary: str) -> tuple[list[BenchSample], list[BenchSample]]:
     lean: list[BenchSample] = []
     plain: list[BenchSample] = []
-    with site() as (port, pid):
-        run = partial(queued.measure, port, options.jobs, PAGES, binary, frozenset({pid}), "mix")
+    with site() as (port, _):
+        run = partial(queued.measure, port, options.jobs, PAGES, binary, "mix")
         for round_ in range(options.rounds):
             # The order changes each round: the second contender finds a warmer page cache.
             turns = ((plain, ()), (lean, BLOCK))

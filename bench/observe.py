@@ -35,11 +35,11 @@ def rows(options: Options) -> Iterator[BenchRow]:
     jobs = options.jobs if options.jobs != Options().jobs else JOBS
     ratios: list[float] = []
     values: list[float] = []
-    with site() as (port, pid):
+    with site() as (port, _):
         for pair in range(PAIRS_PER_ROUND * options.rounds):
             # The order changes each time: the second of a pair finds a warmer page cache.
             first_on = pair % 2 == 0
-            samples = {on: _sample(port, jobs, binary, pid, on=on) for on in (first_on, not first_on)}
+            samples = {on: _sample(port, jobs, binary, on=on) for on in (first_on, not first_on)}
             values.append(samples[True].cpu_ms_per_job)
             ratios.append(values[-1] / samples[False].cpu_ms_per_job)
             print(f"pair {pair}: on {samples[True]}, off {samples[False]}", file=sys.stderr)
@@ -53,14 +53,13 @@ def rows(options: Options) -> Iterator[BenchRow]:
     )
 
 
-def _sample(port: int, jobs: int, binary: str, site_pid: int, *, on: bool) -> BenchSample:
+def _sample(port: int, jobs: int, binary: str, *, on: bool) -> BenchSample:
     async def run() -> BenchSample:
-        helpers = frozenset({site_pid})
         if not on:
-            return await queued.measure(port, jobs, PAGES, binary, helpers, more=OFF)
+            return await queued.measure(port, jobs, PAGES, binary, more=OFF)
         async with collector() as endpoint:
             tracing = {"tracing": {"endpoint": endpoint}}
-            return await queued.measure(port, jobs, PAGES, binary, helpers, more=tracing, beside=scraped)
+            return await queued.measure(port, jobs, PAGES, binary, more=tracing, beside=scraped)
 
     return asyncio.run(run())
 

@@ -53,16 +53,17 @@ def _below(roots: list[int], children: dict[int, list[int]], spent: dict[int, fl
 
 
 class ProcessTree:
-    """All descendants of this process except `helpers`, the pids of Redis and the site."""
+    """All descendants of this process that come after this: no server that runs already, and nothing below it."""
 
-    def __init__(self, helpers: frozenset[int] = frozenset()) -> None:
-        self.helpers = helpers
+    def __init__(self) -> None:
+        children, _ = _processes()
+        self._older = frozenset(children.get(os.getpid(), []))
         self.peak_pss_bytes = 0
 
     def cpu_seconds(self) -> dict[int, float]:
         """CPU seconds by pid, ended children included."""
         children, spent = _processes()
-        return _below([pid for pid in children.get(os.getpid(), []) if pid not in self.helpers], children, spent)
+        return _below([pid for pid in children.get(os.getpid(), []) if pid not in self._older], children, spent)
 
     def total_cpu_seconds(self) -> float:
         """CPU seconds of the whole tree so far."""

@@ -22,7 +22,6 @@ async def measure(
     jobs: int,
     pages: int,
     browser: str,
-    helpers: frozenset[int],
     folder: str = "p",
     block: Sequence[str] = (),
     more: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
@@ -30,9 +29,9 @@ async def measure(
 ) -> BenchSample:
     """Run one round, cold start included. `folder`: of the site's page. `more`: settings of further sections.
     `beside`: what goes on meanwhile. Raises WrongResult, TimeoutError."""
-    with redis_server() as (redis_url, redis_pid):
+    with redis_server() as (redis_url, _):
         plan = BenchPlan(redis_url, ("visit",), pages, browser, site_port, block=block, more=more)
-        tree = ProcessTree(helpers | {redis_pid})
+        tree = ProcessTree()
         async with prepared(plan) as workspace:
             run = BenchRun(jobs, tree)
             async with (
