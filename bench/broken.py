@@ -9,7 +9,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,15 +89,15 @@ class Neighbours:
     workspace: Workspace
     bench: Bench
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
-    _awaited: dict[str, "asyncio.Future[dict[str, Any]]"] = field(default_factory=dict)
-    _broken: list["asyncio.Future[dict[str, Any]]"] = field(default_factory=list)
+    _awaited: dict[str, "asyncio.Future[Mapping[str, Any]]"] = field(default_factory=dict)
+    _broken: list["asyncio.Future[Mapping[str, Any]]"] = field(default_factory=list)
 
     async def read(self) -> None:
         """Set each result on the future of its job. Never ends by itself."""
         async for answer in self.bench.queue.results():
             self._awaited.pop(answer["job_id"]).set_result(answer)
 
-    async def push(self, tenant: str, profile: str | None = None) -> "asyncio.Future[dict[str, Any]]":
+    async def push(self, tenant: str, profile: str | None = None) -> "asyncio.Future[Mapping[str, Any]]":
         """Push a job that visits a page. Returns the future of its result."""
         number = next(self._numbers)
         job = {

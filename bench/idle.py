@@ -54,7 +54,7 @@ async def _latency(probes: int) -> list[float]:
         redis_client = connect(settings.redis)
         try:
             async with opened_client(url) as producer, opened_queue(url) as queue, asyncio.TaskGroup() as tasks:
-                intake = Intake(redis_client, queue, admission, settings.redis.prefix, WORKER, Metrics())
+                intake = Intake(redis_client, queue.producer, admission, settings.redis.prefix, WORKER, Metrics())
                 taking = tasks.create_task(intake.run())
                 claiming = tasks.create_task(_claims(queue, probes))
                 for number in range(probes):
