@@ -69,7 +69,7 @@ from pageworker_supervisor.telemetry.recent_lines import RecentLines
 from pageworker_supervisor.tracing.tracing import Tracing
 
 GAUGES_SECONDS = 2.0
-SELF_CHECKS_SECONDS = 10.0
+SELF_CHECKS_SECONDS = 20.0
 """Between two looks at the conditions that must hold while the worker serves."""
 
 

@@ -30,7 +30,7 @@ from pageworker_supervisor.telemetry import AUDIT, log
 
 LEASES_PER_CLAIM = 32
 CANCELLED_EARLY = 256
-NOTICE_WAIT_SECONDS = 2.0
+NOTICE_WAIT_SECONDS = 7.5
 CANCEL_SECONDS = 15.0
 """After a drain cancels jobs: time for their handlers to stop, or for their runners to be killed."""
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class IntakeTimeouts:
-    """An idle worker sends about 0.9 commands per second with these values. Tests use shorter ones."""
+    """An idle worker sends about 0.7 commands per second with these values. Tests use shorter ones."""
 
-    block_seconds: float = 6.0
+    block_seconds: float = 7.0
     """A blocked read. Below the socket timeout of blocking clients."""
     upkeep_seconds: float = 15.0
     """Between two heartbeats. With each, intake takes over the texts of dead workers."""

@@ -21,8 +21,8 @@ from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.redis_client.fan_out import fan_out
 from pageworker_supervisor.redis_client.router import Router
 
-BLOCK_SECONDS = 2.0
-"""Below redis-py's socket_timeout of 5 s, and short enough to notice a dead connection."""
+BLOCK_SECONDS = 7.5
+"""Below LONGEST_BLOCK_SECONDS. Each further blocking read of an idle worker is a command more."""
 MESSAGES = 64
 SHORTEST_BLOCK = 0.001
 """0 would be for ever."""

@@ -99,7 +99,7 @@ LONGEST_DELAY_SECONDS = 5.0
 STABLE_SECONDS = 10.0
 """After Redis has served for this time, the next failure starts with the shortest delay again."""
 PROBE_SECONDS = 6.0
-PROBE_INTERVAL_SECONDS = 5.0
+PROBE_INTERVAL_SECONDS = 6.0
 """Between two probes while all is well: only a probe tells that memory is full or a permission was withdrawn."""
 FRESH_SECONDS = 0.25
 """`probe_now` accepts the result of a probe no older than this."""

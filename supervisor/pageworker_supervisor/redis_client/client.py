@@ -1,7 +1,8 @@
 """One Redis deployment, whatever its topology: a router to it, and whether it serves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from redis.credentials import CredentialProvider
 
@@ -63,20 +64,20 @@ class RedisClient(Router):
 
     async def replicas(self) -> int:
         """Connected replicas of the primary that has the fewest. Raises RedisClientError."""
-        infos = await self.send_to_primaries("INFO", "replication")
-        return min(int(info.get("connected_slaves", 0)) for info in infos)
+        return _replicas(await self.send_to_primaries("INFO", "replication"))
 
-    async def has_replicas(self) -> bool:
+    async def has_replicas(self, infos: Sequence[Mapping[str, Any]] | None = None) -> bool:
         """Whether this deployment is built to survive the loss of a primary, even if it has just lost one.
 
-        That is so with Sentinel. A cluster's nodes list replicas that are down, too. Raises RedisClientError.
+        That is so with Sentinel. A cluster's nodes list replicas that are down, too. `infos`: what INFO has just told
+        of each primary, if it was asked. Raises RedisClientError.
         """
         if self._topology is Topology.SENTINEL:
             return True
         if self._topology is Topology.CLUSTER:
             views = await self.send_to_primaries("CLUSTER NODES")
             return any("slave" in node["flags"] for nodes in views for node in nodes.values())
-        return await self.replicas() > 0
+        return (_replicas(infos) if infos else await self.replicas()) > 0
 
     async def probe(self) -> None:
         """Restart an embedded server that died. Raises RedisClientError unless Redis serves a worker's calls."""
@@ -99,3 +100,7 @@ class RedisClient(Router):
             self._metrics.redis.up.set(int(up))
             if up:
                 self._metrics.redis.reconnects.inc()
+
+
+def _replicas(infos: Sequence[Mapping[str, Any]]) -> int:
+    return min(int(info.get("connected_slaves", 0)) for info in infos)

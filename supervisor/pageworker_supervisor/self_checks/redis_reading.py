@@ -55,7 +55,7 @@ async def read_server(redis_client: RedisClient) -> RedisReading:
 async def read_watched(redis_client: RedisClient) -> RedisReading:
     """What the checks need that are repeated while the worker serves. Raises RedisClientError."""
     found = await read_server(redis_client)
-    survives = await _permitted(redis_client.has_replicas())
+    survives = await _permitted(redis_client.has_replicas(found.infos))
     return replace(found, clocks=await _clocks(redis_client), survives=survives)
 
 
