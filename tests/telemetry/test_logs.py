@@ -273,3 +273,23 @@ def test_text_has_colours_on_a_terminal_and_json_never(
         log.info("hello")
         assert b"\x1b" not in os.read(ours, 1000)
     os.close(ours)
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_lines_to_the_journal_have_priorities(form: Format, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = os.pipe()
+    status = os.fstat(theirs)
+    monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+    with os.fdopen(theirs, "w") as stream, os.fdopen(ours) as journal:
+        log_to(LogSettings(format=form), stream, worker_id="w1")
+        log.info("one")
+        try:
+            raise ValueError("two")
+        except ValueError as error:
+            log.opt(exception=error).error("failed")
+        stream.close()
+        written = journal.read().splitlines()
+    assert written[0][:3] == "<6>"
+    assert {line[:3] for line in written[1:]} == {"<3>"}
+    assert "one" in written[0]
+    assert (len(written) > 2) is (form == "text"), "each line of a traceback is a line of the journal"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TextIO
 from loguru import logger as log
 
 from pageworker_supervisor.config.settings import LogSettings
-from pageworker_supervisor.config.terminal import may_have_colours
+from pageworker_supervisor.config.terminal import is_journal, may_have_colours
+from pageworker_supervisor.telemetry.journal import with_priority
 from pageworker_supervisor.telemetry.log_lines import json_line, text_line
 from pageworker_supervisor.telemetry.recent_lines import RecentLines
 
@@ -58,6 +59,7 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
     line: Callable[[Record], str] = json_line
     if settings.format == "text":
         line = partial(text_line, coloured=may_have_colours(target))
+    journalled = is_journal(target)
 
     def write(message: "Message") -> None:
         try:
@@ -65,7 +67,7 @@ def log_to(settings: LogSettings, stream: TextIO | None = None, **fields: str) -
             if _kept is not None:
                 kept = text if line is json_line else _masked(json_line(message.record))
                 _kept.add(message.record["level"].no, kept)
-            target.write(text)
+            target.write(with_priority(text, message.record["level"].no) if journalled else text)
             target.flush()
         except OSError:
             # The disk is full or the reader is gone. There is no other place to report it, and jobs must go on.
