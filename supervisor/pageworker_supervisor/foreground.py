@@ -10,41 +10,54 @@ from pathlib import Path
 import uvloop
 
 from pageworker_sandbox.launch import HostUnfit, survey
+from pageworker_sandbox.task_group import TaskGroup
+from pageworker_supervisor.admin.control_socket import control_path
 from pageworker_supervisor.components import HostEnvironment
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import read_local
+from pageworker_supervisor.config.terminal import is_journal
 from pageworker_supervisor.contract.printable import printable_lines
 from pageworker_supervisor.exit_codes import DaemonExit, exit_of
 from pageworker_supervisor.host.descriptor_check import CONFIG, START, descriptor_trouble
 from pageworker_supervisor.host.descriptor_limit import raise_limit
+from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.hardening import harden
+from pageworker_supervisor.host.service_manager import ServiceManager, service_manager, status_line
 from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.obstore_panics import build_runtime
+from pageworker_supervisor.service_reports import ServiceReports
 from pageworker_supervisor.telemetry import log, log_to
+from pageworker_supervisor.telemetry.journal import with_priority
 from pageworker_supervisor.telemetry.logs import keep_lines
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.telemetry.recent_lines import RecentLines
 from pageworker_supervisor.worker import VERSION, Worker
+
+ERROR_LEVEL = 40
+"""Of the line that says why the daemon ends, in the numbers of the log."""
 
 
 def run() -> None:
     """One run of the daemon, with its exit code as SystemExit: exit_codes.py, and docs/operations.md."""
     options = _options()
     harden()
+    manager = ServiceManager()
     raise_limit()
     try:
+        # Before the first child process starts.
+        manager = service_manager(os.environ)
         build_runtime()
         local = read_local(options.config, os.environ)
         settings = local.settings()
         data_dir = data_dir_of(settings)
         host = survey(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
-    except (ConfigInvalid, HostUnfit, OSError) as unfit:
+    except (ConfigInvalid, HostRefused, HostUnfit, OSError) as unfit:
         # A check that cannot open a file finds the host unfit for another reason, and advises in vain. Reading a
         # configuration takes fewer files than a check of the host does.
         used_up = descriptor_trouble(CONFIG if isinstance(unfit, ConfigInvalid) else START)
         end = (DaemonExit.IN_USE, used_up) if used_up else exit_of(unfit, started=False)
-        raise SystemExit(_refuse(*end)) from unfit
+        raise SystemExit(_refuse(*end, manager)) from unfit
     recent_lines = RecentLines()
     keep_lines(recent_lines)
     log_to(settings.log, worker_id=settings.worker.id)
@@ -57,27 +70,37 @@ def run() -> None:
             )
             worker = Worker(environment)
             try:
-                uvloop.run(_run(worker))
+                reports = ServiceReports(
+                    manager, worker, control_path(data_dir), lambda: read_local(options.config, os.environ)
+                )
+                uvloop.run(_run(worker, reports))
             finally:
                 came_up = worker.came_up
     except BaseException as error:
         code, line = exit_of(error, started=came_up)
         if code is DaemonExit.BUG:
             log.opt(exception=error).critical("ended by a bug")
-        raise SystemExit(_refuse(code, line)) from error
+        raise SystemExit(_refuse(code, line, manager)) from error
+    finally:
+        manager.close()
 
 
-async def _run(worker: Worker) -> None:
+async def _run(worker: Worker, reports: ServiceReports) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         worker.stop.set()
+        reports.stopping()
         # If the stop hangs, the kernel ends the daemon (SIGALRM) and every process that it started.
         signal.setitimer(signal.ITIMER_REAL, worker.longest_stop_seconds)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    await worker.run()
+    loop.add_signal_handler(signal.SIGHUP, reports.hangup.set)
+    async with TaskGroup() as tasks:
+        reporting = tasks.create_task(reports.run(), name="service reports")
+        await worker.run()
+        reporting.cancel()
     log.info("stopped")
 
 
@@ -88,6 +111,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _refuse(code: DaemonExit, why: str) -> int:
-    sys.stderr.write(printable_lines(why) + "\n")
+def _refuse(code: DaemonExit, why: str, manager: ServiceManager) -> int:
+    manager.send(status_line("; ".join(why.splitlines())))
+    text = printable_lines(why) + "\n"
+    sys.stderr.write(with_priority(text, ERROR_LEVEL) if is_journal(sys.stderr) else text)
     return code

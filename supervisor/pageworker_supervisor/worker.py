@@ -11,7 +11,6 @@ from importlib.metadata import version
 
 from pageworker_sandbox.state_machine import IllegalTransition, label, next_state
 from pageworker_sandbox.task_group import TaskGroup
-from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor import worker_report as reports
 from pageworker_supervisor.admin.allowed_hosts import answered_hosts
 from pageworker_supervisor.admin.errors import WorkerRefused
@@ -19,6 +18,7 @@ from pageworker_supervisor.admin.server import Endpoints, HttpBounds
 from pageworker_supervisor.admin.status import Cancelled, ConfigReport, DrainLine, StatusReport
 from pageworker_supervisor.audit.decision_recorder import DecisionRecorder
 from pageworker_supervisor.components import Components, HostEnvironment, worker_queue
+from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.worker_report import ReportedState, WorkerReport
@@ -41,17 +41,14 @@ from pageworker_supervisor.task_supervision import run_forever
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.worker_config import WorkerConfig
 from pageworker_supervisor.worker_identity import claim_data_dir
+from pageworker_supervisor.worker_report import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, longest_stop_seconds
 from pageworker_supervisor.worker_state import TRANSITIONS, WorkerEvent, WorkerState
 
 VERSION = version("pageworker")
-CALLBACK_GRACE_SECONDS = 3.0
 NO_TRUSTED_KEY = (
     "no trusted key, so no module could run: `workerctl key new release`, put release.pub into modules.trusted_keys and"
     " start again"
 )
-REQUEUE_SECONDS = 5.0
-"""After the deadline of a drain: time for runners to end and for jobs to be requeued."""
-REST_SECONDS = 30.0
 TAKES_JOBS_AGAIN = "the worker takes jobs again: the drain is cancelled"
 LISTED_JOBS = 100
 
@@ -156,6 +153,15 @@ class Worker:
                 await components.callback_sender.stop()
         except TimeoutError:
             log.warning("callbacks left to the outbox")
+
+    async def proves_progress(self, seconds: float) -> bool:
+        """Whether the claim loop turns within `seconds`, or need not: the worker starts, stops, or lacks Redis."""
+        return self._components is None or self.stop.is_set() or await self._components.dispatcher.makes_rounds(seconds)
+
+    async def reload(self, local: LocalLayers) -> tuple[str, ...]:
+        """See WorkerConfig.reload. Raises WorkerRefused before the worker is up."""
+        self._up()
+        return await self._config.reload(local) if self._config is not None else ()
 
     async def _serve(self) -> None:
         environment = self._environment
@@ -384,15 +390,3 @@ class Worker:
         self._reason = reason
         if self._member is not None:
             self._member.report_now()
-
-
-def longest_stop_seconds(settings: Settings) -> float:
-    """From SIGTERM to the end, at most: jobs, callbacks, profiles, then the daemon's own Redis and what is left."""
-    return (
-        settings.worker.drain_seconds
-        + REQUEUE_SECONDS
-        + settings.callbacks.timeout_seconds
-        + CALLBACK_GRACE_SECONDS
-        + BROWSER_CLOSE_SECONDS
-        + REST_SECONDS
-    )

@@ -11,6 +11,8 @@ from pageworker_supervisor.central.parameter_follower import ParameterFollower
 from pageworker_supervisor.central.parameter_store import ParameterStore
 from pageworker_supervisor.components import Components, HostEnvironment, queue_options
 from pageworker_supervisor.config.central_document import parameter_path
+from pageworker_supervisor.config.load import LocalLayers
+from pageworker_supervisor.config.reload import running, waiting
 from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import RedisClient
@@ -32,7 +34,9 @@ class WorkerConfig:
         self._name = name
         self._follower: ConfigFollower | None = None
         self._parameters: ParameterFollower | None = None
-        settings = environment.settings
+        self._started = settings = environment.settings
+        self._waiting: tuple[str, ...] = ()
+        self._reloaded = asyncio.Event()
         self._live.part(lambda now: now.log).on_change(lambda log: log_to(log, worker_id=settings.worker.id))
         if environment.local is None or settings.config.central == "off":
             return
@@ -63,23 +67,38 @@ class WorkerConfig:
         """What follows the configuration, by name, as the tasks of `components`. Call it once."""
         follower = self._follower
         if follower is None:
-            return {}
+            return {"limits": self._follow_limits(self._reloaded, components)}
         components.limits.use(self._live.value, self._version)
         components.dispatcher.on_config_notice(follower.notice)
         components.dispatcher.hold(bool(self.trouble))
         follower.trouble.on_change(lambda trouble: components.dispatcher.hold(bool(trouble)))
         works: dict[str, Coroutine[Any, Any, None]] = {
             "config": follower.run(),
-            "limits": self._follow_limits(follower, components),
+            "limits": self._follow_limits(follower.applied, components),
         }
         if self._parameters is not None:
             works["parameters"] = self._parameters.run()
         return works
 
+    async def reload(self, local: LocalLayers) -> tuple[str, ...]:
+        """Use another file. Returns the settings that wait for the next start.
+
+        Raises ConfigInvalid if the file is invalid, by itself or together with the central configuration. Then nothing
+        has changed.
+        """
+        if self._follower is not None:
+            await self._follower.reload(local)
+            return self._follower.waiting
+        settings = await asyncio.to_thread(local.settings)
+        self._waiting = waiting(self._started, settings)
+        self._live.replace(running(self._started, settings))
+        self._reloaded.set()
+        return self._waiting
+
     def report(self) -> ConfigReport:
         """What the worker runs of the central configuration."""
         if self._follower is None:
-            return ConfigReport()
+            return ConfigReport(waiting_for_restart=self._waiting)
         return ConfigReport(
             version=self._version,
             who=self._follower.version.who,
@@ -99,9 +118,9 @@ class WorkerConfig:
     def _version(self) -> int:
         return self._follower.version.version if self._follower is not None else 0
 
-    async def _follow_limits(self, follower: ConfigFollower, components: Components) -> NoReturn:
+    async def _follow_limits(self, applied: asyncio.Event, components: Components) -> NoReturn:
         """Put the limits of each version in force, also if they are the same as before: the version counts."""
         while True:
-            await follower.applied.wait()
-            follower.applied.clear()
+            await applied.wait()
+            applied.clear()
             await components.limits.apply(self._live.value, self._version)

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from pageworker_sandbox.state_machine import label
+from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.admin.status import DrainLine, RedisReport, RunnerReport, RunningJob
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.worker_report import RUNNERS_REPORTED, ReportedRunner, ReportedState, WorkerReport
@@ -15,6 +16,11 @@ from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.runners.placement import NO_TENANT
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.worker_state import WorkerState
+
+CALLBACK_GRACE_SECONDS = 3.0
+REQUEUE_SECONDS = 5.0
+"""After the deadline of a drain: time for runners to end and for jobs to be requeued."""
+REST_SECONDS = 30.0
 
 REPORTED: dict[WorkerState, ReportedState] = {
     WorkerState.STARTING: "starting",
@@ -134,4 +140,16 @@ def drain_line(event: Literal["waiting", "ended", "requeued"], attempt: Attempt,
         tenant_id=attempt.job.tenant_id,
         module=attempt.job.endpoint_module,
         since_seconds=round(now - attempt.claimed_at, 3),
+    )
+
+
+def longest_stop_seconds(settings: Settings) -> float:
+    """From SIGTERM to the end, at most: jobs, callbacks, profiles, then the daemon's own Redis and what is left."""
+    return (
+        settings.worker.drain_seconds
+        + REQUEUE_SECONDS
+        + settings.callbacks.timeout_seconds
+        + CALLBACK_GRACE_SECONDS
+        + BROWSER_CLOSE_SECONDS
+        + REST_SECONDS
     )

@@ -18,6 +18,7 @@ from pageworker_supervisor.central.document import texts_of_values
 from pageworker_supervisor.components import HostEnvironment, Timeouts
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.load import read_local
+from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import LEASE_MS
 from pageworker_supervisor.queue.producer import NewJob
@@ -50,9 +51,14 @@ def nap(
 class Echoes:
     """A worker with one runner of two pages, and the results of its jobs."""
 
-    def __init__(self, client: Any, worker: Worker, made: list[EchoComponents], metrics: Metrics) -> None:
+    def __init__(
+        self, client: Any, worker: Worker, made: list[EchoComponents], sites: list[HostEnvironment], config: Path
+    ) -> None:
+        """`sites`: that of the test, then that of each `made`."""
         self.worker = worker
-        self._metrics = metrics
+        self.config = config
+        """Its file."""
+        self._sites = sites
         self.client = client
         self.queue = QueueClient(Router(client, client))
         self._made = made
@@ -71,7 +77,12 @@ class Echoes:
 
     def metrics(self) -> bytes:
         """As they are scraped."""
-        return self._metrics.expose()
+        return self._sites[0].metrics.expose()
+
+    @property
+    def settings(self) -> Settings:
+        """Those that count now."""
+        return self._sites[-1].live.value
 
     async def push(self, *tickets: NewJob) -> None:
         """Into the queue."""
@@ -163,15 +174,17 @@ async def echoes(
         def build(
             site: HostEnvironment, name: str, redis_client: RedisClient, queue: QueueClient, registry_: Registry
         ) -> EchoComponents:
+            sites.append(site)
             made.append(EchoComponents(site, name, redis_client, queue, registry_))
             return made[-1]
 
         timeouts = Timeouts(lease_ms=lease_ms, self_checks_seconds=CHECKS_SECONDS)
         site = HostEnvironment(loaded, data_dir_of(loaded), HOST, Metrics(), timeouts, local=local)
+        sites = [site]
         worker = Worker(site, build)
         async with aclosing(client or plain_client(server.port)) as own, asyncio.TaskGroup() as tasks:
             running = tasks.create_task(worker.run())
-            opened = Echoes(own, worker, made, site.metrics)
+            opened = Echoes(own, worker, made, sites, config)
             await opened.until(lambda: worker.ready()[0] or not until_ready)
             try:
                 yield opened

@@ -36,8 +36,8 @@ from pageworker_supervisor.self_checks import clocks
 from pageworker_supervisor.sizing import recommendation, site
 from pageworker_supervisor.telemetry import label_values
 from pageworker_supervisor.telemetry.metrics import bounded, timings
-from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, REST_SECONDS
 from pageworker_supervisor.worker_config import LEAVE_SECONDS
+from pageworker_supervisor.worker_report import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, REST_SECONDS
 from repository.sources import ROOT
 
 KIB, MIB = 1024, 1024**2

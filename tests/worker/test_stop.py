@@ -11,7 +11,7 @@ from pw_worker import echoes, nap
 
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.telemetry import log
-from pageworker_supervisor.worker import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS
+from pageworker_supervisor.worker_report import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS
 
 SLACK_SECONDS = 3.0
 

@@ -45,7 +45,7 @@ class ConfigFollower:
         self.trouble = Live("")
         """Why this worker does not run the version that counts; "" while it does."""
         self.applied = asyncio.Event()
-        """Set when another version was applied. The waiting task clears it."""
+        """Set when another version or another file was applied. The waiting task clears it."""
         self.waiting: tuple[str, ...] = ()
         """Settings whose new value takes effect at the next start."""
         self._name = name
@@ -61,6 +61,8 @@ class ConfigFollower:
         self._refused = ""
         """Digest of the version that is invalid here."""
         self._wake = asyncio.Event()
+        self._changing = asyncio.Lock()
+        """Of two changes at the same time, of the file and of the version, the second is checked with the first."""
 
     def notice(self) -> None:
         """Look now: something has changed."""
@@ -86,6 +88,16 @@ class ConfigFollower:
             self._wake.clear()
             await self._look()
 
+    async def reload(self, local: LocalLayers) -> None:
+        """Use another file together with the version that counts. Raises ConfigInvalid: then nothing has changed."""
+        async with self._changing:
+            settings = await asyncio.to_thread(local.settings, self._values)
+            self._local = local
+            self._use(settings)
+        # A version that was invalid with the file as it was may be valid now.
+        self._refused = ""
+        self.notice()
+
     async def _look(self) -> None:
         """Look until there is nothing to do."""
         while True:
@@ -94,7 +106,8 @@ class ConfigFollower:
             )
             match look.action:
                 case "take":
-                    await self._take(look, look.document)
+                    async with self._changing:
+                        await self._take(look, look.document)
                 case "vote":
                     await self._vote(look)
                 case "restore":
@@ -122,14 +135,10 @@ class ConfigFollower:
             )
             return
         before, self.version, self._values, self._refused = self.version, version, values, ""
-        if self._started is not None:
-            self.waiting = waiting(self._started, settings)
-            settings = running(self._started, settings)
-        self._live.replace(settings)
+        self._use(settings)
         self._metrics.config.version.set(version.version)
         self._metrics.config.invalid.set(0)
         self.trouble.replace("")
-        self.applied.set()
         log.info(
             "configuration applied",
             version=version.version,
@@ -138,6 +147,13 @@ class ConfigFollower:
             why=version.why,
             waiting_for_restart=list(self.waiting),
         )
+
+    def _use(self, settings: Settings) -> None:
+        if self._started is not None:
+            self.waiting = waiting(self._started, settings)
+            settings = running(self._started, settings)
+        self._live.replace(settings)
+        self.applied.set()
 
     async def _vote(self, look: ConfigLook) -> None:
         try:

@@ -90,6 +90,8 @@ class Dispatcher:
         self._name = name
         self._work = asyncio.Event()
         """Set when there may be work in Redis."""
+        self._round = asyncio.Event()
+        """Set at the end of a round of the claim loop. Each round has its own."""
 
     @property
     def leases(self) -> list[Lease]:
@@ -113,8 +115,22 @@ class Dispatcher:
             while True:
                 self._fleet.changed.clear()
                 self._work.clear()
-                if self.draining or self.closed or self._held or not await self._claim(tasks):
+                idle = self.draining or self.closed or self._held or not await self._claim(tasks)
+                self._round.set()
+                self._round = asyncio.Event()
+                if idle:
                     await self._something_to_do()
+
+    async def makes_rounds(self, seconds: float) -> bool:
+        """Whether the claim loop, when it is woken, makes a round within `seconds`, or is known to wait for Redis."""
+        self._work.set()
+        ends = self._round
+        try:
+            async with asyncio.timeout(seconds):
+                await ends.wait()
+        except TimeoutError:
+            return bool(self._availability.trouble or self._availability.lost_condition)
+        return True
 
     async def listen(self) -> None:
         """Wait in Redis for new work, cancellations, and profiles that other workers ask for, for ever."""
