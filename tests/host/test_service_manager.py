@@ -45,7 +45,7 @@ def test_children_do_not_inherit_the_variables() -> None:
     assert environ == {"PATH": "/bin"}
 
 
-def test_nobody_is_told_anything() -> None:
+def test_without_a_manager_no_message_is_sent() -> None:
     manager = service_manager({})
     manager.send("READY=1")
     manager.close()
@@ -86,7 +86,7 @@ def test_a_wrong_variable_is_refused_by_name(name: str, value: str) -> None:
 def test_a_manager_that_is_gone_or_hangs_does_not_stop_the_daemon(tmp_path: Path) -> None:
     address = f"{tmp_path}/notify"
     with closing(ServiceManager(address)) as manager:
-        manager.send("STATUS=nobody has bound it yet")
+        manager.send("STATUS=there is no socket yet")
         with listening(address) as sock:
             # The queue of a datagram socket is short: net.unix.max_dgram_qlen.
             for number in range(5000):

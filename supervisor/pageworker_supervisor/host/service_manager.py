@@ -19,12 +19,12 @@ LONGEST_ADDRESS = 107
 
 
 class ServiceManager:
-    """The service manager, or nobody: then every message is dropped."""
+    """The service manager. Without one, every message is dropped."""
 
     def __init__(self, address: str = "", watchdog_seconds: float | None = None) -> None:
         """`address`: a path, or an abstract name that begins with `@`; "" without a service manager."""
         self.watchdog_seconds = watchdog_seconds
-        """A daemon that is silent for longer is restarted. None: nobody watches."""
+        """A daemon that is silent for longer is restarted. None: there is no watchdog."""
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if address else None
         if self._socket is not None:
