@@ -1,11 +1,13 @@
 #!/bin/sh
 # Installs what pageworker needs on Debian or Ubuntu: system packages through apt, Python packages into .venv.
-# usage: install.sh [run|dev]      run: to use it (default); dev: to test it as well
+# usage: install.sh [run|dev|system]
+#   run: to use it (default); dev: to test it as well; system: as a service of systemd, in /opt/pageworker (as root)
 # A second run finds everything in place and does nothing.
 set -eu
 cd "$(dirname "$0")"
 what=${1:-run}
-case $what in run | dev) ;; *) sed -n '2,4p' "$0"; exit 2 ;; esac
+case $what in run | dev | system) ;; *) sed -n '2,5p' "$0"; exit 2 ;; esac
+[ "$what" != system ] || [ "$(id -u)" = 0 ] || { echo "install.sh system: run it as root" >&2; exit 1; }
 
 # program or file, and the package that brings it
 needs="bwrap:bubblewrap redis-server:redis-server /usr/lib/chromium/chromium:chromium libseccomp.so.2:libseccomp2"
@@ -16,8 +18,8 @@ needs="$needs $fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
  $fonts/truetype/freefont/FreeSans.ttf:fonts-freefont-ttf $fonts/truetype/wqy/wqy-zenhei.ttc:fonts-wqy-zenhei
  $fonts/opentype/ipafont-gothic/ipag.ttf:fonts-ipafont-gothic $fonts/opentype/tlwg/Loma.otf:fonts-tlwg-loma-otf
  $fonts/truetype/noto/NotoColorEmoji.ttf:fonts-noto-color-emoji $fonts/opentype/unifont/unifont.otf:fonts-unifont"
-[ "$what" = run ] || needs="$needs minisign:minisign /usr/lib/chromium/chromium-headless-shell:chromium-headless-shell openssl:openssl
- promtool:prometheus amtool:prometheus-alertmanager"
+[ "$what" != dev ] || needs="$needs minisign:minisign /usr/lib/chromium/chromium-headless-shell:chromium-headless-shell openssl:openssl
+ promtool:prometheus amtool:prometheus-alertmanager systemd-analyze:systemd"
 
 present() {
   case $1 in
@@ -51,6 +53,8 @@ if [ -n "$missing" ]; then
   $root apt-get update -qq
   $root apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
+
+[ "$what" != system ] || exec deploy/systemd/install.sh "$python"
 
 lock=requirements/$what.txt
 stamp=.venv/installed

@@ -1,0 +1,156 @@
+"""The units of deploy/systemd: clean for systemd, as tight as they say, and in step with the daemon."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pageworker_supervisor.config.load import load
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.exit_codes import DaemonExit
+from pageworker_supervisor.worker_report import longest_stop_seconds
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy" / "systemd"
+UNIT, TEMPLATE = DEPLOY / "pageworker.service", DEPLOY / "pageworker@.service"
+SYSTEM_UNITS = Path("/usr/lib/systemd/system")
+EXPOSURE = 3.5
+"""Of 10, where 10 is a service without any hardening. docs/systemd.md names it."""
+
+INSTANCE_LINES = {
+    "Description=pageworker %i: browser jobs from Redis in sandboxes",
+    "Environment=PAGEWORKER_WORKER__DATA_DIR=%S/pageworker-%i",
+    "Environment=PAGEWORKER_WORKER__ID=%l-%i",
+    "Environment=PAGEWORKER_HTTP__BIND=127.0.0.1:0",
+    "EnvironmentFile=-/etc/pageworker/%i.env",
+    "StateDirectory=pageworker-%i",
+}
+"""What only the template has."""
+
+
+def entries(unit: Path) -> list[tuple[str, str]]:
+    """Key and value of each line that is no comment, in their order."""
+    lines = (line for line in unit.read_text().splitlines() if line and line[0] not in "#[")
+    return [(key, value) for key, _, value in (line.partition("=") for line in lines)]
+
+
+def value(unit: Path, key: str) -> str:
+    """The value of a key that stands there once."""
+    (found,) = [text for name, text in entries(unit) if name == key]
+    return found
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root folder with our units, systemd's own, and the programs that they start."""
+    folder = tmp_path_factory.mktemp("root")
+    shutil.copytree(SYSTEM_UNITS, folder / "usr/lib/systemd/system", symlinks=True)
+    (folder / "lib").symlink_to("usr/lib")
+    units = folder / "etc/systemd/system"
+    units.mkdir(parents=True)
+    for unit in (UNIT, TEMPLATE):
+        shutil.copy(unit, units)
+    for program in ("opt/pageworker/venv/bin/pageworker", "opt/pageworker/venv/bin/workerctl", "usr/bin/kill"):
+        file = folder / program
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o755)
+    return folder
+
+
+def analyzed(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`systemd-analyze` on the units of this folder."""
+    command = ["systemd-analyze", *words, f"--root={root}", "--no-pager"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
+
+
+@pytest.mark.parametrize("name", ["pageworker.service", "pageworker@one.service"])
+def test_systemd_finds_no_fault(root: Path, name: str) -> None:
+    done = analyzed(root, "verify", "--man=no", "--recursive-errors=no", name)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_systemd_would_find_a_fault(root: Path) -> None:
+    (root / "etc/systemd/system/wrong.service").write_text("[Service]\nExecStart=/usr/bin/kill\nWatchdogSecs=60\n")
+    assert "WatchdogSecs" in analyzed(root, "verify", "--man=no", "wrong.service").stderr
+
+
+@pytest.mark.parametrize("name", ["pageworker.service", "pageworker@one.service"])
+def test_the_exposure_is_as_documented(root: Path, name: str) -> None:
+    done = analyzed(root, "security", "--offline=yes", name)
+    found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert found is not None, done.stderr
+    assert float(found[1]) == EXPOSURE
+    assert f"{EXPOSURE:g}" in (ROOT / "docs" / "systemd.md").read_text()
+
+
+def test_the_template_differs_by_its_instance_only() -> None:
+    ours, theirs = ({f"{key}={text}" for key, text in entries(unit)} for unit in (UNIT, TEMPLATE))
+    assert theirs - ours == INSTANCE_LINES
+    assert ours - theirs == {
+        "Description=pageworker: browser jobs from Redis in sandboxes",
+        "Environment=PAGEWORKER_WORKER__DATA_DIR=%S/pageworker",
+        "StateDirectory=pageworker",
+    }
+
+
+def test_a_wrong_configuration_is_not_started_again() -> None:
+    assert value(UNIT, "RestartPreventExitStatus") == str(int(DaemonExit.UNFIT))
+    assert value(UNIT, "Restart") == "on-failure"
+
+
+def test_a_stop_has_the_time_that_the_daemon_needs() -> None:
+    assert int(value(UNIT, "TimeoutStopSec")) > longest_stop_seconds(Settings())
+
+
+def calls_of(groups: dict[str, list[str]], name: str) -> set[str]:
+    """The system calls of a group, or the call itself."""
+    if not name.startswith("@"):
+        return {name}
+    return set().union(*(calls_of(groups, inner) for inner in groups[name]))
+
+
+def test_the_filter_has_the_calls_of_a_container_and_no_more_risky_ones() -> None:
+    """seccomp/container.json is tried: all of pageworker runs under it."""
+    listed = subprocess.run(
+        ["systemd-analyze", "syscall-filter", "--no-pager"], capture_output=True, text=True, timeout=60
+    ).stdout
+    groups: dict[str, list[str]] = {}
+    for line in listed.splitlines():
+        if line.startswith("@"):
+            groups[line.strip()] = current = []
+        elif line.startswith("    ") and not line.lstrip().startswith("#"):
+            current.append(line.strip())
+    allowed: set[str] = set()
+    for key, text in entries(UNIT):
+        if key == "SystemCallFilter":
+            named = set().union(*(calls_of(groups, word) for word in text.removeprefix("~").split()))
+            allowed = allowed - named if text.startswith("~") else allowed | named
+    rules = json.loads((ROOT / "seccomp" / "container.json").read_text())["syscalls"]
+    needed = {name for rule in rules if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]}
+    refused = {name for rule in rules if rule["action"] != "SCMP_ACT_ALLOW" for name in rule["names"]}
+    assert needed - allowed == set()
+    assert refused & allowed == set()
+
+
+def test_every_variable_of_the_units_is_a_setting(tmp_path: Path) -> None:
+    files = (UNIT, TEMPLATE, DEPLOY / "pageworker.service.d" / "credentials.conf.example")
+    password = tmp_path / "password"
+    password.write_text("hunter2\n")
+    password.chmod(0o600)
+    for file in files:
+        variables = dict(text.partition("=")[::2] for key, text in entries(file) if key == "Environment")
+        places = {"%S": str(tmp_path), "%l": "host", "%i": "one", "%d/redis_password": str(password)}
+        for name, text in variables.items():
+            for word, meant in places.items():
+                text = text.replace(word, meant)
+            variables[name] = text
+        assert variables
+        load(None, variables)
+
+
+def test_the_first_configuration_is_valid() -> None:
+    assert load(DEPLOY / "pageworker.toml", {}).modules.trusted_keys == ()
