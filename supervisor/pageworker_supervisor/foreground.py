@@ -13,12 +13,12 @@ from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.admin.control_socket import control_path
 from pageworker_supervisor.components import HostEnvironment
-from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import read_local
 from pageworker_supervisor.config.terminal import is_journal
 from pageworker_supervisor.contract.printable import printable_lines
 from pageworker_supervisor.exit_codes import DaemonExit, exit_of
+from pageworker_supervisor.host.data_folder import usable_data_dir
 from pageworker_supervisor.host.descriptor_check import CONFIG, START, descriptor_trouble
 from pageworker_supervisor.host.descriptor_limit import raise_limit
 from pageworker_supervisor.host.errors import HostRefused
@@ -50,7 +50,7 @@ def run() -> None:
         build_runtime()
         local = read_local(options.config, os.environ)
         settings = local.settings()
-        data_dir = data_dir_of(settings)
+        data_dir = usable_data_dir(settings)
         host = survey(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
     except (ConfigInvalid, HostRefused, HostUnfit, OSError) as unfit:
         # A check that cannot open a file finds the host unfit for another reason, and advises in vain. Reading a

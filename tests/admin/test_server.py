@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import stat
 from pathlib import Path
 
@@ -79,9 +80,21 @@ def test_a_socket_left_behind_is_replaced_and_one_in_use_is_not(tmp_path: Path) 
 def test_a_port_in_use_is_an_error_at_the_start_that_names_it(tmp_path: Path) -> None:
     with bind_tcp("127.0.0.1:0") as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(OSError, match=f"http.bind 127.0.0.1:{port}"):
+        with pytest.raises(OSError, match=f"http.bind 127.0.0.1:{port}: Address already in use; stop the program"):
             bind_tcp(f"127.0.0.1:{port}")
     assert not (tmp_path / CONTROL_SOCKET).exists()
+
+
+def test_an_address_of_another_host_is_an_error_that_says_what_to_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OSError, match=r"http\.bind 203\.0\.113\.7:9470: .*; choose an address of this host"):
+        bind_tcp("203.0.113.7:9470")
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(OSError, match=r"http\.bind w1:9470: Name or service not known; choose an address"):
+        bind_tcp("w1:9470")
 
 
 async def test_signals_stay_the_daemons(tmp_path: Path) -> None:

@@ -13,19 +13,24 @@ from typing import Any
 
 import pytest
 from pw_daemon.place import HEADLESS_SHELL
+from pw_sandbox import uids
 from pw_servers import redis_server
 from pw_servers.ports import free_port
 
 from pageworker_demo.toml import toml_text
+from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
 from pageworker_sandbox.signing import SecretKey
 from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
 from pageworker_supervisor.exit_codes import DaemonExit, exit_of
-from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
+from pageworker_supervisor.host.errors import DataFolderFull, DataFolderUnusable, HostRefused
+from pageworker_supervisor.redis_client.errors import EmbeddedUnfit, NoRedisServer
 
 DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
 DAEMON = ("-m", "pageworker_supervisor.daemon")
 READY = b'"message":"ready"'
 MOST_LINES = 1
+CHECKOUT = Path(__file__).resolve().parents[2]
+USER = uids.FIRST_UID + 1
 
 pytestmark = [pytest.mark.redis, pytest.mark.sandbox]
 
@@ -75,6 +80,26 @@ def ended(*words: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+def ended_as_user(configuration: str) -> tuple[int, str]:
+    """The same of a daemon that an ordinary user starts. Its checkout, which may be closed to it, is bound at /mnt."""
+    python = Path("/mnt", Path(sys.executable).relative_to(CHECKOUT))
+    script = (
+        f"mount --bind {CHECKOUT} /mnt; mount -t tmpfs -o mode=1777 tmpfs /tmp; cat > /tmp/pageworker.toml; cd /tmp; "
+        f"exec setpriv --reuid {USER} --regid {USER} --clear-groups --bounding-set -all "
+        f"{python} -B {' '.join(DAEMON)} --config /tmp/pageworker.toml < /dev/null"
+    )
+    folders = (Path("/mnt", name) for name in ("supervisor", "sandbox", "runner", "profiles"))
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", script],
+        input=configuration,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "HOME": "/tmp", "PYTHONPATH": os.pathsep.join(map(str, folders))},
+        timeout=60,
+    )
+    return done.returncode, done.stderr
+
+
 def one_line(text: str) -> str:
     """It, where it is one."""
     assert "Traceback" not in text
@@ -99,7 +124,11 @@ def running(file: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
 def test_the_environment_names_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGEWORKER_CONFIG", str(config(tmp_path, pool={"runners": 0})))
     code, text = ended(*DAEMON)
-    assert (code, f"{tmp_path}/pageworker.toml:" in text, "pool.runners" in text) == (DaemonExit.UNFIT, True, True)
+    assert (code, f"{tmp_path}/pageworker.toml:" in text, "pool.runners" in text) == (
+        DaemonExit.MISCONFIGURED,
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize("limit", [6, 7, 12, 20])
@@ -121,7 +150,7 @@ def test_a_mistake_is_told_where_descriptors_are_few(tmp_path: Path) -> None:
         "import pageworker_supervisor.foreground; resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24)); main()"
     )
     exit_code, said = ended("-c", code, "--config", str(config(tmp_path, pool={"runners": 0})))
-    assert exit_code == DaemonExit.UNFIT
+    assert exit_code == DaemonExit.MISCONFIGURED
     assert "pool.runners" in said
 
 
@@ -139,7 +168,8 @@ def test_a_taken_http_port(tmp_path: Path) -> None:
         bind = f"127.0.0.1:{squatter.getsockname()[1]}"
         code, said = ended(*DAEMON, "--config", str(config(tmp_path, http={"bind": bind})))
     assert code == DaemonExit.IN_USE
-    assert f"http.bind {bind}" in one_line(said)
+    line = one_line(said)
+    assert f"http.bind {bind}: Address already in use; stop the program that listens there" in line
 
 
 def test_a_data_folder_of_another_daemon_and_a_stop_in_good_order(tmp_path: Path) -> None:
@@ -153,8 +183,18 @@ def test_a_data_folder_of_another_daemon_and_a_stop_in_good_order(tmp_path: Path
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
-@pytest.mark.parametrize("options", ["size=128k", "ro"], ids=["full", "read-only"])
-def test_a_data_folder_that_can_not_be_used(options: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "exit_code", "what", "mend"),
+    [
+        ("size=128k", DaemonExit.IN_USE, "is full", "free at least 1024 KiB"),
+        ("nr_inodes=1", DaemonExit.IN_USE, "is full", "and one inode"),
+        ("ro", DaemonExit.MISCONFIGURED, "is on a read-only file system", "ReadWritePaths="),
+    ],
+    ids=["full", "without inodes", "read-only"],
+)
+def test_a_data_folder_that_can_not_be_used(
+    options: str, exit_code: DaemonExit, what: str, mend: str, tmp_path: Path
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     file = config(tmp_path, worker={"data_dir": str(disk)})
@@ -163,13 +203,47 @@ def test_a_data_folder_that_can_not_be_used(options: str, tmp_path: Path) -> Non
         code, said = ended(*DAEMON, "--config", str(file))
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
-    assert code == DaemonExit.IN_USE
-    assert re.search("full|Read-only", one_line(said))
+    assert code == exit_code
+    line = one_line(said)
+    assert (f"the data folder {disk} {what}" in line, mend in line, "worker.data_dir" in line) == (True, True, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_a_data_folder_of_another_user(tmp_path: Path) -> None:
+    code, said = ended_as_user(config(tmp_path, worker={"data_dir": "/root"}).read_text())
+    assert code == DaemonExit.MISCONFIGURED
+    line = one_line(said)
+    assert "may not write to the data folder /root, which belongs to user root" in line
+    assert f"`chown -R {USER} /root`" in line
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_a_data_folder_that_can_not_be_created(tmp_path: Path) -> None:
+    code, said = ended_as_user(config(tmp_path, worker={"data_dir": "/srv/pageworker-none/x"}).read_text())
+    assert code == DaemonExit.MISCONFIGURED
+    assert "data folder /srv/pageworker-none/x: /srv belongs to user root" in one_line(said)
+
+
+def test_a_redis_url_that_is_none(tmp_path: Path) -> None:
+    code, said = ended(*DAEMON, "--config", str(config(tmp_path, redis={"url": "http://127.0.0.1:1"})))
+    assert code == DaemonExit.MISCONFIGURED
+    assert all(word in said for word in ("1 mistake in the configuration", "pageworker.toml:", "redis.url"))
+
+
+def test_without_a_redis_server(tmp_path: Path) -> None:
+    """Its start does not help before one is installed."""
+    script = (
+        "from pageworker_supervisor import daemon; from pageworker_supervisor.redis_client import embedded; "
+        "embedded.PROGRAMS = ('no-such-redis',); daemon.main()"
+    )
+    code, said = ended("-c", script, "--config", str(config(tmp_path)))
+    assert code == DaemonExit.HOST_UNFIT
+    assert "apt install redis-server" in one_line(said)
 
 
 def test_a_configuration_that_is_wrong(tmp_path: Path) -> None:
     code, said = ended(*DAEMON, "--config", str(config(tmp_path, redis={"prot": 1})))
-    assert code == DaemonExit.UNFIT
+    assert code == DaemonExit.MISCONFIGURED
     assert "redis.prot" in said
     assert "Traceback" not in said
 
@@ -178,7 +252,7 @@ def test_a_key_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "key.pub").write_text("nonsense\n")
     keys = {"trusted_keys": [str(tmp_path / "key.pub")]}
     code, said = ended(*DAEMON, "--config", str(config(tmp_path, modules=keys)))
-    assert code == DaemonExit.UNFIT
+    assert code == DaemonExit.MISCONFIGURED
     assert "key.pub" in one_line(said)
 
 
@@ -203,7 +277,7 @@ def test_a_check_of_the_host_that_refuses_does_not_wait_for_redis(tmp_path: Path
 
 
 def test_an_option_that_does_not_exist() -> None:
-    assert ended(*DAEMON, "--no-such-option")[0] == DaemonExit.UNFIT
+    assert ended(*DAEMON, "--no-such-option")[0] == DaemonExit.MISCONFIGURED
 
 
 def test_a_bug_is_one_line_and_a_log_line_with_the_traceback(tmp_path: Path) -> None:
@@ -229,12 +303,24 @@ def test_a_worker_that_hangs_is_ended_by_the_kernel(tmp_path: Path) -> None:
 
 def test_which_error_means_what() -> None:
     invalid = ConfigInvalid((ConfigProblem("", "redis.url", "x", "y", "z"),))
-    busy = EmbeddedUnfit("port 1 is taken", "take another")
-    assert exit_of(invalid, started=False)[0] is DaemonExit.UNFIT
+    busy, none = EmbeddedUnfit("port 1 is taken", "take another"), NoRedisServer("there is none", "install it")
+    assert exit_of(invalid, started=False)[0] is DaemonExit.MISCONFIGURED
     assert exit_of(ExceptionGroup("", [ExceptionGroup("", [busy])]), started=False) == (DaemonExit.IN_USE, str(busy))
     assert exit_of(OSError(28, "No space left on device"), started=False)[0] is DaemonExit.IN_USE
     assert exit_of(OSError(28, "No space left on device"), started=True)[0] is DaemonExit.BUG
     assert exit_of(ExceptionGroup("", [busy, KeyError("k")]), started=False)[0] is DaemonExit.BUG
+    assert exit_of(none, started=False) == (DaemonExit.HOST_UNFIT, str(none))
+    assert exit_of(ExceptionGroup("", [busy, none]), started=False)[0] is DaemonExit.HOST_UNFIT
+    assert exit_of(ExceptionGroup("", [none, invalid]), started=False)[0] is DaemonExit.MISCONFIGURED
+    assert exit_of(DataFolderUnusable("no", "yes"), started=False)[0] is DaemonExit.MISCONFIGURED
+    assert exit_of(DataFolderFull("no", "yes"), started=False)[0] is DaemonExit.IN_USE
+    assert exit_of(HostRefused("no", "yes"), started=False)[0] is DaemonExit.HOST_UNFIT
+
+
+def test_an_unfit_host_whose_problems_pass_may_be_tried_again() -> None:
+    lasts, passes = HostProblem("no bubblewrap", "PATH", "install"), HostProblem("no memory", "x", "wait", passing=True)
+    assert exit_of(HostUnfit((lasts, passes)), started=False)[0] is DaemonExit.HOST_UNFIT
+    assert exit_of(HostUnfit((passes,)), started=False)[0] is DaemonExit.IN_USE
 
 
 def test_the_documented_codes_are_these() -> None:

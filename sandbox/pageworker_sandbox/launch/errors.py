@@ -10,6 +10,8 @@ class HostProblem:
     what: str
     where: str
     mend: str
+    passing: bool = False
+    """True: it may pass by itself, for instance because memory or processes are used up for a moment."""
 
     def __str__(self) -> str:
         return f"{self.what} ({self.where}): {self.mend}"
@@ -21,6 +23,11 @@ class HostUnfit(Exception):
     def __init__(self, problems: tuple[HostProblem, ...]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+    @property
+    def passing(self) -> bool:
+        """Whether every problem may pass by itself."""
+        return all(problem.passing for problem in self.problems)
 
 
 class LaunchFailed(OSError):

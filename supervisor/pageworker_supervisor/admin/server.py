@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -38,6 +39,11 @@ GRACE_SECONDS = 5
 BACKLOG = 2048
 """Connections that are not accepted yet; net.core.somaxconn limits it. Where it is full the kernel drops a probe's SYN,
 and the probe sends it again a second later."""
+BIND_MENDS = {
+    errno.EADDRINUSE: "stop the program that listens there, or choose another port",
+    errno.EADDRNOTAVAIL: "choose an address of this host, or 0.0.0.0 for all of them",
+    errno.EACCES: "choose a port above 1023",
+}
 CONTROL_CONNECTIONS = 256
 HTTP_CONNECTIONS = 4096
 
@@ -166,12 +172,15 @@ async def serve_on(server: EmbeddedServer, sock: socket.socket) -> None:
 
 
 def bind_tcp(bind: str, setting: str = "http.bind") -> socket.socket:
-    """A listening socket on `host:port` or `[v6]:port`. Raises OSError that names the setting."""
+    """A listening socket on `host:port` or `[v6]:port`. Raises OSError that names the setting and the way to fix it."""
     host, _, port = bind.rpartition(":")
     host = host.strip("[]")
-    family, kind, proto, _, address = socket.getaddrinfo(
-        host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise OSError(f"{setting} {bind}: {error.strerror}; {BIND_MENDS[errno.EADDRNOTAVAIL]}") from error
     sock = socket.socket(family, kind, proto)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -179,7 +188,8 @@ def bind_tcp(bind: str, setting: str = "http.bind") -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise OSError(error.errno, f"{setting} {bind}: {error.strerror}") from error
+        mend = BIND_MENDS.get(error.errno or 0, f"set {setting} to another address")
+        raise OSError(error.errno, f"{setting} {bind}: {error.strerror}; {mend}") from error
     sock.setblocking(False)
     return sock
 

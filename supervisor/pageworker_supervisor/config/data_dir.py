@@ -11,9 +11,13 @@ def data_dir_of(settings: Settings) -> Path:
 
     Raises OSError.
     """
-    chosen = settings.worker.data_dir
-    if chosen is None:
-        root = os.geteuid() == 0
-        chosen = Path("/var/lib/pageworker") if root else Path.home() / ".local/share/pageworker"
+    chosen = chosen_data_dir(settings)
     chosen.mkdir(mode=0o711, parents=True, exist_ok=True)
     return chosen.resolve()
+
+
+def chosen_data_dir(settings: Settings) -> Path:
+    """The same path, which may not exist."""
+    if settings.worker.data_dir is not None:
+        return settings.worker.data_dir
+    return Path("/var/lib/pageworker") if os.geteuid() == 0 else Path.home() / ".local/share/pageworker"

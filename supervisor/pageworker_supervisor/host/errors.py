@@ -8,3 +8,11 @@ class HostRefused(Exception):
         super().__init__(f"{what}; {mend}")
         self.what = what
         self.mend = mend
+
+
+class DataFolderUnusable(HostRefused):
+    """The setting `worker.data_dir` names a folder that this worker cannot write to."""
+
+
+class DataFolderFull(HostRefused):
+    """The data folder has no space left. The same start may succeed later."""

@@ -24,7 +24,7 @@ from redis.backoff import NoBackoff
 
 from pageworker_supervisor.host.process_end import end_process
 from pageworker_supervisor.redis_client.credentials import PasswordFile, PasswordUnreadable
-from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
+from pageworker_supervisor.redis_client.errors import EmbeddedUnfit, NoRedisServer
 from pageworker_supervisor.redis_client.redis_folder import RedisFolder
 from pageworker_supervisor.redis_client.server_config import server_config
 from pageworker_supervisor.redis_client.url import parse_url
@@ -48,18 +48,18 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def find_server() -> Path:
-    """The path of the program. Raises EmbeddedUnfit if it is missing or too old."""
+    """The path of the program. Raises NoRedisServer if it is missing or too old."""
     path = os.pathsep.join([os.environ.get("PATH", ""), *DIRECTORIES])
     found = next((which for name in PROGRAMS if (which := shutil.which(name, path=path))), None)
     if found is None:
-        raise EmbeddedUnfit(
+        raise NoRedisServer(
             "there is no redis-server on this machine",
             "run `apt install redis-server`, or set redis.url to a Redis that runs elsewhere",
         )
     output = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
     version = re.search(r"v=(\d+)\.", output)
     if version is None or int(version[1]) < OLDEST_VERSION:
-        raise EmbeddedUnfit(
+        raise NoRedisServer(
             f"{found} is too old: {output.strip()[:80]}", f"install Redis {OLDEST_VERSION} or later, or set redis.url"
         )
     return Path(found)

@@ -84,6 +84,10 @@ class EmbeddedUnfit(OSError):
         self.mend = mend
 
 
+class NoRedisServer(EmbeddedUnfit):
+    """No redis-server that is new enough is installed here."""
+
+
 CLIENT_ERRORS = (rx.RedisError, rx.RedisClusterException, OSError)
 """Every error that a call of redis-py can raise. RedisClusterException (no node answers) is not a RedisError."""
 
