@@ -9,8 +9,29 @@ what=${1:-run}
 case $what in run | dev | system) ;; *) sed -n '2,5p' "$0"; exit 2 ;; esac
 [ "$what" != system ] || [ "$(id -u)" = 0 ] || { echo "install.sh system: run it as root" >&2; exit 1; }
 
+# Ubuntu has Chromium as a snap only. No sandbox can start a snap: that is for snapd alone.
+chromium=/usr/lib/chromium/chromium:chromium shell=/usr/lib/chromium/chromium-headless-shell:chromium-headless-shell
+if grep -qs '^ID=ubuntu' /etc/os-release; then
+  chromium="" shell="" found=""
+  for browser in /opt/google/chrome/chrome /opt/microsoft/msedge/msedge /usr/lib/chromium/chromium \
+    "$HOME"/.cache/ms-playwright/chromium-*/chrome-linux*/chrome; do
+    [ ! -x "$browser" ] || found=$browser
+  done
+  if [ -z "$found" ]; then
+    echo "install.sh: Ubuntu has Chromium as a snap only, which no sandbox can start. Install Google Chrome's .deb package" \
+      "(https://www.google.com/chrome), or use the container: docs/distributions.md" >&2
+    exit 1
+  fi
+fi
+# Without this the installation succeeds, and no browser starts.
+if grep -qs 1 /proc/sys/kernel/apparmor_restrict_unprivileged_userns &&
+  ! grep -qsF "= $PWD/.venv/bin" /etc/apparmor.d/pageworker; then
+  echo "install.sh: AppArmor restricts user namespaces here. Run once: sudo deploy/apparmor/load.sh (docs/distributions.md)" >&2
+  exit 1
+fi
+
 # program or file, and the package that brings it
-needs="bwrap:bubblewrap redis-server:redis-server /usr/lib/chromium/chromium:chromium libseccomp.so.2:libseccomp2"
+needs="bwrap:bubblewrap redis-server:redis-server libseccomp.so.2:libseccomp2 $chromium"
 # Fonts: those that Playwright installs for Chromium on Debian 12. Without them pages show boxes in place of text.
 fonts=/usr/share/fonts
 needs="$needs $fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
@@ -18,7 +39,7 @@ needs="$needs $fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
  $fonts/truetype/freefont/FreeSans.ttf:fonts-freefont-ttf $fonts/truetype/wqy/wqy-zenhei.ttc:fonts-wqy-zenhei
  $fonts/opentype/ipafont-gothic/ipag.ttf:fonts-ipafont-gothic $fonts/opentype/tlwg/Loma.otf:fonts-tlwg-loma-otf
  $fonts/truetype/noto/NotoColorEmoji.ttf:fonts-noto-color-emoji $fonts/opentype/unifont/unifont.otf:fonts-unifont"
-[ "$what" != dev ] || needs="$needs minisign:minisign /usr/lib/chromium/chromium-headless-shell:chromium-headless-shell openssl:openssl
+[ "$what" != dev ] || needs="$needs minisign:minisign $shell openssl:openssl
  promtool:prometheus amtool:prometheus-alertmanager systemd-analyze:systemd"
 
 present() {

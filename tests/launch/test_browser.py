@@ -74,3 +74,13 @@ def test_a_file_that_is_no_binary_is_refused_with_its_fix(tmp_path: Path, conten
     assert isinstance(found, HostProblem)
     assert told in found.what
     assert "browser.executable" in found.mend
+
+
+@pytest.mark.parametrize(
+    "target", [browser.SNAP_PROGRAM, browser.SNAP / "chromium/current/usr/lib/chromium-browser/chrome"]
+)
+def test_a_snap_is_refused(target: Path) -> None:
+    problem = browser._binary(target)
+    assert isinstance(problem, HostProblem)
+    assert "it is a snap" in problem.what
+    assert "google-chrome-stable" in problem.mend

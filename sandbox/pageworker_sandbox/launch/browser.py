@@ -29,7 +29,13 @@ PLAYWRIGHT = (
     "chromium_headless_shell-*/chrome*-linux*/chrome-headless-shell",
 )
 RELOCATED: dict[Flavor, Path] = {"full": Path("/opt/pageworker/browser"), "shell": Path("/opt/pageworker/shell")}
-MEND = "install Chromium (Debian: apt install chromium) or set browser.executable to its binary"
+MEND = (
+    "install Chromium (Debian: apt install chromium; Ubuntu, where that is a snap: Google's package"
+    " google-chrome-stable) or set browser.executable to its binary"
+)
+SNAP = Path("/snap")
+SNAP_PROGRAM = Path("/usr/bin/snap")
+"""What each program in /snap/bin is a link to."""
 
 MEND_FLAVOR: dict[Flavor, str] = {
     "full": "install Chromium (Debian: apt install chromium), or set browser.flavor to auto",
@@ -67,6 +73,9 @@ def find_browsers(wanted: Path | None, flavor: FlavorWish = "auto") -> dict[Flav
 
 
 def _binary(source: Path) -> BrowserBinary | HostProblem:
+    if source == SNAP_PROGRAM or source.is_relative_to(SNAP):
+        what = "the browser cannot be used: it is a snap, which only snapd can start, outside of any sandbox"
+        return HostProblem(what, str(source), MEND)
     try:
         elf.libraries(source)
     except (OSError, elf.NotElf) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pageworker_sandbox.confine import landlock
 from pageworker_sandbox.flavor import FlavorWish
-from pageworker_sandbox.launch import cgroup, fonts
+from pageworker_sandbox.launch import apparmor, cgroup, fonts
 from pageworker_sandbox.launch.browser import find_browsers
 from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
 from pageworker_sandbox.launch.interpreter import find_interpreter
@@ -35,6 +35,7 @@ def checks(python: Path | None = None, browser: Path | None = None, flavor: Flav
     """Run all checks, from single features to a whole sandbox."""
     all_checks: tuple[Callable[[], HostCheck], ...] = (
         check_bubblewrap,
+        check_apparmor,
         lambda: _check_bubblewrap_options("user namespaces", ["--unshare-user"], ALLOW_NAMESPACES),
         lambda: _check_bubblewrap_options("all namespaces", ["--unshare-all"], ALLOW_NAMESPACES),
         lambda: _check_bubblewrap_options("fresh /proc", ["--unshare-all", "--proc", "/proc"], ALLOW_PROC),
@@ -58,6 +59,17 @@ def check_bubblewrap() -> HostCheck:
     output = run_program([found, "--version"], PROGRAM_SECONDS).stdout.strip()
     version = tuple(map(int, re.findall(r"\d+", output)))
     return HostCheck(name, version >= OLDEST_BUBBLEWRAP, f"{output} at {found}", INSTALL_BUBBLEWRAP)
+
+
+def check_apparmor() -> HostCheck:
+    """AppArmor leaves user namespaces to this process, or to bubblewrap."""
+    name = "AppArmor"
+    if not apparmor.restricts_user_namespaces():
+        return HostCheck(name, True, "does not restrict user namespaces", "")
+    profile = apparmor.profile_of_this_process()
+    found = f"{apparmor.RESTRICTION} is 1; this process has {f'the profile {profile}' if profile else 'no profile'}"
+    tried = _check_bubblewrap_options(name, ["--unshare-all"], ALLOW_NAMESPACES)
+    return HostCheck(name, tried.ok, found, tried.mend)
 
 
 def check_landlock() -> HostCheck:
@@ -144,7 +156,10 @@ def _check_bubblewrap_options(name: str, options: list[str], mend: str) -> HostC
     )
     works = ended.returncode == 0
     return HostCheck(
-        name, works, "available to ordinary users" if works else ended.stderr.strip(), "" if works else mend
+        name,
+        works,
+        "available to ordinary users" if works else ended.stderr.strip(),
+        "" if works else apparmor.mend_user_namespaces(mend),
     )
 
 

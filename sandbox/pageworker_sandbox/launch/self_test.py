@@ -5,7 +5,7 @@ import subprocess
 from contextlib import ExitStack
 from dataclasses import replace
 
-from pageworker_sandbox.launch import bubblewrap, seccomp
+from pageworker_sandbox.launch import apparmor, bubblewrap, seccomp
 from pageworker_sandbox.launch.errors import HostProblem
 from pageworker_sandbox.launch.fd_stack import FdStack
 from pageworker_sandbox.launch.host import Host
@@ -18,9 +18,8 @@ OVERFLOW_UID = 65534
 SELF_TEST_SECONDS = 20.0
 LIMITS = ProcessLimits(memory_bytes=1024**3, processes=1000)
 ALLOW_NAMESPACES = (
-    "allow user namespaces: sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone=1 (Debian),"
-    " kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu); in a container a seccomp profile that permits"
-    " unshare, clone and mount"
+    "allow user namespaces: sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone=1 (Debian);"
+    " in a container a seccomp profile that permits unshare, clone and mount"
 )
 ALLOW_PROC = (
     "in a container lift the runtime's masks from /proc: --security-opt unmask=ALL (podman) or"
@@ -65,7 +64,9 @@ def verify_host(host: Host) -> Host | HostProblem:
 
 def mend_for(error: str) -> str:
     """The fix for an error of the launcher or of bubblewrap."""
-    return next((mend for part, mend in MENDS if part in error), ALLOW_NAMESPACES)
+    mend = next((mend for part, mend in MENDS if part in error), ALLOW_NAMESPACES)
+    # AppArmor lets a program make a user namespace and takes its capabilities: any later step may be what fails.
+    return apparmor.mend_user_namespaces(mend)
 
 
 def run_self_test(host: Host) -> str:
