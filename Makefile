@@ -1,7 +1,7 @@
 # Everything a newcomer or CI types. Each target installs what is missing first; a second run installs nothing.
 PYTHON := .venv/bin/python
 
-.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts mutants bench soak e2e-n8n playwright-suite lock install clean
+.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts rolling mutants bench soak e2e-n8n playwright-suite lock install clean
 
 install:
 	@./install.sh dev
@@ -61,6 +61,10 @@ soak: install
 
 alerts: install
 	PYTHONPATH=.:tests $(PYTHON) -m alerts $(ALERTS)
+
+# Two versions on one Redis. ROLLING="--before v0.9.0"
+rolling: install
+	PYTHONPATH=.:tests $(PYTHON) -m rolling $(ROLLING)
 
 mutants: install
 	PYTHONPATH=tests $(PYTHON) -m mutation $(MUTANTS)

@@ -142,7 +142,8 @@ class ChaosRun:
         self._redis_client = redis_client
         self._receiver = receiver
         self._threads = threads
-        self._left: list[str] = []
+        self.left_over: list[str] = []
+        """What went wrong, beside what `ExpectedResults` finds."""
 
     async def execute(self, workers: list[PooledWorker]) -> tuple[Counter[str], Sampler]:
         """Push jobs and run faults, wait until all work is done, then stop the workers."""
@@ -166,15 +167,15 @@ class ChaosRun:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(sampler.run())
             await faults.run(plan.faults, paced)
-            self._left += faults.wrong
+            self.left_over += faults.wrong
             await self.producer.push([])
             for worker in workers:
                 if worker.dead:
-                    self._left.append(f"{worker.name} ended without a signal: {worker.log_tail()}")
-            self._left += await self._quiet()
+                    self.left_over.append(f"{worker.name} ended without a signal: {worker.log_tail()}")
+            self.left_over += await self.wait_until_quiet()
             sampler.stop()
         codes = await asyncio.gather(*(worker.end(signal.SIGTERM) for worker in workers))
-        self._left += [
+        self.left_over += [
             f"{worker.name} exited with {code}: {worker.log_tail()}"
             for worker, code in zip(workers, codes, strict=True)
             if code
@@ -182,7 +183,7 @@ class ChaosRun:
         sys.stderr.write(f"{plan.deployment}: {sampler.samples} samples, at most {sampler.most} at once\n")
         return faults.done, sampler
 
-    async def _quiet(self) -> list[str]:
+    async def wait_until_quiet(self) -> list[str]:
         """Wait until no work is left. Returns what is left after QUIET_SECONDS."""
         until, reported = time.monotonic() + QUIET_SECONDS, time.monotonic()
         left = ["the queue was not read yet"]
@@ -214,7 +215,7 @@ class ChaosRun:
     async def count(self) -> ChaosFindings:
         """The findings, with those of the run itself."""
         findings = await ExpectedResults(self._deployment, self._queue, self.producer, self._receiver).read()
-        findings.wrong += self._left
+        findings.wrong += self.left_over
         findings.orphans += left(uids(self._plan.workers))
         await self.producer.aclose()
         return findings

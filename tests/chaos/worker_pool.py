@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,17 @@ def uids(workers: int) -> range:
     return range(FIRST_UID, FIRST_UID + workers * UIDS)
 
 
+@dataclass(frozen=True)
+class WorkerBuild:
+    """The interpreter of a worker, and the folder `tests` of its version."""
+
+    python: Path
+    tests: Path
+
+
+THIS_BUILD = WorkerBuild(Path(sys.executable), Path(__file__).parents[1])
+
+
 class PooledWorker:
     """One worker. `proxies`: its own proxy to each data node of Redis, by the node's port."""
 
@@ -45,6 +57,8 @@ class PooledWorker:
         self.name = f"w{number}"
         self.runner_kind = runner_kind
         self.proxies = proxies
+        self.build = THIS_BUILD
+        """The next start uses it."""
         self.ahead_seconds = 0.0
         self.lives = 0
         self.up = asyncio.Event()
@@ -83,11 +97,11 @@ class PooledWorker:
         file.write_bytes(msgspec.json.encode(chaos_config))
         with (self._root / f"{self.name}.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *("setpriv", "--pdeathsig", "KILL", sys.executable, "-m", "chaos.worker", str(file)),
+                *("setpriv", "--pdeathsig", "KILL", str(self.build.python), "-m", "chaos.worker", str(file)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+                env={**os.environ, "PYTHONPATH": str(self.build.tests)},
             )
         self.up.set()
 
@@ -157,7 +171,12 @@ class PooledWorker:
 
 @asynccontextmanager
 async def running_workers(
-    deployment: Deployment, folder: Path, count: int, public_key: str, runner_kind: RunnerKind
+    deployment: Deployment,
+    folder: Path,
+    count: int,
+    public_key: str,
+    runner_kind: RunnerKind,
+    build: WorkerBuild = THIS_BUILD,
 ) -> AsyncIterator[list[PooledWorker]]:
     """Start `count` workers. They are killed when the block ends."""
     folder.chmod(0o711)
@@ -182,6 +201,7 @@ async def running_workers(
         for number in range(count):
             proxies = {node.port: await stack.enter_async_context(resp_proxy(node)) for node in deployment.nodes}
             workers.append(PooledWorker(folder, number, proxies, runner_kind))
+            workers[-1].build = build
         try:
             async with asyncio.TaskGroup() as tasks:
                 for worker in workers:
