@@ -13,6 +13,8 @@ import redis
 from pw_queue import everything, finish_all, open_harness, ref, ticket
 from pw_servers import RedisServer, redis_server
 from pw_servers.ports import free_port
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pageworker_profiles.locks import Lock
 from pageworker_supervisor.config.settings import RedisSettings
@@ -82,12 +84,6 @@ def run_shell(script: str, variables: dict[str, str]) -> None:
 
 
 @contextmanager
-def stopped_at_the_end(places: Places) -> AsyncIterator[None]:  # type: ignore[misc]  # replaced below
-    """The server that the commands left running ends with the block."""
-    yield
-
-
-@contextmanager
 def running(folder: Path) -> Iterator[RedisServer]:
     """A server that keeps append-only files in the folder."""
     server = RedisServer(["--appendonly", "yes"], directory=folder)
@@ -114,7 +110,7 @@ def places(tmp_path: Path) -> Iterator[Places]:
     """Empty folders and a free port. A server that the commands leave running ends with the test."""
     made = Places(tmp_path)
     yield made
-    with suppress(redis.ConnectionError), closing(redis.Redis(port=made.port, retry=None)) as client:
+    with suppress(redis.ConnectionError), closing(redis.Redis(port=made.port, retry=Retry(NoBackoff(), 0))) as client:
         client.shutdown(nosave=True)
 
 
@@ -215,7 +211,7 @@ async def test_a_profile_is_backed_up_and_restored_with_its_newest_fence(places:
 def test_a_profile_in_use_is_named_and_not_copied(places: Places, profile: Path) -> None:
     held = Lock.take(profile / "lock")
     assert held is not None
-    command = [COPY_PROFILES, places.data / "profiles", places.backup, "0"]
+    command: list[str | Path] = [COPY_PROFILES, places.data / "profiles", places.backup, "0"]
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "in use or not readable: acme/main" in refused.stderr

@@ -13,7 +13,7 @@ from chaos.runner_kinds import CHROMIUM, ECHO
 from rolling.builds import newest_version, origin_of, two_builds
 from rolling.run import RollingPlan, run
 
-REAL_JOBS_PER_SECOND = 4
+REAL_JOBS_PER_SECOND = 1
 
 
 class RollingSummary(msgspec.Struct, kw_only=True):

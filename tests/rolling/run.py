@@ -28,7 +28,7 @@ from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client import RedisClient, connect
 from rolling.next_version import NEW_FIELD
 
-BATCHES_PER_SECOND = 4
+MOST_BATCHES_PER_SECOND = 4
 NEW_JOBS = 60
 NEW_DELAY_SECONDS = 8.0
 """Most of the jobs with the new field still wait when the first workers are rolled back."""
@@ -102,7 +102,9 @@ class RollingUpdate:
         receiver: ChaosReceiver,
     ) -> None:
         self.replaced = 0
-        self._batch = max(1, plan.jobs_per_second // BATCHES_PER_SECOND)
+        per_second = min(plan.jobs_per_second, MOST_BATCHES_PER_SECOND)
+        self._batch = plan.jobs_per_second // per_second
+        self._pause_seconds = 1 / per_second
         self._base = base
         self._queue = queue
         self._redis_client = redis_client
@@ -133,7 +135,7 @@ class RollingUpdate:
         while not done.is_set():
             await self._base.producer.push([self._work.draw() for _ in range(self._batch)])
             with suppress(TimeoutError):
-                async with asyncio.timeout(1 / BATCHES_PER_SECOND):
+                async with asyncio.timeout(self._pause_seconds):
                     await done.wait()
 
     async def _all_started(self, workers: list[PooledWorker]) -> None:
