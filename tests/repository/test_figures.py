@@ -41,7 +41,7 @@ from pageworker_supervisor.worker_report import CALLBACK_GRACE_SECONDS, REQUEUE_
 from repository.sources import ROOT
 
 KIB, MIB = 1024, 1024**2
-WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 8: "eight", 10: "ten"}
+WORDS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six", 8: "eight", 10: "ten"}
 LUA = ROOT / "supervisor/pageworker_supervisor/queue/lua"
 
 

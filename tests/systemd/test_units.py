@@ -98,7 +98,7 @@ def test_the_template_differs_by_its_instance_only() -> None:
 
 
 def test_a_wrong_configuration_is_not_started_again() -> None:
-    assert value(UNIT, "RestartPreventExitStatus") == str(int(DaemonExit.UNFIT))
+    assert value(UNIT, "RestartPreventExitStatus") == f"{DaemonExit.MISCONFIGURED:d} {DaemonExit.HOST_UNFIT:d}"
     assert value(UNIT, "Restart") == "on-failure"
 
 
