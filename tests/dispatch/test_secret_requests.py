@@ -10,7 +10,7 @@ from pw_doubles import any_typed
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, mask_done, masked_done
 from pageworker_supervisor.runners.page_reservation import PageReservation, RunnerPages
-from pageworker_supervisor.secrets.errors import SecretUnavailable
+from pageworker_supervisor.secrets.errors import SecretBackendAway, SecretUnavailable
 from pageworker_supervisor.secrets.masker import SecretMasker
 from pageworker_supervisor.secrets.secret_service import SecretDenied, SecretGranted
 
@@ -34,8 +34,10 @@ class ScriptedService:
                 return SecretGranted(SECRET)
             case "denied":
                 return SecretDenied("not granted")
-            case "away":
+            case "refused":
                 raise SecretUnavailable("no connection")
+            case "away":
+                raise SecretBackendAway("no connection")
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -84,10 +86,12 @@ async def test_requests_are_answered_in_their_order_until_the_attempt_ends() -> 
     assert it.page.secret_outage is None
 
 
-async def test_an_outage_stops_the_attempt_and_is_kept_for_its_end() -> None:
+@pytest.mark.parametrize("why", ["refused", "away"])
+async def test_an_outage_stops_the_attempt_and_is_kept_for_its_end(why: str) -> None:
     it = Served()
-    it.ask(1, "away")
+    it.ask(1, why)
     await it.serve()
+    assert it.page.secrets_asked == [f"{why} value unavailable"]
     assert it.stopped == ["cancelled"]
     assert str(it.page.secret_outage) == "no connection"
     assert it.answers.empty(), "the module learns nothing"

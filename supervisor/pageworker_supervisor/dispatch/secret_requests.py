@@ -16,7 +16,6 @@ from pageworker_supervisor.secrets.errors import SecretUnavailable
 from pageworker_supervisor.secrets.masker import SecretMasker
 from pageworker_supervisor.secrets.secret_service import SecretDenied, SecretGranted, SecretService, SecretUser
 
-OUTCOMES = {SecretGranted: "granted", SecretDenied: "denied", SecretUnavailable: "unavailable"}
 Stop = Callable[[Literal["cancelled"]], Awaitable[None]]
 
 
@@ -37,7 +36,7 @@ async def answer_secret_requests(page: PageReservation, user: SecretUser, servic
     while (request := await page.next_secret_request()) is not None:
         outcome = await _until_ended(page, user, service, request)
         if outcome is not None:
-            page.secrets_asked.append(f"{page.masker.text(request.name)} {request.form} {OUTCOMES[type(outcome)]}")
+            page.secrets_asked.append(f"{page.masker.text(request.name)} {request.form} {_word(outcome)}")
         match outcome:
             case SecretGranted(text=text):
                 answer = m.SecretAnswer(attempt_id=request.attempt_id, number=request.number, value=text)
@@ -50,6 +49,16 @@ async def answer_secret_requests(page: PageReservation, user: SecretUser, servic
             case None:
                 return
         await page.runner.answer_secret(page, answer)
+
+
+def _word(outcome: SecretGranted | SecretDenied | SecretUnavailable) -> str:
+    match outcome:
+        case SecretGranted():
+            return "granted"
+        case SecretDenied():
+            return "denied"
+        case SecretUnavailable():
+            return "unavailable"
 
 
 async def _until_ended(
