@@ -116,7 +116,10 @@ async def test_ctrl_c_leaves_the_drain_as_it_is(
         await worker.until(lambda: bool(worker.worker.status().jobs))
         command = (str(Path(sys.executable).with_name("workerctl")), "drain", "--fleet", "--deadline-seconds", "60")
         process = await asyncio.create_subprocess_exec(
-            *command, "--config", str(file), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            # A suite that a shell runs in the background ignores SIGINT, and so does what it starts.
+            *("env", "--default-signal=INT", *command, "--config", str(file)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
         assert process.stdout is not None
         assert await process.stdout.readline() == b"waiting acme/j1 on a\n"
