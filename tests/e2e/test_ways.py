@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections import Counter
+from contextlib import aclosing
 
 import pw_receiver
 import pytest
@@ -21,8 +22,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis]
 
 @pytest.mark.timeout(300)
 async def test_jobs_are_answered_once_on_every_way() -> None:
-    async with place() as here, pw_receiver.receiver() as receiver:
-        producer = Producer(here.redis.url)
+    async with (
+        place() as here,
+        pw_receiver.receiver() as receiver,
+        aclosing(Producer(here.redis.url)) as producer,
+    ):
         heard: Counter[str] = Counter()
         listening = asyncio.Event()
         with here.worker(
@@ -50,4 +54,3 @@ async def test_jobs_are_answered_once_on_every_way() -> None:
         assert all(genuine(SECRET, post.headers[HEADER.lower()], post.body, time.time()) for post in received)
         keys = await producer.redis.mget([f"pw:result:{producer.tenant}:{job_id}" for job_id in ids])
         assert all(keys)
-        await producer.aclose()
