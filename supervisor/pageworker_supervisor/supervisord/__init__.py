@@ -1,0 +1,1 @@
+"""The event listener for supervisord: it reports what becomes of the worker's process."""
