@@ -32,6 +32,15 @@ class DaemonFolder:
     @contextlib.contextmanager
     def worker(self, name: str = "w1", **settings: Mapping[str, Any]) -> Iterator[DaemonProcess]:
         """A worker that is started, and killed at the end of the block. A setting of None is left out."""
+        process = DaemonProcess(self.write_config(name, **settings), self.folder / name)
+        try:
+            process.start()
+            yield process
+        finally:
+            process.kill()
+
+    def write_config(self, name: str = "w1", **settings: Mapping[str, Any]) -> Path:
+        """The configuration file of a worker, in its data folder."""
         home = self.folder / name
         home.mkdir(exist_ok=True)
         config = home / "pageworker.toml"
@@ -46,12 +55,7 @@ class DaemonFolder:
         tenants = {"*": {"callback_allow": ["http://127.0.0.1:*/*"], "callback_secret_file": str(self.secret_file)}}
         merged = {key: _without_none({**own.get(key, {}), **settings.get(key, {})}) for key in own | dict(settings)}
         config.write_text(toml_text({"tenants": tenants, **merged}))
-        process = DaemonProcess(config, home)
-        try:
-            process.start()
-            yield process
-        finally:
-            process.kill()
+        return config
 
     @property
     def secret_file(self) -> Path:
