@@ -1,7 +1,7 @@
 # Everything a newcomer or CI types. Each target installs what is missing first; a second run installs nothing.
 PYTHON := .venv/bin/python
 
-.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts rolling mutants bench soak e2e-n8n playwright-suite lock install clean
+.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts rolling mutants bench soak e2e-n8n playwright-suite image image-test sbom lock install clean
 
 install:
 	@./install.sh dev
@@ -20,12 +20,12 @@ test: install
 ifdef TEST
 	$(PYTHON) -m pytest $(TEST)
 else
-	$(PYTHON) -m pytest $(PARALLEL) -m "not n8n and not exclusive"
-	$(PYTHON) -m pytest -m "not n8n and exclusive" $(EXCLUSIVE)
+	$(PYTHON) -m pytest $(PARALLEL) -m "not n8n and not image and not exclusive"
+	$(PYTHON) -m pytest -m "not n8n and not image and exclusive" $(EXCLUSIVE)
 endif
 
 # Without Redis, browser and sandbox.
-UNIT := -q -n logical --no-loadscope-reorder -m "not (redis or browser or sandbox or n8n or exclusive)"
+UNIT := -q -n logical --no-loadscope-reorder -m "not (redis or browser or sandbox or n8n or image or exclusive)"
 
 unit: install
 	$(PYTHON) -m pytest $(UNIT)
@@ -75,6 +75,22 @@ bench: install
 e2e-n8n: install
 	$(PYTHON) -m pytest -m n8n tests/e2e_n8n
 
+# BASE: a Debian 12 image by its digest (docs/container.md). OPTIONS: more options of `podman build`.
+image:
+	deploy/container/build.sh "$(BASE)" headless $(OPTIONS)
+	deploy/container/build.sh "$(BASE)" full $(OPTIONS)
+
+image-test: install
+	$(PYTHON) -m pytest -m image tests/image
+
+# IMAGE: the image whose parts the document lists. It is written to OUT.
+IMAGE := localhost/pageworker:headless
+OUT := sbom.cdx.json
+
+sbom: install
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --target .venv-sbom -r requirements/sbom.txt
+	PYTHONPATH=.venv-sbom $(PYTHON) deploy/container/sbom.py "$(IMAGE)" > "$(OUT)"
+
 # SUITE=FOLDER: a checkout of playwright-python. FILES="test_click.py": only these, and docs/sdk.md stays as it is.
 playwright-suite: install
 	PYTHONPATH=.:tests $(PYTHON) -m playwright_suite $(SUITE) $(FILES)
@@ -84,9 +100,10 @@ lock: install
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/dev.txt requirements/dev.in
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -c requirements/dev.txt -o requirements/run.txt requirements/run.in
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/fuzz.txt requirements/fuzz.in
+	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/sbom.txt requirements/sbom.in
 LOCK := --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe
 
 clean:
-	rm -rf .venv .fuzz .venv-peers .venv-playwright-suite build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	rm -rf .venv .fuzz .venv-peers .venv-playwright-suite .venv-sbom build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 	  .coverage htmlcov
 	find . -name __pycache__ -prune -exec rm -rf {} +
