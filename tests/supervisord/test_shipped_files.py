@@ -8,7 +8,7 @@ from pw_supervisord import BIN, SHIPPED, WORKER, shipped, supervisord, with_conf
 
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.exit_codes import DaemonExit
-from pageworker_supervisor.worker import longest_stop_seconds
+from pageworker_supervisor.worker_report import longest_stop_seconds
 
 ONE, SEVERAL = "pageworker.conf", "pageworker-several.conf"
 OWN_WORDS = {"process_name", "numprocs", "numprocs_start", "environment", "stdout_logfile", "stderr_logfile"}
@@ -32,7 +32,8 @@ def test_the_comment_says_of_what_the_time_for_a_stop_consists() -> None:
 def test_no_start_is_repeated_that_cannot_help() -> None:
     section = shipped(ONE)[WORKER]
     assert section["autorestart"] == "unexpected"
-    assert {int(code) for code in section["exitcodes"].split(",")} == {DaemonExit.STOPPED, DaemonExit.UNFIT}
+    lasting = {DaemonExit.STOPPED, DaemonExit.MISCONFIGURED, DaemonExit.HOST_UNFIT}
+    assert {int(code) for code in section["exitcodes"].split(",")} == lasting
 
 
 def test_several_workers_differ_from_one_in_what_is_their_own() -> None:
