@@ -12,10 +12,11 @@ from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.launch import apparmor, cgroup, fonts
 from pageworker_sandbox.launch.browser import find_browsers
 from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
+from pageworker_sandbox.launch.host import OVERFLOW_UID
 from pageworker_sandbox.launch.interpreter import find_interpreter
 from pageworker_sandbox.launch.preflight import INSTALL_BUBBLEWRAP, check_policies, find_bubblewrap, survey
 from pageworker_sandbox.launch.run_program import run_program
-from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, ALLOW_PROC, OVERFLOW_UID
+from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, ALLOW_PROC
 
 OLDEST_BUBBLEWRAP = (0, 4, 0)
 PROGRAM_SECONDS = 20.0

@@ -30,5 +30,9 @@ class HostUnfit(Exception):
         return all(problem.passing for problem in self.problems)
 
 
+class NamespaceRefused(OSError):
+    """The kernel refuses the worker's user namespace or its map."""
+
+
 class LaunchFailed(OSError):
     """This sandbox did not start. The text ends with the launcher's own output. Retryable."""

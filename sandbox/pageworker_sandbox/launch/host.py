@@ -1,11 +1,16 @@
 """What this host offers to sandboxes."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pageworker_sandbox.flavor import Flavor
 from pageworker_sandbox.launch.mounts import Mount
+from pageworker_sandbox.launch.user_namespace import UserNamespace
+
+OVERFLOW_UID = 65534
+"""The kernel's overflow uid: an ordinary user for tests of the host, if the supervisor is root."""
 
 
 @dataclass(frozen=True)
@@ -25,3 +30,22 @@ class Host:
     """Code of the gateway and of its dialer."""
     renames: bool = True
     """Whether a sandbox can have its own host name. The default seccomp policies of containers forbid that."""
+    user_namespace: UserNamespace | None = None
+    """That of the worker; None: it has none, because it is root, or because all is done under its own user."""
+
+    @property
+    def own_users(self) -> bool:
+        """Whether each sandbox gets a user of its own."""
+        return self.user_namespace is not None or os.geteuid() == 0
+
+    @property
+    def namespace_descriptor(self) -> int | None:
+        """Descriptor of the worker's user namespace, if it has one."""
+        return None if self.user_namespace is None else self.user_namespace.descriptor
+
+    @property
+    def test_uid(self) -> int | None:
+        """User of the self-test's sandbox; None: the worker's own."""
+        if self.user_namespace is not None:
+            return self.user_namespace.test_uid
+        return OVERFLOW_UID if self.own_users else None

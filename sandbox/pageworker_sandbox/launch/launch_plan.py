@@ -71,12 +71,15 @@ class LaunchPlan:
     uid: int | None
     cgroups: Sequence[Path]
     limits: ProcessLimits
+    user_namespace: int | None = None
+    """Descriptor of the worker's user namespace, which the launcher enters; None: there is none."""
 
     def encode(self) -> bytes:
         """The plan as bytes. Must be called in the process that starts the launcher program as its child."""
         plan = {
             "parent": os.getpid(),
             "uid": self.uid,
+            "user_namespace": self.user_namespace,
             "cgroups": list(map(str, self.cgroups)),
             "limits": self.limits.rlimits(own_user=self.uid is not None),
             "stage": STAGE,

@@ -4,8 +4,8 @@ The supervisor starts it as a file, `python -I -S launcher.py PLAN_FD`. It impor
 that fails ends it with exit status 125 and one line on stderr.
 
 The steps, in order: ignore the signals of a service's stop · join the cgroup · set resource limits · make a private
-mount namespace (an ordinary user needs a user namespace for that) · stage the mounts · become the sandbox's user ·
-set no_new_privs · die with the supervisor · execute bubblewrap.
+mount namespace (in the worker's user namespace; an ordinary user needs a new one) · stage the mounts · become the
+sandbox's user · set no_new_privs · die with the supervisor · execute bubblewrap.
 The mounts are staged here for two reasons: a runner's user cannot enter /root or a profile of mode 0700, and
 bubblewrap cannot mount with `noexec`. Sources: mount(2), mount_setattr(2), user_namespaces(7).
 """
@@ -46,7 +46,7 @@ def main() -> NoReturn:
         ("ignore signals", ignore_signals),
         ("join the cgroup", lambda: join_cgroups(plan["cgroups"])),
         ("limit resources", lambda: limit(plan["limits"])),
-        ("make a mount namespace", lambda: own_mounts(plan["uid"])),
+        ("make a mount namespace", lambda: own_mounts(plan["uid"], plan["user_namespace"])),
         ("stage the root", lambda: stage(plan["stage"], plan["items"])),
         ("become the sandbox's user", lambda: become(plan["uid"])),
         ("give up privileges", lambda: prctl(PR_SET_NO_NEW_PRIVS, 1)),
@@ -86,9 +86,16 @@ def limit(limits: list[tuple[int, int]]) -> None:
         resource.setrlimit(kind, (ceiling, ceiling))
 
 
-def own_mounts(uid: int | None) -> None:
-    """Make a private mount namespace. `uid` is None for an ordinary user, who needs a user namespace for that."""
-    if uid is None:
+def own_mounts(uid: int | None, user_namespace: int | None) -> None:
+    """Make a private mount namespace. `uid` is None for an ordinary user, who needs a user namespace for that.
+
+    Every capability in the worker's user namespace lasts until this process becomes another program.
+    """
+    if user_namespace is not None:
+        check(libc.setns(user_namespace, CLONE_NEWUSER), "setns")
+        os.close(user_namespace)
+        unshare(CLONE_NEWNS)
+    elif uid is None:
         user, group = os.getuid(), os.getgid()
         unshare(CLONE_NEWUSER | CLONE_NEWNS)
         for name, text in (

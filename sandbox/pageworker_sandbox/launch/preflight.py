@@ -16,6 +16,7 @@ from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.interpreter import find_interpreter
 from pageworker_sandbox.launch.libraries import library_mounts
 from pageworker_sandbox.launch.self_test import verify_host
+from pageworker_sandbox.launch.user_namespace import UserNamespace
 
 T = TypeVar("T")
 ROOT_NEEDS = {"DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_PTRACE": 19, "SYS_ADMIN": 21}
@@ -39,14 +40,22 @@ class Findings:
         return answer
 
 
-def survey(python: Path | None, browser: Path | None, flavor: FlavorWish = "auto") -> Host:
-    """Examine the host. None: search for the interpreter or the browsers; one of these has `flavor`. Raises
-    HostUnfit."""
+def survey(
+    python: Path | None,
+    browser: Path | None,
+    flavor: FlavorWish = "auto",
+    user_namespace: UserNamespace | None = None,
+) -> Host:
+    """Examine the host. None: search for the interpreter or the browsers; one of these has `flavor`.
+
+    `user_namespace`: that of the worker, if it has one. Raises HostUnfit.
+    """
     findings = Findings()
     take = findings.take
     bwrap = take(find_bubblewrap())
     take(check_policies())
-    take(check_privilege())
+    if user_namespace is None:
+        take(check_privilege())
     chosen_python = take(find_interpreter(python))
     chosen_browsers = take(find_browsers(browser, flavor))
     runner_code, runner_site = take(packages.code(packages.RUNNER_CODE)), take(packages.site(packages.RUNNER_SITE))
@@ -75,6 +84,7 @@ def survey(python: Path | None, browser: Path | None, flavor: FlavorWish = "auto
         system=(*libraries, *chosen_python.mounts),
         runner=(*dict.fromkeys(each.bind for each in binaries), *runner_code, *runner_site),
         gateway=(*gateway_code, *gateway_site),
+        user_namespace=user_namespace,
     )
     tested = take(verify_host(host))
     if tested is None or findings.problems:

@@ -1,6 +1,5 @@
 """Starts one sandbox for a moment, to see whether this host permits it."""
 
-import os
 import subprocess
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,8 +12,6 @@ from pageworker_sandbox.launch.launch_plan import STAGE, LaunchPlan, ProcessLimi
 from pageworker_sandbox.launch.root_layout import self_test_mounts
 from pageworker_sandbox.launch.run_program import run_program
 
-OVERFLOW_UID = 65534
-"""The kernel's overflow uid: an ordinary user for the test, if the supervisor is root."""
 SELF_TEST_SECONDS = 20.0
 LIMITS = ProcessLimits(memory_bytes=1024**3, processes=1000)
 ALLOW_NAMESPACES = (
@@ -81,9 +78,10 @@ def run_self_test(host: Host) -> str:
         options_fd = descriptors.memfd("\0".join(options).encode() + b"\0")
         command = [str(host.python), "-I", "-S", "-B", "-c", BROWSER_SANDBOX_PROBE]
         argv = [str(host.bubblewrap), "--args", str(options_fd), "--", *command]
-        uid = OVERFLOW_UID if os.geteuid() == 0 else None
-        plan_fd = descriptors.memfd(LaunchPlan(mounts, argv, uid, (), LIMITS).encode())
-        passed = (filter_fd, options_fd, plan_fd)
+        plan = LaunchPlan(mounts, argv, host.test_uid, (), LIMITS, host.namespace_descriptor)
+        plan_fd = descriptors.memfd(plan.encode())
+        passed = [filter_fd, options_fd, plan_fd]
+        passed += [] if host.user_namespace is None else [host.user_namespace.descriptor]
         try:
             ended = run_program(launcher_command(plan_fd), SELF_TEST_SECONDS, pass_fds=passed, cwd="/", env={})
         except (OSError, subprocess.TimeoutExpired) as error:

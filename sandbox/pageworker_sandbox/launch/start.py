@@ -57,8 +57,10 @@ async def start(host: Host, program: SandboxProgram) -> SandboxedProcess:
     if threading.current_thread() is not threading.main_thread():
         # A sandbox dies with the *thread* that started it (prctl(2), PR_SET_PDEATHSIG).
         raise RuntimeError("only the main thread may start sandboxes")
-    if (program.uid is None) == (os.geteuid() == 0):
-        raise ValueError("as root, give each sandbox a user of its own; as an ordinary user, give none")
+    if (program.uid is not None) != host.own_users:
+        raise ValueError(
+            "as root, or with a user namespace, give each sandbox a user of its own; as an ordinary user, give none"
+        )
     root = cgroup.find_root()
     group = root.create(program.name, program.limits.memory_bytes, program.limits.processes) if root else None
     if group is not None and root is not None:
@@ -138,8 +140,11 @@ def _spawn(
     command = bubblewrap.command(host.python, START, [str(up_write), program.module, *arguments])
     argv = [str(host.bubblewrap), "--args", str(options_fd), "--", *command]
     folders = () if group is None else group.folders
-    plan_fd = fds.memfd(LaunchPlan(program.mounts, argv, program.uid, folders, program.limits).encode())
+    namespace = host.namespace_descriptor
+    plan = LaunchPlan(program.mounts, argv, program.uid, folders, program.limits, namespace)
+    plan_fd = fds.memfd(plan.encode())
     passed += [filter_fd, options_fd, plan_fd, *checked_descriptors(program.mounts)]
+    passed += [] if namespace is None else [namespace]
     try:
         child = subprocess.Popen(
             launcher_command(plan_fd),
