@@ -1,8 +1,11 @@
 """The folder worker: walks a folder in a process of its own, outside the daemon's event loop and at low priority.
 
-    folder_worker.py PARENT_PID prepare FOLDER MAX_FILES MAX_BYTES UID GID FD     UID -1: keep the owner
-    folder_worker.py PARENT_PID measure FOLDER MAX_FILES MAX_BYTES
-    folder_worker.py PARENT_PID remove FOLDER
+    folder_worker.py PARENT_PID NAMESPACE prepare FOLDER MAX_FILES MAX_BYTES UID GID FD   UID -1: keep the owner
+    folder_worker.py PARENT_PID NAMESPACE measure FOLDER MAX_FILES MAX_BYTES
+    folder_worker.py PARENT_PID NAMESPACE remove FOLDER
+
+NAMESPACE is an inherited descriptor of the daemon's user namespace, in which this worker may read and change the
+folders of the runners' users. `-`: the daemon has none.
 
 FD is an inherited descriptor of the folder, which is prepared whatever FOLDER names by now. The daemon runs the worker
 as a script by path, with `-I -S`, and may kill it at any time. It writes one dict to stdout, in marshal format because
@@ -19,13 +22,18 @@ from pathlib import Path
 from types import ModuleType
 
 PR_SET_PDEATHSIG = 1
+CLONE_NEWUSER = 0x10000000
 NICENESS = 10
 
 
 def main(arguments: list[str]) -> None:
     """Do one action. Exit status 1 if the parent has ended."""
-    parent, action, folder, *numbers = arguments
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+    parent, namespace, action, folder, *numbers = arguments
+    libc = ctypes.CDLL(None, use_errno=True)
+    if namespace != "-" and libc.setns(int(namespace), CLONE_NEWUSER) != 0:
+        sys.exit(f"setns: {os.strerror(ctypes.get_errno())}")
+    # A change of credentials would undo this, so it comes after.
+    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
     # The parent may have ended before the prctl above. Then no signal comes.
     if os.getppid() != int(parent):

@@ -30,11 +30,16 @@ T = TypeVar("T")
 
 
 class ProfileFolders:
-    """Opens profiles of at most the size `most`. All calls raise ProfileError."""
+    """Opens profiles of at most the size `most`. All calls raise ProfileError.
 
-    def __init__(self, root: Path, most: FolderSize = MOST) -> None:
+    `namespace`: descriptor of a user namespace in which this user may change owners; None: it is root, or gives no
+    folder away.
+    """
+
+    def __init__(self, root: Path, most: FolderSize = MOST, namespace: int | None = None) -> None:
         self.most = most
-        self._store = ProfileStore(root)
+        self._namespace = namespace
+        self._store = ProfileStore(root, others_pass=namespace is not None or os.geteuid() == 0)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="profile")
         self._measuring = asyncio.Semaphore(MEASURES)
         self._trash_filled = asyncio.Event()
@@ -89,23 +94,26 @@ class ProfileFolders:
         return await asyncio.get_running_loop().run_in_executor(self._threads, act)
 
     async def _walk(self, action: str, folder: Path, *numbers: int, held: Sequence[int] = ()) -> FolderSize:
-        return await walk(action, folder, *numbers, held=held)
+        return await walk(action, folder, *numbers, held=held, namespace=self._namespace)
 
 
-async def walk(action: str, folder: Path, *numbers: int, held: Sequence[int] = ()) -> FolderSize:
+async def walk(
+    action: str, folder: Path, *numbers: int, held: Sequence[int] = (), namespace: int | None = None
+) -> FolderSize:
     """Run one action of folder_worker.py. Raises ProfileError.
 
     `held` are descriptors that the worker inherits. With that of a lock, a worker that outlives the daemon keeps the
-    lock.
+    lock. `namespace`: as in ProfileFolders.
     """
-    command = [_interpreter(), "-I", "-S", folder_worker.__file__, str(os.getpid()), action, str(folder)]
+    inside = "-" if namespace is None else str(namespace)
+    command = [_interpreter(), "-I", "-S", folder_worker.__file__, str(os.getpid()), inside, action, str(folder)]
     process = await asyncio.create_subprocess_exec(
         *command,
         *map(str, numbers),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        pass_fds=held,
+        pass_fds=[*held, *([] if namespace is None else [namespace])],
         cwd="/",
         env={},
     )

@@ -18,14 +18,17 @@ class ProfileStore:
     All calls raise ProfileError and no other error. A profile larger than `most` cannot be opened.
     """
 
-    def __init__(self, root: Path, most: FolderSize = MOST) -> None:
+    def __init__(self, root: Path, most: FolderSize = MOST, *, others_pass: bool | None = None) -> None:
+        """`others_pass`: runners have other users, who can enter the folders above their own and cannot list them.
+        None: if this user is root."""
         self.root = root
+        self._mode = 0o711 if (os.geteuid() == 0 if others_pass is None else others_pass) else 0o700
         self._most = most
         self._scratch = root / ".scratch"
         self._trash = root / ".trash"
         with explained("creating", root):
             for folder in (root, self._trash):
-                _make(folder)
+                self._make(folder)
 
     def open(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
         """Lock a profile for one runner and prepare its folder for a browser.
@@ -130,8 +133,8 @@ class ProfileStore:
     def _lock(self, folder: Path) -> Lock:
         with explained("locking", folder):
             while True:
-                _make(folder.parent)
-                _make(folder)
+                self._make(folder.parent)
+                self._make(folder)
                 try:
                     lock = Lock.take(folder / "lock")
                 except FileNotFoundError:
@@ -139,6 +142,11 @@ class ProfileStore:
                 if lock is None:
                     raise ProfileBusy(folder, holder(folder / "lock"))
                 return lock
+
+    def _make(self, folder: Path) -> None:
+        with suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            folder.chmod(self._mode)
 
     def _discard(self, folder: Path) -> None:
         folder.rename(self._trash / f"{os.getpid()}-{os.urandom(8).hex()}")
@@ -173,15 +181,8 @@ class ProfileStore:
                     guard.release()
 
 
-def _make(folder: Path) -> None:
-    """Create a folder. As root: runners can enter it and cannot list it. Otherwise: only our user can enter it."""
-    with suppress(FileExistsError):
-        folder.mkdir(parents=True)
-        folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
-
-
 def owner(uid: int | None) -> tuple[int, int]:
-    """User and group of a runner's files; -1, -1: keep the owner. As root, the group has the number of the user."""
+    """User and group of a runner's files; -1, -1: keep the owner. Another user has the group of the same number."""
     if uid is None:
         return -1, -1
-    return uid, uid if os.geteuid() == 0 else os.getegid()
+    return uid, os.getegid() if uid == os.geteuid() else uid

@@ -93,7 +93,7 @@ class HostEnvironment:
     metrics: Metrics
     timeouts: Timeouts = Timeouts()
     uids: IdRange | None = None
-    """User ids for gateway and runners; None if the daemon is not root."""
+    """User ids for gateway and runners; None: they have the daemon's own."""
     http_ports: tuple[int, ...] = ()
     """Ports of the operator's endpoints, once they are bound."""
     local: LocalLayers | None = None
@@ -183,7 +183,8 @@ class Components:
             None if settings.artifacts.links == "plain" else settings.artifacts.link_seconds,
         )
         most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
-        self.profiles = ProfileFolders(environment.data_dir / "profiles", most)
+        namespace = environment.host.namespace_descriptor
+        self.profiles = ProfileFolders(environment.data_dir / "profiles", most, namespace)
         self.secrets = SecretStore(open_backend(settings.secrets, environment.environ))
         secret_service = SecretService(self.secrets, SecretGrants(live.part(lambda now: now.secrets.grants)), metrics)
         mask_lines(partial(secret_service.log_masker.text, cut=False))

@@ -5,6 +5,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import uvloop
@@ -14,7 +16,7 @@ from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.admin.control_socket import control_path
 from pageworker_supervisor.components import HostEnvironment
 from pageworker_supervisor.config.errors import ConfigInvalid
-from pageworker_supervisor.config.load import read_local
+from pageworker_supervisor.config.load import LocalLayers, read_local
 from pageworker_supervisor.config.terminal import is_journal
 from pageworker_supervisor.contract.printable import printable_lines
 from pageworker_supervisor.exit_codes import DaemonExit, exit_of
@@ -23,8 +25,8 @@ from pageworker_supervisor.host.descriptor_check import CONFIG, START, descripto
 from pageworker_supervisor.host.descriptor_limit import raise_limit
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.hardening import harden
+from pageworker_supervisor.host.own_users import own_users
 from pageworker_supervisor.host.service_manager import ServiceManager, service_manager, status_line
-from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.obstore_panics import build_runtime
 from pageworker_supervisor.service_reports import ServiceReports
 from pageworker_supervisor.telemetry import log, log_to
@@ -44,45 +46,44 @@ def run() -> None:
     harden()
     manager = ServiceManager()
     raise_limit()
+    with ExitStack() as stack:
+        try:
+            # Before the first child process starts.
+            manager = stack.enter_context(closing(service_manager(os.environ)))
+            local = read_local(options.config, os.environ)
+            settings = local.settings()
+            keep_lines(recent_lines := RecentLines())
+            log_to(settings.log, worker_id=settings.worker.id)
+            data_dir = usable_data_dir(settings)
+            # Before there are threads: each would keep its capabilities.
+            users = stack.enter_context(own_users(settings.sandbox, data_dir))
+            build_runtime()
+            browser = settings.browser
+            host = survey(settings.sandbox.python, browser.executable, browser.flavor, users.namespace)
+        except (ConfigInvalid, HostRefused, HostUnfit, OSError) as unfit:
+            # A check that cannot open a file finds the host unfit for another reason, and advises in vain. Reading a
+            # configuration takes fewer files than a check of the host does.
+            used_up = descriptor_trouble(CONFIG if isinstance(unfit, ConfigInvalid) else START)
+            end = (DaemonExit.IN_USE, used_up) if used_up else exit_of(unfit, started=False)
+            raise SystemExit(_refuse(*end, manager)) from unfit
+        metrics = Metrics(settings.tenants, version=VERSION, worker_id=settings.worker.id)
+        environment = HostEnvironment(
+            settings, data_dir, host, metrics, uids=users.ids, local=local, recent_lines=recent_lines
+        )
+        _serve(environment, manager, lambda: read_local(options.config, os.environ))
+
+
+def _serve(environment: HostEnvironment, manager: ServiceManager, reread: Callable[[], LocalLayers]) -> None:
+    """Run the worker until it is told to stop. An error that ends it becomes a SystemExit."""
+    worker: Worker | None = None
     try:
-        # Before the first child process starts.
-        manager = service_manager(os.environ)
-        build_runtime()
-        local = read_local(options.config, os.environ)
-        settings = local.settings()
-        data_dir = usable_data_dir(settings)
-        host = survey(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
-    except (ConfigInvalid, HostRefused, HostUnfit, OSError) as unfit:
-        # A check that cannot open a file finds the host unfit for another reason, and advises in vain. Reading a
-        # configuration takes fewer files than a check of the host does.
-        used_up = descriptor_trouble(CONFIG if isinstance(unfit, ConfigInvalid) else START)
-        end = (DaemonExit.IN_USE, used_up) if used_up else exit_of(unfit, started=False)
-        raise SystemExit(_refuse(*end, manager)) from unfit
-    recent_lines = RecentLines()
-    keep_lines(recent_lines)
-    log_to(settings.log, worker_id=settings.worker.id)
-    metrics = Metrics(settings.tenants, version=VERSION, worker_id=settings.worker.id)
-    came_up = False
-    try:
-        with reserved(settings.sandbox, data_dir) as uids:
-            environment = HostEnvironment(
-                settings, data_dir, host, metrics, uids=uids, local=local, recent_lines=recent_lines
-            )
-            worker = Worker(environment)
-            try:
-                reports = ServiceReports(
-                    manager, worker, control_path(data_dir), lambda: read_local(options.config, os.environ)
-                )
-                uvloop.run(_run(worker, reports))
-            finally:
-                came_up = worker.came_up
+        worker = Worker(environment)
+        uvloop.run(_run(worker, ServiceReports(manager, worker, control_path(environment.data_dir), reread)))
     except BaseException as error:
-        code, line = exit_of(error, started=came_up)
+        code, line = exit_of(error, started=worker is not None and worker.came_up)
         if code is DaemonExit.BUG:
             log.opt(exception=error).critical("ended by a bug")
         raise SystemExit(_refuse(code, line, manager)) from error
-    finally:
-        manager.close()
 
 
 async def _run(worker: Worker, reports: ServiceReports) -> None:

@@ -26,8 +26,8 @@ from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.outcome import build_result, end_without_running
+from pageworker_supervisor.host.own_users import own_users
 from pageworker_supervisor.host.uid_ranges import IdRange
-from pageworker_supervisor.host.user_ids import reserved
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
@@ -226,13 +226,14 @@ def local_setup(settings: Settings, data_dir: Path | None = None) -> Iterator[Lo
     User ids are chosen anew: a worker on this host may use its own. Raises HostUnfit, HostRefused, OSError.
     """
     settings = replace(settings, sandbox=replace(settings.sandbox, first_uid=None))
-    host = survey(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
     with tempfile.TemporaryDirectory(prefix="pageworker-run-") as folder:
         scratch = Path(folder)
         data_dir = data_dir or scratch / "data"
         data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
-        with reserved(settings.sandbox, data_dir) as uids:
-            yield LocalSetup(settings, host, data_dir, scratch, uids)
+        with own_users(settings.sandbox, data_dir) as users:
+            browser = settings.browser
+            host = survey(settings.sandbox.python, browser.executable, browser.flavor, users.namespace)
+            yield LocalSetup(settings, host, data_dir, scratch, users.ids)
 
 
 @asynccontextmanager

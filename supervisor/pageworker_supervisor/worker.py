@@ -168,9 +168,9 @@ class Worker:
         settings, live = environment.settings, environment.live
         async with AsyncExitStack() as stack:
             trust = load_trust(settings.modules.trusted_keys)
-            redis_user = UidPool(environment.uids).redis
+            redis_user, namespace = UidPool(environment.uids).redis, environment.host.namespace_descriptor
             self._redis_client = redis_client = await stack.enter_async_context(
-                open_redis_client(settings.redis, environment.data_dir, environment.metrics, redis_user)
+                open_redis_client(settings.redis, environment.data_dir, environment.metrics, redis_user, namespace)
             )
             folder, metrics, decisions = environment.data_dir, environment.metrics, environment.decisions
             recording = worker_queue(environment, redis_client, replicas=0)
@@ -269,6 +269,7 @@ class Worker:
             else (),
             counters=self._environment.metrics.totals(),
             gateway_proof=components.gateway.proof if components else {},
+            rights=reports.rights_report(self._environment.uids),
             upstreams_down=components.upstreams.down() if components else (),
         )
 

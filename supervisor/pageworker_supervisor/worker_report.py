@@ -7,11 +7,13 @@ from msgspec import Struct
 
 from pageworker_sandbox.state_machine import label
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
-from pageworker_supervisor.admin.status import DrainLine, RedisReport, RunnerReport, RunningJob
+from pageworker_supervisor.admin.status import DrainLine, RedisReport, RightsReport, RunnerReport, RunningJob
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.worker_report import RUNNERS_REPORTED, ReportedRunner, ReportedState, WorkerReport
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.recent_service import RecentService
+from pageworker_supervisor.host.capabilities import own_rights
+from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.runners.placement import NO_TENANT
 from pageworker_supervisor.runners.runner import Runner
@@ -47,6 +49,12 @@ def redis_report(redis_client: RedisClient | None) -> RedisReport:
         connected=redis_client is not None and redis_client.availability.up,
         url=redis_client.safe_url if redis_client else "",
     )
+
+
+def rights_report(uids: IdRange | None) -> RightsReport:
+    """What this process may do. `uids`: the user ids of its sandboxes, if they have own ones."""
+    rights = own_rights()
+    return RightsReport(uid=rights.uid, capabilities=rights.capabilities, own_user_ids=uids is not None)
 
 
 class WorkerNow(Struct, frozen=True, kw_only=True):

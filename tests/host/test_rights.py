@@ -6,6 +6,7 @@ import pytest
 
 from pageworker_supervisor.host.rights import NAMES, NEEDED, Rights, names_of, rights_of
 
+ROOT = Path(__file__).parents[2]
 STATUS = "Name:\tpython\nUid:\t987\t{uid}\t987\t987\nCapPrm:\t{permitted:016x}\nCapEff:\t{effective:016x}\n"
 
 
@@ -17,7 +18,13 @@ def test_each_needed_capability_has_its_number_and_says_what_it_is_for() -> None
     for needed in NEEDED:
         assert names_of(1 << needed.number) == (needed.name,)
         assert needed.reason
-        assert (Path(__file__).parents[2] / needed.proof).is_file()
+        assert (ROOT / needed.proof).is_file()
+
+
+def test_the_trust_model_shows_the_table() -> None:
+    text = (ROOT / "docs/trust.md").read_text()
+    shown = [line for line in text.splitlines() if line.startswith("| `CAP_")]
+    assert shown == [f"| `{needed.name}` | {needed.reason} |" for needed in NEEDED]
 
 
 def test_the_rights_of_a_process_are_read_from_its_status() -> None:

@@ -17,14 +17,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 def test_the_answer_is_a_dict_on_stdout(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    ended = run(str(os.getpid()), "measure", str(tmp_path), "10", "1000000")
+    ended = run(str(os.getpid()), "-", "measure", str(tmp_path), "10", "1000000")
     answer: dict[str, Any] = marshal.loads(ended.stdout)
     assert (ended.returncode, answer["files"]) == (0, 1)
 
 
 def test_a_worker_whose_daemon_has_ended_does_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    ended = run("1" if os.getpid() != 1 else "2", "remove", str(tmp_path))
+    ended = run("1" if os.getpid() != 1 else "2", "-", "remove", str(tmp_path))
     assert (ended.returncode, ended.stdout) == (1, b"")
     assert (tmp_path / "file").exists()
 
@@ -37,7 +37,7 @@ sys.argv = [{folder_worker.__file__!r}]
 import importlib.util
 spec = importlib.util.spec_from_file_location("worker", {folder_worker.__file__!r})
 worker = importlib.util.module_from_spec(spec); spec.loader.exec_module(worker)
-worker.main([str(os.getppid()), "measure", {str(tmp_path)!r}, "1", "1"])
+worker.main([str(os.getppid()), "-", "measure", {str(tmp_path)!r}, "1", "1"])
 signal_at_death = ctypes.c_int()
 ctypes.CDLL(None).prctl(2, ctypes.byref(signal_at_death), 0, 0, 0)
 print("", os.nice(0), signal_at_death.value, "redis" in sys.modules, file=sys.stderr)
@@ -54,7 +54,7 @@ import sys, importlib.util
 spec = importlib.util.spec_from_file_location("worker", {folder_worker.__file__!r})
 worker = importlib.util.module_from_spec(spec); spec.loader.exec_module(worker)
 import os
-worker.main([str(os.getppid()), "measure", {str(tmp_path)!r}, "1", "1"])
+worker.main([str(os.getppid()), "-", "measure", {str(tmp_path)!r}, "1", "1"])
 slow = ("asyncio", "json", "socket")
 print(*sorted(name for name in sys.modules if name.startswith("pageworker") or name in slow), file=sys.stderr)
 """

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from pageworker_supervisor.admin.status import StatusReport
 class DaemonProcess:
     """`pageworker --config FILE`, its log in a file."""
 
-    def __init__(self, config: Path, data_dir: Path) -> None:
+    def __init__(self, config: Path, data_dir: Path, prefix: Sequence[str] = ()) -> None:
+        """`prefix`: a program and its arguments that become the daemon, e.g. as another user."""
+        self._prefix = prefix
         self.config = config
         self.data_dir = data_dir
         self.log_file = data_dir / "daemon.log"
@@ -29,7 +32,7 @@ class DaemonProcess:
         with self.log_file.open("ab") as log:
             begin = log.tell()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "pageworker_supervisor.daemon", "--config", str(self.config)],
+                [*self._prefix, sys.executable, "-m", "pageworker_supervisor.daemon", "--config", str(self.config)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -3,10 +3,11 @@
 It has done some work when tests see it, so that there is something to steal: a result, a profile, a dead letter.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +47,13 @@ class LocalUserHost:
 
 
 @contextmanager
-def default_daemon(data_dir: Path | None = None) -> Iterator[LocalUserHost]:
-    """A daemon with the embedded Redis that has answered one job. It ends with the block. `data_dir`: an existing
-    folder."""
+def default_daemon(
+    data_dir: Path | None = None, *, prefix: Sequence[str] = (), user: int | None = None
+) -> Iterator[LocalUserHost]:
+    """A daemon with the embedded Redis that has answered one job. It ends with the block.
+
+    `data_dir`: an existing folder. `prefix`: as in DaemonProcess. `user`: owner of a new data folder.
+    """
     with tempfile.TemporaryDirectory(prefix="pw-local-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         folder.chmod(0o711)  # as /var/lib: others may pass through
@@ -57,6 +62,8 @@ def default_daemon(data_dir: Path | None = None) -> Iterator[LocalUserHost]:
         if data_dir is None:
             data_dir = folder / "pageworker"
             data_dir.mkdir(mode=0o711)
+            if user is not None:
+                os.chown(data_dir, user, user)
         config = folder / "pageworker.toml"
         config.write_text(
             toml_text(
@@ -71,7 +78,7 @@ def default_daemon(data_dir: Path | None = None) -> Iterator[LocalUserHost]:
                 }
             )
         )
-        daemon = DaemonProcess(config, folder)
+        daemon = DaemonProcess(config, folder, prefix)
         try:
             daemon.start()
             host = LocalUserHost(daemon, data_dir, port)

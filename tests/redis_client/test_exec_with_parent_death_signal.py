@@ -23,6 +23,7 @@ def test_it_does_not_start_for_a_daemon_that_is_gone(tmp_path: Path) -> None:
         str(embedded.EXEC_SCRIPT),
         "1",
         "-",
+        "-",
         str(tmp_path),
         "/usr/bin/touch",
         str(marker),
@@ -34,7 +35,7 @@ def test_it_does_not_start_for_a_daemon_that_is_gone(tmp_path: Path) -> None:
 
 
 def run(folder: Path, *program: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-I", "-S", str(embedded.EXEC_SCRIPT), str(os.getpid()), "-", str(folder), *program]
+    command = [sys.executable, "-I", "-S", str(embedded.EXEC_SCRIPT), str(os.getpid()), "-", "-", str(folder), *program]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -47,7 +48,7 @@ def test_the_program_starts_in_its_folder_without_privileges_and_environment(tmp
 
 def test_it_is_ended_by_the_kernel_with_its_parent(tmp_path: Path) -> None:
     """Its parent, a shell, is killed; the program itself knows nothing of it."""
-    script = f"{sys.executable} -I -S {embedded.EXEC_SCRIPT} $$ - {tmp_path} /bin/sleep 60 & echo $!; wait"
+    script = f"{sys.executable} -I -S {embedded.EXEC_SCRIPT} $$ - - {tmp_path} /bin/sleep 60 & echo $!; wait"
     with subprocess.Popen(["/bin/sh", "-c", script], stdout=subprocess.PIPE, text=True) as shell:
         assert shell.stdout is not None
         program = psutil.Process(int(shell.stdout.readline()))

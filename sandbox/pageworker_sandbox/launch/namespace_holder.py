@@ -10,6 +10,7 @@ import os
 import sys
 
 CLONE_NEWUSER = 0x10000000
+READY = b"1"
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWUSER) != 0:
         sys.exit(os.strerror(ctypes.get_errno()))
-    os.write(1, b"1")
+    os.write(1, READY)
     os.read(0, 1)
 
 

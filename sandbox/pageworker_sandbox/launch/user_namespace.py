@@ -10,10 +10,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Self
 
 from pageworker_sandbox.launch import namespace_holder
 from pageworker_sandbox.launch.errors import NamespaceRefused
+from pageworker_sandbox.launch.fd_stack import FdStack
 
 MAX_ROWS = 340
 """Of a map (user_namespaces(7))."""
@@ -21,12 +24,18 @@ MAX_ROWS = 340
 
 @dataclass(frozen=True)
 class UserNamespace:
-    """The namespace, held open."""
+    """The namespace, held open. `with` closes it at the end of the block."""
 
     descriptor: int
     """Of `/proc/PID/ns/user`. The namespace lives as long as it is open."""
     test_uid: int
     """A user id of the map, for the self-test of the host."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        os.close(self.descriptor)
 
 
 def map_text(own: int, ranges: Iterable[tuple[int, int]]) -> str:
@@ -56,29 +65,41 @@ def make(ranges: Sequence[tuple[int, int]]) -> UserNamespace:
     The ids of the ranges are user ids, and group ids of the same numbers. `test_uid` is the first of them. Raises
     NamespaceRefused where the kernel refuses.
     """
-    command = [
-        str(getattr(sys, "_base_executable", None) or sys.executable),
-        *("-I", "-S", namespace_holder.__file__),
-    ]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/", env={}
-    ) as holder:
-        assert holder.stdin is not None
-        assert holder.stdout is not None
-        assert holder.stderr is not None
+    python = str(getattr(sys, "_base_executable", None) or sys.executable)
+    with ExitStack() as stack:
+        fds = FdStack(stack)
+        hold_read, hold_write = fds.pipe()
+        said_read, said_write = fds.pipe()
+        holder = stack.enter_context(
+            subprocess.Popen(
+                [python, "-I", "-S", namespace_holder.__file__],
+                stdin=hold_read,
+                stdout=said_write,
+                stderr=said_write,
+                cwd="/",
+                env={},
+            )
+        )
+        # Close our copies now: a pipe reaches its end of file only when all copies of its write end are closed.
+        fds.close(hold_read)
+        fds.close(said_write)
         try:
-            if holder.stdout.read(1) != b"1":
-                why = holder.stderr.read().decode(errors="replace").strip()
-                raise NamespaceRefused(f"no user namespace can be created: {why}")
-            for kind, own in (("gid", os.getegid()), ("uid", os.geteuid())):
-                try:
-                    _write(f"/proc/{holder.pid}/{kind}_map", map_text(own, ranges))
-                except OSError as error:
-                    raise NamespaceRefused(f"the kernel refuses its map of {kind}s: {error.strerror}") from error
-            descriptor = os.open(f"/proc/{holder.pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = _mapped(holder.pid, said_read, ranges)
         finally:
-            holder.stdin.close()
+            fds.close(hold_write)
     return UserNamespace(descriptor, ranges[0][0])
+
+
+def _mapped(holder: int, said: int, ranges: Sequence[tuple[int, int]]) -> int:
+    """Write the maps of the holder's namespace. Returns a descriptor of the namespace."""
+    if (text := os.read(said, 1000)) != namespace_holder.READY:
+        raise NamespaceRefused(f"no user namespace can be created: {text.decode(errors='replace').strip()}")
+    for kind, own in (("gid", os.getegid()), ("uid", os.geteuid())):
+        try:
+            _write(f"/proc/{holder}/{kind}_map", map_text(own, ranges))
+        except OSError as error:
+            raise NamespaceRefused(f"the kernel refuses its map of {kind}s: {error.strerror}") from error
+    return os.open(f"/proc/{holder}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _write(path: str, text: str) -> None:

@@ -77,6 +77,18 @@ class RunningJob(Struct, frozen=True, kw_only=True):
         return JobRef(self.tenant_id, self.job_id)
 
 
+class RightsReport(Struct, frozen=True, kw_only=True):
+    """The rights of the daemon's process.
+
+    `uid`: its user id. `capabilities`: those that it has or could raise. `own_user_ids`: whether each runner has a user
+    id of its own.
+    """
+
+    uid: int
+    capabilities: tuple[str, ...]
+    own_user_ids: bool
+
+
 class StatusReport(Struct, frozen=True, kw_only=True):
     """One worker: its state, its runners and its running jobs."""
 
@@ -93,6 +105,8 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     """Totals since the start. Keys: names of the counters in `/metrics`, without `pageworker_` and `_total`. Values:
     sums over all labels."""
     gateway_proof: dict[str, str] = {}
+    rights: RightsReport | None = None
+    """None: the worker is older than this field."""
     upstreams_down: tuple[DownUpstream, ...] = ()
     """Upstream proxies that do not work now, by policy."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from pageworker_supervisor.audit.chain import Checkpoint
+from pageworker_supervisor.config.data_dir import give_to_worker
 
 CHECKPOINT_FILE = "audit.checkpoint"
 
@@ -35,6 +36,7 @@ class CheckpointFile:
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "wb") as opened:
                 opened.write(msgspec.json.encode(newest))
+                give_to_worker(opened.fileno(), self._file.parent)
             fresh.replace(self._file)
         except OSError:
             fresh.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pageworker_supervisor.audit.errors import AuditRefused
 from pageworker_supervisor.audit.record import KEY_BYTES, AuditKey
+from pageworker_supervisor.config.data_dir import give_to_worker
 
 KEY_FILE = "audit.key"
 OTHERS = 0o077
@@ -44,6 +45,7 @@ def read_or_make_key(file: Path) -> AuditKey:
                 with os.fdopen(descriptor, "w") as opened:
                     opened.write(secrets.token_hex(KEY_BYTES) + "\n")
                     opened.flush()
+                    give_to_worker(opened.fileno(), file.parent)
                     os.fsync(opened.fileno())
                 with suppress(FileExistsError):  # another process made it meanwhile
                     file.hardlink_to(fresh)

@@ -1,9 +1,19 @@
-"""Chooses and creates the data folder of a worker."""
+"""Chooses and creates the data folder of a worker, and says whose the files in it are."""
 
 import os
 from pathlib import Path
 
 from pageworker_supervisor.config.settings import Settings
+
+
+def give_to_worker(descriptor: int, folder: Path) -> None:
+    """A command of root has made this file in the data folder. Give it to the owner of the folder, the worker's user.
+
+    Raises OSError.
+    """
+    owner = folder.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def data_dir_of(settings: Settings) -> Path:

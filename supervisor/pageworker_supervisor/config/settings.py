@@ -123,8 +123,9 @@ class SandboxSettings(Section, frozen=True):
     """The sandbox of each runner, and its limits."""
 
     first_uid: Annotated[int, Meta(ge=1000, le=4_294_900_000)] | None = None
-    """First of the user ids for the gateway, the dialer, each runner and the embedded Redis. Used only if the
-    worker runs as root. Default: a range that is free on this host, the same after each restart (docs/trust.md)."""
+    """First of the user ids for the gateway, the dialer, each runner and the embedded Redis. Used only if the worker
+    starts as root, or with CAP_SETUID and CAP_SETGID. Default: a range that is free on this host, the same after each
+    restart (docs/trust.md)."""
     uids: Annotated[int, Meta(ge=9, le=65_536)] = 500
     """Number of these user ids. At least `pool.runners` and 8 more."""
     python: Path | None = None

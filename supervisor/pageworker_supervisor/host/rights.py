@@ -9,6 +9,8 @@ CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_SYS_ADMIN and CAP_SYS_PTR
 from msgspec import Struct
 
 ROOT = 0
+SETFCAP = 31
+"""Number of CAP_SETFCAP."""
 
 
 class NeededCapability(Struct, frozen=True):
@@ -36,7 +38,7 @@ NEEDED = (
         "tests/host/test_needed_rights.py",
     ),
 )
-"""Also what a unit of systemd grants: `AmbientCapabilities=CAP_SETGID CAP_SETUID`, and the same CapabilityBoundingSet."""
+"""A unit of systemd grants these: `AmbientCapabilities=CAP_SETGID CAP_SETUID`, and the same CapabilityBoundingSet."""
 
 NAMES = (
     *("CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP"),

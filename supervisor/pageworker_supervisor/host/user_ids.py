@@ -2,11 +2,13 @@
 
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 from pageworker_supervisor.config.settings import SandboxSettings
+from pageworker_supervisor.host.capabilities import own_rights
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock
 from pageworker_supervisor.host.uid_ranges import (
@@ -52,22 +54,34 @@ class HostIds:
 def reserved(settings: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_FILE) -> Iterator[IdRange | None]:
     """The user ids for the gateway and the runners of this daemon, reserved for the block.
 
-    None if the daemon is not root: then its processes run under its own user. Raises HostRefused if the
-    configured ids have another owner, or no ids are free.
+    None if the daemon is not root: then its processes run under its own user (but see own_users.py). Raises
+    HostRefused if the configured ids have another owner, or no ids are free.
     """
-    if os.geteuid() != 0:
+    if not own_rights().is_root:
         yield None
         return
-    lock = _open(lock_file)
-    try:
+    with opened_lock(lock_file) as lock:
         yield choose(settings, HostIds(), seed_of(data_dir), lock)
+
+
+@contextmanager
+def opened_lock(file: Path = LOCK_FILE) -> Iterator[UidLock | None]:
+    """The lock for the block. None if this user cannot open it, with a line in the log. Raises HostRefused."""
+    lock = _open(file)
+    try:
+        yield lock
     finally:
         if lock is not None:
             lock.close()
 
 
-def choose(settings: SandboxSettings, host: HostIds, seed: str, lock: UidLock | None) -> IdRange:
-    """The configured range, or the first free one, reserved with `lock`. Raises HostRefused."""
+def choose(
+    settings: SandboxSettings, host: HostIds, seed: str, lock: UidLock | None, used: Sequence[IdRange] = ()
+) -> IdRange:
+    """The configured range, or the first free one, reserved with `lock`. Raises HostRefused.
+
+    `used`: ranges that are tried first.
+    """
     if settings.first_uid is not None:
         ids = IdRange(settings.first_uid, settings.uids)
         if obstacle := host.obstacle(ids):
@@ -77,7 +91,8 @@ def choose(settings: SandboxSettings, host: HostIds, seed: str, lock: UidLock | 
                 f"user ids {ids} overlap {other}, which another pageworker on this host uses", REMOVE_SETTING
             )
         return ids
-    for ids in candidates(seed, settings.uids):
+    again = (ids for ids in used if ids.count == settings.uids)
+    for ids in chain(again, candidates(seed, settings.uids)):
         if host.obstacle(ids) is None and (lock is None or lock.take(ids) is None):
             return ids
     raise HostRefused(
@@ -99,7 +114,7 @@ def _open(file: Path) -> UidLock | None:
         log.warning(
             "user ids are not reserved against other daemons on this host",
             reason=f"{file}: {error.strerror}",
-            mend=f"let the daemon create files in {file.parent}",
+            mend=f"as root, create {file} with mode 0600, owned by the daemon's user",
         )
         return None
 

@@ -69,10 +69,19 @@ class EmbeddedRedis:
     """`async with` starts and stops the server.
 
     `port` 0: any free one, which clients find in `redis/port` of the data folder. `user`: the user id of the server
-    (None: the daemon's own).
+    (None: the daemon's own). `namespace`: descriptor of a user namespace in which the daemon may become `user`; None:
+    it is root, or needs no other user.
     """
 
-    def __init__(self, data_dir: Path, port: int, *, user: int | None = None, prefix: str = "pw") -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int,
+        *,
+        user: int | None = None,
+        namespace: int | None = None,
+        prefix: str = "pw",
+    ) -> None:
         self.port = port
         self.folder = RedisFolder(data_dir)
         self.credentials = PasswordFile(self.folder.password_file(WORKER), WORKER, "the file")
@@ -80,6 +89,7 @@ class EmbeddedRedis:
         """The URL of its Unix socket, once it runs. While the server is down, any process could listen on its port."""
         self._wanted = port
         self._user = user
+        self._namespace = namespace
         self._prefix = prefix
         self._program = Path()
         self._locks = contextlib.ExitStack()
@@ -97,7 +107,7 @@ class EmbeddedRedis:
             with _as_embedded_unfit(self.folder):
                 self.folder.make()
                 await self._lock()
-                self.folder.prepare(self._user)
+                self.folder.prepare(self._user, self._namespace)
                 self.url = self.folder.socket_url()
             await self._start()
         except BaseException:
@@ -174,17 +184,19 @@ class EmbeddedRedis:
                 ) from error
 
     async def _launch(self) -> bool:
-        config = server_config(self.port, self._prefix, self.folder.passwords())
+        group = self._namespace is not None
+        config = server_config(self.port, self._prefix, self.folder.passwords(), group=group)
         with self.folder.log.open("wb") as output, _readable(config) as stdin:
             self.folder.log.chmod(0o600)
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(EXEC_SCRIPT), str(os.getpid())),
+                "-" if self._namespace is None else str(self._namespace),
                 *("-" if self._user is None else str(self._user), str(self.folder.data)),
                 *(str(self._program), "-"),
                 stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                pass_fds=(self._inherited,),
+                pass_fds=[self._inherited, *([] if self._namespace is None else [self._namespace])],
                 env={},
                 # Ctrl-C in a terminal signals the whole process group, but Redis must outlive the daemon's drain.
                 start_new_session=True,

@@ -1,8 +1,9 @@
 """Executes a program that ends with its parent and has no privileges.
 
-    exec_with_parent_death_signal.py PARENT_PID USER FOLDER PROGRAM ARGUMENT…
+    exec_with_parent_death_signal.py PARENT_PID NAMESPACE USER FOLDER PROGRAM ARGUMENT…
 
-USER is a user id (and the group id of the same number), or `-` for the current user. The program starts in FOLDER. This
+USER is a user id (and the group id of the same number), or `-` for the current user. NAMESPACE is an inherited
+descriptor of a user namespace in which this script may become USER, or `-` as root. The program starts in FOLDER. This
 script enters FOLDER before it changes the user, because that user may have no access to the folders above. The program
 has no capability and can gain none.
 
@@ -22,6 +23,7 @@ from collections.abc import Callable
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 1, 24, 38, 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 CAPABILITIES = 64
+CLONE_NEWUSER = 0x10000000
 EINVAL = 22
 CAPABILITY_VERSION_3 = 0x20080522
 FILES = 10_032
@@ -32,10 +34,11 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def main() -> None:
     """Take every step, then execute the program. Never returns."""
-    parent, user, folder, program = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]
+    parent, namespace, user, folder, program = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:]
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
         (f"enter {folder}", lambda: os.chdir(folder)),
         ("limit resources", limit_resources),
+        ("enter the user namespace", lambda: enter(None if namespace == "-" else int(namespace))),
         ("change the user", lambda: change_user(None if user == "-" else int(user))),
         ("drop privileges", drop_privileges),
         ("set the parent death signal", lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)),
@@ -59,6 +62,14 @@ def limit_resources() -> None:
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def enter(namespace: int | None) -> None:
+    """Enter the user namespace. None: stay in this one."""
+    if namespace is not None:
+        if libc.setns(namespace, CLONE_NEWUSER) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        os.close(namespace)
 
 
 def change_user(user: int | None) -> None:

@@ -17,18 +17,23 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 @contextlib.asynccontextmanager
 async def open_redis_client(
-    settings: RedisSettings, data_dir: Path, metrics: Metrics | None = None, user: int | None = None
+    settings: RedisSettings,
+    data_dir: Path,
+    metrics: Metrics | None = None,
+    user: int | None = None,
+    namespace: int | None = None,
 ) -> AsyncIterator[RedisClient]:
     """The worker's client, for the block.
 
     Without `redis.url` an embedded server runs for the block, under the user id `user` (None: the daemon's own).
+    `namespace`: as in EmbeddedRedis.
     Raises ConfigInvalid for a URL that cannot be parsed, EmbeddedUnfit if the server cannot start.
     """
     async with contextlib.AsyncExitStack() as stack:
         if settings.url is not None:
             redis_client = connect(settings, metrics)
         else:
-            server = EmbeddedRedis(data_dir, settings.port, user=user, prefix=settings.prefix)
+            server = EmbeddedRedis(data_dir, settings.port, user=user, namespace=namespace, prefix=settings.prefix)
             embedded = await stack.enter_async_context(server)
             redis_client = _to_embedded(settings, embedded.folder, embedded, metrics)
         stack.push_async_callback(redis_client.aclose)

@@ -4,17 +4,20 @@ redis/                    0700, owner: the daemon. So the server's user can plac
   <user>.password         0600, one per shipped user of Redis, created once
   port, redis.log         for operators and clients
   daemon.lock, server.lock
-  data/                   0700, owner: the server's user. The working directory of the server
+  data/                   0700, owner: the server's user. The working directory of the server. If the daemon is not
+                          root: 2710, with the daemon's group, so that the daemon can connect to the socket
     appendonlydir/, redis.sock
 """
 
 import os
 import secrets
 import socket
-import stat
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
+from pageworker_supervisor.redis_client import folder_owner
 from pageworker_supervisor.redis_client.credentials import PasswordFile, PasswordUnreadable
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
 from pageworker_supervisor.redis_client.server_config import SOCKET
@@ -79,10 +82,11 @@ class RedisFolder:
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.chmod(0o700)
 
-    def prepare(self, user: int | None) -> None:
+    def prepare(self, user: int | None, namespace: int | None = None) -> None:
         """Create the passwords and the server's folder, owned by `user` (None: the daemon's user).
 
-        Only while no server runs here. Raises EmbeddedUnfit, OSError.
+        `namespace`: descriptor of a user namespace in which the daemon may do that; None: it is root, or `user` is
+        None. Only while no server runs here. Raises EmbeddedUnfit, OSError.
         """
         for name in USERS:
             self._make_password(self.password_file(name))
@@ -90,8 +94,7 @@ class RedisFolder:
         for name in OLD_NAMES:
             if (self.path / name).exists() and not (self.data / name).exists():
                 (self.path / name).rename(self.data / name)
-        self._change_owner(*((os.geteuid(), os.getegid()) if user is None else (user, user)))
-        self.data.chmod(0o700)
+        self._give_data(user, namespace)
 
     def check_space(self) -> None:
         """Raises EmbeddedUnfit if the disk has too little space for the server's first write."""
@@ -135,21 +138,34 @@ class RedisFolder:
         else:
             file.chmod(0o600)
 
-    def _change_owner(self, user: int, group: int) -> None:
-        """Change the owner of everything in `data`. Follows no link: the server's user may have created one."""
-        for _, _, names, folder in os.fwalk(self.data, follow_symlinks=False):
-            _change_owner_of(".", folder, user, group)
-            for name in names:
-                _change_owner_of(name, folder, user, group)
+    def _give_data(self, user: int | None, namespace: int | None) -> None:
+        try:
+            if user is None:
+                folder_owner.give(str(self.data), os.geteuid(), os.getegid(), folder_owner.OWNER_ONLY)
+            elif namespace is None:
+                folder_owner.give(str(self.data), user, user, folder_owner.OWNER_ONLY)
+            else:
+                self._give_in_namespace(user, namespace)
+        except folder_owner.HardLinks as error:
+            raise EmbeddedUnfit(
+                str(error),
+                "pageworker creates no hard links there, so this may be an attack: inspect the file, then delete it",
+            ) from error
 
-
-def _change_owner_of(name: str, folder: int, user: int, group: int) -> None:
-    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    if (found.st_uid, found.st_gid) == (user, group):
-        return
-    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
-        raise EmbeddedUnfit(
-            f"{name} in the data folder's redis/data has {found.st_nlink} hard links",
-            "pageworker creates no hard links there, so this may be an attack: inspect the file, then delete it",
+    def _give_in_namespace(self, user: int, namespace: int) -> None:
+        command = [sys.executable, "-I", "-S", folder_owner.__file__, str(namespace), str(self.data)]
+        done = subprocess.run(
+            [*command, str(user), str(os.getegid())],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            pass_fds=[namespace],
+            env={},
         )
-    os.chown(name, user, group, dir_fd=folder, follow_symlinks=False)
+        if done.returncode != 0:
+            raise EmbeddedUnfit(
+                f"{self.data} cannot be given to the user of Redis: {done.stderr.strip()}",
+                f"while no worker runs, give the data folder to the user of the worker: chown -R {os.geteuid()}"
+                f" {self.path.parent}",
+            )

@@ -11,8 +11,10 @@ MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Of one text that a client sends."""
 
 
-def server_config(port: int, prefix: str, passwords: Mapping[str, str]) -> str:
+def server_config(port: int, prefix: str, passwords: Mapping[str, str], *, group: bool = False) -> str:
     """The text that the server reads from its standard input. It holds hashes of the passwords, no password.
+
+    `group`: the group of the server's folder, which is the daemon's, may connect to the socket.
 
     Durability: Redis syncs every write to disk before it replies (appendfsync always), so neither a kill nor a power
     cut loses an acknowledged write. With `everysec` a kill could: while the disk is slow, Redis acknowledges writes for
@@ -23,7 +25,7 @@ def server_config(port: int, prefix: str, passwords: Mapping[str, str]) -> str:
         "bind 127.0.0.1",
         # For the worker: no other user can listen on this path while Redis is down, and receive the password.
         f"unixsocket {SOCKET}",
-        "unixsocketperm 700",
+        f"unixsocketperm {770 if group else 700}",
         "protected-mode yes",
         "daemonize no",
         "loglevel notice",

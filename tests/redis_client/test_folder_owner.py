@@ -1,0 +1,88 @@
+"""The owner of the server's folder: as root, and by the script in a user namespace."""
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pw_rights import SKIP_REASON, USER, as_user, can_run
+
+from pageworker_supervisor.redis_client.folder_owner import GROUP_ENTERS, OWNER_ONLY, HardLinks, give
+
+FIRST = 2_100_000_000
+IN_NAMESPACE = """
+import subprocess, sys
+from pageworker_sandbox.launch.user_namespace import make
+from pageworker_supervisor.redis_client import folder_owner
+with make([(int(sys.argv[2]), 10)]) as namespace:
+    command = [sys.executable, "-I", "-S", folder_owner.__file__, str(namespace.descriptor), *sys.argv[1:]]
+    sys.exit(subprocess.run(command, pass_fds=[namespace.descriptor]).returncode)
+"""
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners")
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as temporary:
+        Path(temporary).chmod(0o755)
+        folder = Path(temporary, "data")
+        (folder / "appendonlydir").mkdir(parents=True)
+        (folder / "appendonlydir" / "base.rdb").touch()
+        yield folder
+
+
+def owners(folder: Path) -> set[tuple[int, int]]:
+    found = (path.stat(follow_symlinks=False) for path in (folder, *folder.rglob("*")))
+    return {(status.st_uid, status.st_gid) for status in found}
+
+
+def mode(folder: Path) -> int:
+    return stat.S_IMODE(folder.stat().st_mode)
+
+
+@as_root
+def test_everything_in_it_is_given_and_no_link_is_followed(data: Path) -> None:
+    victim = data.parent / "victim"
+    victim.touch()
+    (data / "link").symlink_to(victim)
+    give(str(data), FIRST, FIRST, OWNER_ONLY)
+    assert owners(data) == {(FIRST, FIRST)}
+    assert victim.stat().st_uid == 0
+    assert mode(data) == 0o700
+
+
+@as_root
+def test_a_hard_link_is_refused_by_name(data: Path) -> None:
+    victim = data.parent / "victim"
+    victim.touch()
+    (data / "hard").hardlink_to(victim)
+    with pytest.raises(HardLinks, match=r"hard in the data folder's redis/data has 2 hard links"):
+        give(str(data), FIRST, FIRST, OWNER_ONLY)
+    assert victim.stat().st_uid == 0
+
+
+@pytest.mark.skipif(not can_run(), reason=SKIP_REASON)
+def test_without_root_it_is_given_in_a_user_namespace_and_the_group_may_enter(data: Path) -> None:
+    for path in (data, *data.rglob("*")):
+        os.chown(path, USER, USER)
+    for user in (FIRST, FIRST + 1):
+        command = as_user(sys.executable, "-c", IN_NAMESPACE, str(data), str(user), str(USER))
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+        assert done.returncode == 0, done.stderr
+        assert owners(data) == {(user, USER)}
+        assert mode(data) == GROUP_ENTERS
+        for path in (data, *data.rglob("*")):  # for the next one, whose map has another first id
+            os.chown(path, USER, USER)
+
+
+@pytest.mark.skipif(not can_run(), reason=SKIP_REASON)
+def test_what_belongs_to_another_user_is_not_taken(data: Path) -> None:
+    command = as_user(sys.executable, "-c", IN_NAMESPACE, str(data), str(FIRST), str(USER))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 1
+    assert "Operation not permitted" in done.stderr
+    assert owners(data) == {(0, 0)}
