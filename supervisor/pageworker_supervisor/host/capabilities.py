@@ -28,6 +28,8 @@ def give_up_capabilities() -> None:
     Nothing that this process starts has one, either. Raises RuntimeError if there are other threads, which would keep
     theirs; OSError.
     """
+    if not own_rights().capabilities:
+        return  # an ordinary user's process: it may have threads by now
     _require_one_thread()
     _set_capabilities(0)
     if left := own_rights().capabilities:

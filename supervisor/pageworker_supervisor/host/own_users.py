@@ -66,7 +66,7 @@ def own_users(
 
 
 def _ids(settings: SandboxSettings, data_dir: Path, lock: UidLock | None) -> tuple[IdRange, tuple[IdRange, ...]]:
-    """The ids of this run, and those of earlier ones that nobody else uses now. Records them."""
+    """The ids of this run, and those of earlier ones that no other process uses now. Records them."""
     host, used = HostIds(), uid_record.read(data_dir)
     ids = choose(settings, host, seed_of(data_dir), lock, used)
     recorded = uid_record.newest_first(ids, used)
