@@ -48,6 +48,17 @@ async def test_the_fleets_rate_is_kept(harness: QueueHarness) -> None:
     assert await harness.drain() == []
 
 
+async def test_a_rate_that_comes_while_jobs_run_stops_no_claim(harness: QueueHarness) -> None:
+    """The tenant has taken no token yet when its running job is charged."""
+    await harness.queue.limits.set(LimitsTable())
+    await harness.producer.enqueue([ticket("j0"), ticket("j1")])
+    first = await harness.one()
+    await harness.queue.limits.set(LimitsTable(tenants={"*": SLOW}))
+    await harness.later(5_000)
+    assert (await harness.one()).ref != first.ref
+    assert await harness.take() == []
+
+
 async def test_a_modules_concurrency_holds_for_all_tenants_and_stops_no_other_module(harness: QueueHarness) -> None:
     """The jobs of the module that is used up are at the front of each tenant's backlog."""
     await harness.queue.limits.set(SHOP)

@@ -123,7 +123,7 @@ function Claim:rotate(tenant, context, limit_key, priority, has_others, tenant_h
 end
 
 local function write_quota(quota)
-  if quota.rate > 0 then
+  if quota.rate > 0 and quota.tokens_at then -- a rate that came while jobs ran: no token has been taken yet
     call(
       'HSET', Key.tenant(quota.name),
       'running', quota.running, 'virtual_time', quota.virtual_time, 'priority_credits', quota.priority_credits,
