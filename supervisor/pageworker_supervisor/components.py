@@ -18,6 +18,7 @@ import msgspec
 
 from pageworker_profiles import FolderSize, ProfileError, ProfileFolders
 from pageworker_sandbox.launch import Host
+from pageworker_sandbox.launch.pressure import memory_stall
 from pageworker_sandbox.state_machine import label
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.audit.decisions import Decisions
@@ -55,6 +56,7 @@ from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.request_permits import RequestPermits
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner_usage import RunnerUsage
+from pageworker_supervisor.runners.stall_meter import StallMeter
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.secrets.fleet_secrets import FleetSecrets
 from pageworker_supervisor.secrets.grants import SecretGrants
@@ -279,6 +281,7 @@ class Components:
         )
         self._metrics = metrics
         self._usage = RunnerUsage(metrics.runners)
+        self._stalls = StallMeter(metrics.runners, partial(memory_stall, environment.host.cgroups))
         self._artifact_days = live.part(lambda now: now.artifacts.keep_days)
         live.on_change(self._use)
 
@@ -360,6 +363,7 @@ class Components:
             for runner in self.fleet.runners.values():
                 runner.traffic.look()
             self._usage.show(self.fleet.runners)
+            self._stalls.show()
             self._metrics.runners.states(runners, {"running": running, "other": taken - running, "free": pages - taken})
             await asyncio.sleep(GAUGES_SECONDS)
 

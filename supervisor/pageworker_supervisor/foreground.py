@@ -58,8 +58,8 @@ def run() -> None:
             # Before there are threads: each would keep its capabilities.
             users = stack.enter_context(own_users(settings.sandbox, data_dir))
             build_runtime()
-            browser = settings.browser
-            host = survey(settings.sandbox.python, browser.executable, browser.flavor, users.namespace)
+            sandbox, browser = settings.sandbox, settings.browser
+            host = survey(sandbox.python, browser.executable, browser.flavor, sandbox.require, users.namespace)
         except (ConfigInvalid, HostRefused, HostUnfit, OSError) as unfit:
             # A check that cannot open a file finds the host unfit for another reason, and advises in vain. Reading a
             # configuration takes fewer files than a check of the host does.
@@ -67,6 +67,7 @@ def run() -> None:
             end = (DaemonExit.IN_USE, used_up) if used_up else exit_of(unfit, started=False)
             raise SystemExit(_refuse(*end, manager)) from unfit
         metrics = Metrics(settings.tenants, version=VERSION, worker_id=settings.worker.id)
+        metrics.runners.rights(host.rights_by_name())
         environment = HostEnvironment(
             settings, data_dir, host, metrics, uids=users.ids, local=local, recent_lines=recent_lines
         )

@@ -225,14 +225,15 @@ def local_setup(settings: Settings, data_dir: Path | None = None) -> Iterator[Lo
 
     User ids are chosen anew: a worker on this host may use its own. Raises HostUnfit, HostRefused, OSError.
     """
-    settings = replace(settings, sandbox=replace(settings.sandbox, first_uid=None))
+    sandbox = replace(settings.sandbox, first_uid=None)
+    settings = replace(settings, sandbox=sandbox)
     with tempfile.TemporaryDirectory(prefix="pageworker-run-") as folder:
         scratch = Path(folder)
         data_dir = data_dir or scratch / "data"
         data_dir.mkdir(mode=0o711, parents=True, exist_ok=True)
         with own_users(settings.sandbox, data_dir) as users:
             browser = settings.browser
-            host = survey(settings.sandbox.python, browser.executable, browser.flavor, users.namespace)
+            host = survey(sandbox.python, browser.executable, browser.flavor, sandbox.require, users.namespace)
             yield LocalSetup(settings, host, data_dir, scratch, users.ids)
 
 

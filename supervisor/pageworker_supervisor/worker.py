@@ -268,6 +268,7 @@ class Worker:
             if components
             else (),
             counters=self._environment.metrics.totals(),
+            sandbox_rights=self._environment.host.rights_by_name(),
             gateway_proof=components.gateway.proof if components else {},
             rights=reports.rights_report(self._environment.uids),
             upstreams_down=components.upstreams.down() if components else (),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pageworker_sandbox.sandbox_rights import NAMES
 from pageworker_supervisor.config.limit_settings import LimitSettings, SharedLimits
 from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.rules import broken_rules
@@ -48,6 +49,8 @@ def test_the_defaults_break_no_rule() -> None:
         ("browser", {"executable": Path("/dev/null")}, "browser.executable"),
         ("sandbox", {"python": Path("/nope")}, "sandbox.python"),
         ("sandbox", {"uids": 9}, "sandbox.uids"),
+        ("sandbox", {"require": ("own_uid", "landlock.net")}, "sandbox.require"),
+        ("sandbox", {"require": ()}, "sandbox.require"),
         ("worker", {"data_dir": Path("/dev/null")}, "worker.data_dir"),
         ("worker", {"tags": tuple(f"t{number}" for number in range(17))}, "worker.tags"),
         ("egress", {"hosts": {"*.example": "127.0.0.1"}}, "egress.hosts.*.example"),
@@ -86,6 +89,7 @@ def test_a_broken_rule_names_its_setting(section: str, changes: dict[str, Any], 
     [
         ("redis", {"url": "redis+sentinel://a:1,b:2/main"}),
         ("redis", {"url": "unix:///run/redis.sock"}),
+        ("sandbox", {"require": NAMES}),
         ("egress", {"hosts": {"a.example": "127.0.0.1:80", "b.example": "::1"}}),
         ("modules", {"trusted_keys": (GOOD_KEY,), "registry": "/srv"}),
         ("artifacts", {"url": "s3://bucket/x"}),

@@ -96,3 +96,26 @@ landlock.restrict(landlock.AccessFs(0), {}, net=True, scopes=True)
 answer = [attempt(lambda: os.kill(os.getppid(), 0)), attempt(lambda: os.kill(os.getpid(), 0))]
 """
     assert run(code) == ["EPERM", "permitted"]
+
+
+@needs_landlock
+def test_what_is_in_force_is_returned() -> None:
+    code = """
+from pageworker_sandbox.confine import landlock
+answer = [
+    landlock.restrict(landlock.AccessFs.READ_FILE, {}),
+    landlock.restrict(landlock.AccessFs(0), {}, net=True, scopes=True),
+]
+"""
+    since = {"net": landlock.NET_ABI, "scope": landlock.SCOPE_ABI}
+    newer = [name for name, version in since.items() if landlock.abi() >= version]
+    assert run(code) == [["fs"], newer]
+
+
+@needs_landlock
+def test_a_ruleset_that_is_only_tried_restricts_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    landlock.try_ruleset(landlock.NEEDED_FS)
+    assert (tmp_path / "file").read_text() == "x"
+    with pytest.raises(OSError, match="Invalid argument"):
+        landlock.try_ruleset(1 << 63)

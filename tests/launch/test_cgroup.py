@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pw_sandbox import sandboxes
 
-from pageworker_sandbox.launch import Host, cgroup
+from pageworker_sandbox.launch import Host, LaunchFailed, cgroup, launch
 
 THREADS = """
 import threading
@@ -27,18 +27,20 @@ for one in kept:
 def test_limits_are_written_where_the_controllers_are(tmp_path: Path) -> None:
     home = cgroup.CgroupRoot(tmp_path, cgroup.WANTED)
     (tmp_path / "runner_1").mkdir()
-    for name in ("memory.max", "memory.swap.max", "memory.oom.group", "pids.max"):
+    for name in ("memory.max", "memory.swap.max", "memory.oom.group", "pids.max", "cpu.weight"):
         (tmp_path / "runner_1" / name).touch()
-    group = home.create("runner/1", 1234, 56)
-    assert group == cgroup.Cgroup(tmp_path / "runner_1")
+    group = home.create("runner/1", 1234, 56, 100)
+    assert group == cgroup.Cgroup(tmp_path / "runner_1", limited=cgroup.WANTED)
     written = {path.name: path.read_text() for path in group.folder.iterdir()}
-    assert written == {"memory.max": "1234", "memory.swap.max": "0", "memory.oom.group": "1", "pids.max": "56"}
+    memory = {"memory.max": "1234", "memory.swap.max": "0", "memory.oom.group": "1"}
+    assert written == {**memory, "pids.max": "56", "cpu.weight": "100"}
 
 
 def test_without_controllers_there_is_still_a_group_to_kill(tmp_path: Path) -> None:
     group = cgroup.CgroupRoot(tmp_path, frozenset()).create("r", 1, 1)
     assert group is not None
     assert list(group.folder.iterdir()) == []
+    assert group.limited == frozenset()
     group.kill()
     assert (group.folder / "cgroup.kill").read_text() == "1"
 
@@ -67,6 +69,23 @@ def test_a_controller_of_version_1_has_a_folder_of_its_own(tmp_path: Path) -> No
     assert (tmp_path / "pids/r/pids.max").read_text() == "56"
 
 
+@pytest.mark.parametrize("controllers", ["cpu io memory pids", "memory pids"])
+def test_cpu_is_enabled_with_memory_and_pids_and_never_in_their_place(tmp_path: Path, controllers: str) -> None:
+    """Of two writes, a plain file keeps the last one."""
+    (tmp_path / "cgroup.controllers").write_text(controllers)
+    (tmp_path / "cgroup.subtree_control").touch()
+    assert cgroup._enable(tmp_path)
+    enabled = (tmp_path / "cgroup.subtree_control").read_text()
+    assert enabled == ("+cpu" if "cpu" in controllers else "+memory +pids")
+
+
+def test_a_host_that_delegates_one_of_them_alone_delegates_none(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.controllers").write_text("cpu memory")
+    (tmp_path / "cgroup.subtree_control").touch()
+    assert not cgroup._enable(tmp_path)
+    assert (tmp_path / "cgroup.subtree_control").read_text() == ""
+
+
 @pytest.mark.parametrize("memory", ["memory.events", "memory.oom_control"])
 def test_the_kernel_counts_what_it_enforced(tmp_path: Path, memory: str) -> None:
     (tmp_path / memory).write_text("low 0\nmax 12\noom 2\noom_kill 3\nunder_oom 0\n")
@@ -85,6 +104,7 @@ async def test_the_kernel_enforces_memory_and_processes_of_a_sandbox(host: Host,
     spec = replace(sandboxes.spec(profile, processes=80, uid=own_uid), memory_bytes=1024**3)
     async with sandboxes.sandbox(host, spec) as inside:
         assert inside.process.limit_hits() == cgroup.LimitHits()
+        assert (await inside.process.proof())["cgroup"] == "memory pids"
         with pytest.raises(sandboxes.RaisedInside):
             await inside.run(THREADS)
         assert inside.process.limit_hits().processes > 0
@@ -113,3 +133,13 @@ async def test_a_sandbox_runs_in_its_own_cgroup_which_ends_with_it(
     async with sandboxes.sandbox(host, spec) as inside:
         where = Path(f"/proc/{inside.process.pid}/cgroup").read_text()
         assert f"/{home.folder.name}/{spec.runner_id}\n" not in where
+        assert (await inside.process.proof())["cgroup"] == ""
+
+
+@pytest.mark.sandbox
+async def test_no_sandbox_starts_without_a_cgroup_that_is_required(
+    host: Host, profile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cgroup, "find_root", lambda: None)
+    with pytest.raises(LaunchFailed, match=r"the right cgroup is missing .* sandbox\.require"):
+        await launch(replace(host, required=frozenset({"cgroup"})), sandboxes.spec(profile))

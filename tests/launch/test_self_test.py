@@ -7,7 +7,10 @@ import pytest
 
 from pageworker_sandbox.launch import Host, HostProblem, self_test
 from pageworker_sandbox.launch.launcher import main
-from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, mend_for, verify_host
+from pageworker_sandbox.launch.self_test import mend_for, passing, verify_host
+from pageworker_sandbox.sandbox_rights import ALLOW_NAMESPACES
+
+HOST = Host(Path("/bin/bwrap"), Path("/bin/python"), {"full": Path("/opt/chromium")}, (), (), ())
 
 
 @pytest.mark.sandbox
@@ -39,6 +42,33 @@ def test_a_host_that_forbids_host_names_goes_without(monkeypatch: pytest.MonkeyP
 )
 def test_each_known_error_has_its_fix(error: str, part: str) -> None:
     assert part in mend_for(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "may_pass"),
+    [
+        ("launcher: could not make a mount namespace: [Errno 12] Cannot allocate memory", True),
+        ("bwrap: Creating new namespace failed: Resource temporarily unavailable", True),
+        ("Command '['python3']' timed out after 20.0 seconds", True),
+        ("bwrap: Creating new namespace failed: No space left on device", False),
+        ("bwrap: setting up uid map: Permission denied", False),
+    ],
+)
+def test_an_error_that_may_pass_is_known_as_such(monkeypatch: pytest.MonkeyPatch, error: str, may_pass: bool) -> None:
+    assert passing(error) is may_pass
+    monkeypatch.setattr(self_test, "run_self_test", lambda _: error)
+    found = verify_host(HOST)
+    assert isinstance(found, HostProblem)
+    assert found.passing is may_pass
+
+
+def test_what_only_the_browsers_own_sandbox_lacks_is_a_missing_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = "the browser's own sandbox cannot change its root: Operation not permitted"
+    monkeypatch.setattr(self_test, "run_self_test", lambda _: error)
+    found = verify_host(HOST)
+    assert isinstance(found, HostProblem)
+    assert found.what.startswith("the right chromium_sandbox is missing: ")
+    assert self_test.BROWSER_SANDBOX_PROBE.count(self_test.BROWSER_SANDBOX) == 2
 
 
 def test_the_errors_of_the_launcher_that_have_a_fix_are_steps_of_it() -> None:

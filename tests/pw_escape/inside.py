@@ -144,7 +144,7 @@ def confine(layers: Answer) -> None:
         confinement.prctl = lambda option, value: 0
     if out >= {"*"}:
         landlock.ALL_NET, landlock.ALL_SCOPES = landlock.AccessNet(0), landlock.Scope(0)
-        landlock.restrict = lambda *arguments, **options: None
+        landlock.restrict = lambda *arguments, **options: ()
     real.confine(real.interpreter(), memory(last))
 
 

@@ -23,6 +23,7 @@ async def test_it_comes_up_confined_and_works(browser: Path) -> None:
     try:
         assert runner.ready is not None
         said = runner.ready.evidence["chromium_sandbox"]
+        assert runner.ready.evidence["landlock"].split()[0] == "fs"
         assert said == ("You are adequately sandboxed." if browser == CHROMIUM else "renderer: NoNewPrivs 1, Seccomp 2")
         runner.site.pages["/p"] = SiteAnswer("<h1>Chair</h1>")
         module = handler("""

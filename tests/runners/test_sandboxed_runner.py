@@ -12,6 +12,7 @@ from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_supervisor.config.settings import PoolSettings, SandboxSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners import sandboxed_runner
+from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.runner import RunnerEvents
 from pageworker_supervisor.runners.sandboxed_runner import SandboxedRunner
 from pageworker_supervisor.telemetry import log
@@ -89,6 +90,45 @@ async def test_a_runner_of_a_profile_that_never_closes_is_killed_too() -> None:
     runner.dismiss("the gateway is lost")
     await asyncio.wait_for(stop(), 5)
     assert process.killed.is_set()
+
+
+@pytest.mark.parametrize(("landlock", "refused"), [("fs net scope", False), ("fs scope", True)])
+async def test_a_runner_without_a_required_right_does_not_come_up(
+    monkeypatch: pytest.MonkeyPatch, landlock: str, refused: bool
+) -> None:
+    class ReadyHandshake:
+        """A start whose runner reports this."""
+
+        def __init__(self, *_: object) -> None:
+            pass
+
+        async def run(self) -> m.Ready:
+            """Ready at once."""
+            return m.Ready(browser_version="1", pages=1, evidence={"landlock": landlock})
+
+    class ProvenProcess(SlowProcess):
+        async def proof(self) -> dict[str, str]:
+            """Nothing is asked of it here."""
+            return {}
+
+    monkeypatch.setattr(sandboxed_runner, "Handshake", ReadyHandshake)
+    runner, _, _ = runner_of(ContextKey("acme"))
+    came_up = []
+    monkeypatch.setattr(runner, "_came_up", lambda: came_up.append(True))
+    runner._resources = any_typed(
+        SimpleNamespace(
+            host=SimpleNamespace(required={"landlock.net"}),
+            pool=PoolSettings(),
+            metrics=SimpleNamespace(runners=SimpleNamespace(spawned=lambda _: None)),
+        )
+    )
+    starting = runner._start(any_typed(ProvenProcess()), any_typed(StopRecorder()))
+    if refused:
+        with pytest.raises(SpawnFailed, match=r"landlock\.net"):
+            await starting
+    else:
+        await starting
+    assert came_up == ([] if refused else [True])
 
 
 async def test_a_page_is_not_free_before_its_attempt_has_ended_here() -> None:

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 from pw_daemon.place import HEADLESS_SHELL
+from pw_doubles import any_typed
 from pw_sandbox import uids
 from pw_servers import redis_server
 from pw_servers.ports import free_port
 
 from pageworker_demo.toml import toml_text
 from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
+from pageworker_sandbox.sandbox_rights import ESSENTIAL, NAMES, right_of
 from pageworker_sandbox.signing import SecretKey
 from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
 from pageworker_supervisor.exit_codes import DaemonExit, exit_of
@@ -222,6 +224,42 @@ def test_a_data_folder_that_can_not_be_created(tmp_path: Path) -> None:
     code, said = ended_as_user(config(tmp_path, worker={"data_dir": "/srv/pageworker-none/x"}).read_text())
     assert code == DaemonExit.MISCONFIGURED
     assert "data folder /srv/pageworker-none/x: /srv belongs to user root" in one_line(said)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_rights_that_the_host_lacks_are_all_told(tmp_path: Path) -> None:
+    """An ordinary user has no other user ids, and may create no cgroup here."""
+    file = config(tmp_path, worker={"data_dir": "/tmp/data"}, sandbox={"require": list(NAMES)})
+    code, said = ended_as_user(file.read_text())
+    assert code == DaemonExit.HOST_UNFIT
+    assert "Traceback" not in said
+    own_uid, cgroup = said.splitlines()
+    for line, name in ((own_uid, "own_uid"), (cgroup, "cgroup")):
+        right = right_of(any_typed(name))
+        assert line.startswith(f"the right {name} is missing: ")
+        assert line.endswith(f"{right.loss} (sandbox.require): {right.mend}")
+
+
+def test_a_kernel_without_landlock(tmp_path: Path) -> None:
+    """As one that was built without it: a filter of system calls answers ENOSYS."""
+    script = (
+        "import errno, pyseccomp as s; f = s.SyscallFilter(s.ALLOW); "
+        "f.add_rule(s.ERRNO(errno.ENOSYS), 'landlock_create_ruleset'); f.load(); "
+        "from pageworker_supervisor import daemon; daemon.main()"
+    )
+    required = {"require": ["landlock.net", *ESSENTIAL]}
+    code, said = ended("-c", script, "--config", str(config(tmp_path, sandbox=required)))
+    assert code == DaemonExit.HOST_UNFIT
+    assert "Traceback" not in said
+    names = [line.partition(" is missing: this kernel has no Landlock. ")[0] for line in said.splitlines()]
+    assert names == ["the right landlock.fs", "the right landlock.net"]
+
+
+def test_a_list_of_rights_without_which_no_runner_starts(tmp_path: Path) -> None:
+    code, said = ended(*DAEMON, "--config", str(config(tmp_path, sandbox={"require": ["cgroup"]})))
+    assert code == DaemonExit.MISCONFIGURED
+    assert "sandbox.require" in said
+    assert "no runner starts without landlock.fs, seccomp, userns, chromium_sandbox" in said
 
 
 def test_a_redis_url_that_is_none(tmp_path: Path) -> None:

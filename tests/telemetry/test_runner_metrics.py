@@ -29,6 +29,11 @@ CALLS: list[Call] = [
     (lambda metrics: metrics.runners.start_failed("host"), {"pageworker_runner_start_failures_total": 1}),
     (lambda metrics: metrics.runners.contexts_broken(3), {"pageworker_broken_contexts": 3}),
     (lambda metrics: metrics.runners.limit_breached("memory_limit"), {"pageworker_limit_breaches_total": 1}),
+    (lambda metrics: metrics.runners.rights({"userns": True, "cgroup": False}), {"pageworker_sandbox_right": 1}),
+    (
+        lambda metrics: metrics.runners.memory_stalled("some", 0.5),
+        {"pageworker_sandbox_memory_stall_seconds_total": 0.5},
+    ),
 ]
 
 

@@ -16,9 +16,10 @@ async def chromium_sandbox(context: BrowserContext) -> str:
     (version 156) in one of forty starts on a busy host.
     """
     page = await context.new_page()
-    summary = await _summary(page)
+    # Before the page is closed: its renderer may be the only one.
+    found = await _summary(page) or renderer_facts()
     await page.close()
-    return summary or renderer_facts()
+    return found
 
 
 async def _summary(page: Page) -> str | None:

@@ -30,21 +30,23 @@ def confine(readable: Sequence[str], filter_fd: int) -> dict[str, str]:
     """Layer 2, once browser and pages are up: the process can read `readable`, and nothing else of the file system.
 
     It can write no file, read no profile, use no network, execute no program, start no process and signal no other
-    process. Then the seccomp filter in `filter_fd`, which is closed, is installed for all threads. Returns the errno
-    name of each probe of `probes.py`. Raises ConfinementFailed if a probe was permitted: the runner must end then.
+    process. Then the seccomp filter in `filter_fd`, which is closed, is installed for all threads. Returns what
+    Landlock enforces, and the errno name of each probe of `probes.py`. Raises ConfinementFailed if a probe was
+    permitted: the runner must end then.
     """
     evidence: dict[str, str] = {"landlock_abi": str(landlock.abi())}
     status = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
     try:
         # Not dumpable: other processes of our user cannot open our /proc/PID/mem.
         prctl(PR_SET_DUMPABLE, 0)
-        landlock.restrict(
+        restricted = landlock.restrict(
             landlock.all_fs(landlock.abi()),
             dict.fromkeys(readable, AccessFs.READ_FILE | AccessFs.READ_DIR),
             net=True,
             scopes=True,
             threads=threads.count(),
         )
+        evidence["landlock"] = " ".join(restricted)
         seccomp_filter.load(filter_fd)
         evidence |= _own_status(status)
     finally:

@@ -60,6 +60,8 @@ class Scope(IntFlag):
     SIGNAL = 1 << 1
 
 
+NEEDED_FS = AccessFs((1 << 13) - 1)
+"""The file rights that a sandbox cannot do without: those of the first version of Landlock."""
 ALL_NET = AccessNet.BIND_TCP | AccessNet.CONNECT_TCP
 ALL_SCOPES = Scope.ABSTRACT_UNIX_SOCKET | Scope.SIGNAL
 ON_FILES = AccessFs.EXECUTE | AccessFs.WRITE_FILE | AccessFs.READ_FILE | AccessFs.TRUNCATE | AccessFs.IOCTL_DEV
@@ -108,6 +110,17 @@ def ruleset_size(version: int) -> int:
     return 24 if version >= SCOPE_ABI else 16 if version >= NET_ABI else 8
 
 
+def try_ruleset(fs: AccessFs | int = 0, net: AccessNet | int = 0, scopes: Scope | int = 0) -> None:
+    """Create a ruleset that handles these rights, and close it: nothing is restricted. Raises OSError.
+
+    ENOSYS: the kernel was built without Landlock. EOPNOTSUPP: it is not in the lsm= list. EINVAL, E2BIG: the kernel is
+    too old for one of the rights. EPERM: a container's seccomp profile refuses the call.
+    """
+    attributes = RulesetAttr(fs, net, scopes)
+    # The whole structure: a kernel that knows less of it accepts zeros beyond that, and nothing else (E2BIG).
+    os.close(call("landlock_create_ruleset", attributes, ctypes.sizeof(attributes), 0))
+
+
 def restrict(
     handled: AccessFs,
     allowed: Mapping[str, AccessFs],
@@ -116,12 +129,13 @@ def restrict(
     connect_ports: Iterable[int] | None = None,
     scopes: bool = False,
     threads: int = 1,
-) -> None:
+) -> tuple[str, ...]:
     """Take away the rights `handled`, except beneath the paths of `allowed`. Paths that do not exist are skipped.
 
     `net`: take away TCP altogether. `connect_ports`: of TCP, permit only connections to these ports, of any host.
     `threads` is the number of threads of the process. Before ABI 8 the restriction applies to the calling thread
-    alone, so more than one thread is refused there. Raises ConfinementFailed.
+    alone, so more than one thread is refused there. Returns what is in force: `fs`, `net`, `scope`. Raises
+    ConfinementFailed.
     """
     version = abi()
     if version < 1:
@@ -133,7 +147,8 @@ def restrict(
         )
     handled &= all_fs(version)
     handled_net = ALL_NET if (net or connect_ports is not None) and version >= NET_ABI else 0
-    attributes = RulesetAttr(handled, handled_net, ALL_SCOPES if scopes else 0)
+    handled_scopes = ALL_SCOPES if scopes and version >= SCOPE_ABI else 0
+    attributes = RulesetAttr(handled, handled_net, handled_scopes)
     try:
         ruleset = call("landlock_create_ruleset", attributes, ruleset_size(version), 0)
         try:
@@ -147,6 +162,8 @@ def restrict(
             os.close(ruleset)
     except OSError as error:
         raise ConfinementFailed(f"Landlock was not applied: {error}") from error
+    in_force = {"fs": handled, "net": handled_net, "scope": handled_scopes}
+    return tuple(name for name, rights in in_force.items() if rights)
 
 
 def _allow(ruleset: int, path: str, rights: AccessFs) -> None:

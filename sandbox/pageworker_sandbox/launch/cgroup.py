@@ -8,12 +8,17 @@ apply: rlimits, tmpfs sizes, and the supervisor's memory watch.
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 PREFIX = "pageworker."
 WANTED = frozenset({"memory", "pids"})
+CPU_WEIGHT = 100
+"""Share of CPU time of a runner, where version 2 delegates the controller cpu: equal for all runners, whatever number
+of processes each has. 100 is the kernel's default, so all sandboxes together weigh as much as the supervisor."""
+LIMIT_OF = {"memory.max": ["memory"], "memory.limit_in_bytes": ["memory"], "pids.max": ["pids"]}
+"""Controllers whose limit is in a file."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class Cgroup:
 
     folder: Path
     legacy: tuple[Path, ...] = ()
+    limited: frozenset[str] = frozenset()
+    """Controllers whose limit the kernel has accepted."""
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -68,7 +75,7 @@ class CgroupRoot:
     legacy: tuple[Path, ...] = ()
     """The same for the controllers of version 1."""
 
-    def create(self, name: str, memory_bytes: int, processes: int) -> Cgroup | None:
+    def create(self, name: str, memory_bytes: int, processes: int, cpu_weight: int = CPU_WEIGHT) -> Cgroup | None:
         """A new cgroup with these limits, or None if the kernel refuses."""
         own = re.sub(r"[^A-Za-z0-9._-]", "_", name)
         settings = {
@@ -76,10 +83,12 @@ class CgroupRoot:
             "memory.swap.max": "0",
             "memory.oom.group": "1",
             "pids.max": str(processes),
+            "cpu.weight": str(cpu_weight),
             "memory.limit_in_bytes": str(memory_bytes),
             "memory.memsw.limit_in_bytes": str(memory_bytes),
         }
         group = Cgroup(self.folder / own, tuple(root / own for root in self.legacy))
+        limited = set[str]()
         try:
             for folder in group.folders:
                 # With parents: a supervisor in another pid namespace may have removed our root as a leftover.
@@ -87,9 +96,11 @@ class CgroupRoot:
                 for file, value in settings.items():
                     if (folder / file).exists():
                         (folder / file).write_text(value)
+                        limited.update(LIMIT_OF.get(file, ()))
         except OSError:
+            group.remove()
             return None
-        return group
+        return replace(group, limited=frozenset(limited))
 
 
 @cache
@@ -144,7 +155,8 @@ def own_folder(controller: str = "") -> Path | None:
 
 def _enable(folder: Path) -> bool:
     """Enable our controllers for the children of a cgroup. Moves this process into a leaf, and no other process."""
-    if not set((folder / "cgroup.controllers").read_text().split()) >= WANTED:
+    delegated = set((folder / "cgroup.controllers").read_text().split())
+    if not delegated >= WANTED:
         return False
     if (folder / "cgroup.type").exists() and (members := (folder / "cgroup.procs").read_text().split()):
         if members != [str(os.getpid())]:
@@ -156,6 +168,10 @@ def _enable(folder: Path) -> bool:
         (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in sorted(WANTED)))
     except OSError:
         return False
+    if "cpu" in delegated:
+        # By itself: a kernel with real-time processes refuses it, and memory and pids must not depend on that.
+        with suppress(OSError):
+            (folder / "cgroup.subtree_control").write_text("+cpu")
     return True
 
 

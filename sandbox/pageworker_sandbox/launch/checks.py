@@ -3,20 +3,26 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from pageworker_sandbox.confine import landlock
 from pageworker_sandbox.flavor import FlavorWish
-from pageworker_sandbox.launch import apparmor, cgroup, fonts
+from pageworker_sandbox.launch import apparmor, fonts
 from pageworker_sandbox.launch.browser import find_browsers
 from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
-from pageworker_sandbox.launch.host import OVERFLOW_UID
 from pageworker_sandbox.launch.interpreter import find_interpreter
-from pageworker_sandbox.launch.preflight import INSTALL_BUBBLEWRAP, check_policies, find_bubblewrap, survey
+from pageworker_sandbox.launch.preflight import (
+    INSTALL_BUBBLEWRAP,
+    check_policies,
+    find_bubblewrap,
+    mend_of,
+    survey,
+)
+from pageworker_sandbox.launch.right_probes import ProbedRight, probe_rights, run_bubblewrap
 from pageworker_sandbox.launch.run_program import run_program
-from pageworker_sandbox.launch.self_test import ALLOW_NAMESPACES, ALLOW_PROC
+from pageworker_sandbox.launch.self_test import ALLOW_PROC
+from pageworker_sandbox.sandbox_rights import ALLOW_NAMESPACES, ESSENTIAL, RIGHTS, RightName, SandboxRight
 
 OLDEST_BUBBLEWRAP = (0, 4, 0)
 PROGRAM_SECONDS = 20.0
@@ -32,23 +38,36 @@ class HostCheck:
     mend: str
 
 
-def checks(python: Path | None = None, browser: Path | None = None, flavor: FlavorWish = "auto") -> list[HostCheck]:
-    """Run all checks, from single features to a whole sandbox."""
+def checks(
+    python: Path | None = None,
+    browser: Path | None = None,
+    flavor: FlavorWish = "auto",
+    required: Collection[RightName] = ESSENTIAL,
+) -> list[HostCheck]:
+    """Run all checks, from single features to a whole sandbox. `required`: rights that a worker needs to start."""
     all_checks: tuple[Callable[[], HostCheck], ...] = (
         check_bubblewrap,
         check_apparmor,
-        lambda: _check_bubblewrap_options("user namespaces", ["--unshare-user"], ALLOW_NAMESPACES),
-        lambda: _check_bubblewrap_options("all namespaces", ["--unshare-all"], ALLOW_NAMESPACES),
-        lambda: _check_bubblewrap_options("fresh /proc", ["--unshare-all", "--proc", "/proc"], ALLOW_PROC),
+        check_proc,
         lambda: _from_problem("seccomp policies", check_policies(), "runner, confined, gateway and dialer compile"),
-        check_landlock,
         lambda: check_interpreter(python),
         lambda: check_browser(browser, flavor),
-        lambda: check_sandbox(python, browser, flavor),
-        check_cgroup,
-        check_fonts,
     )
-    return [check() for check in all_checks]
+    # First: with cgroup version 2 this process must be alone in its cgroup.
+    probed = dict(probe_rights(find_bubblewrap()))
+    found = [check() for check in all_checks]
+    sandbox, probed["chromium_sandbox"] = check_sandbox(python, browser, flavor)
+    return [*found, sandbox, *(right_check(right, probed[right.name], required) for right in RIGHTS), check_fonts()]
+
+
+def right_check(right: SandboxRight, probed: ProbedRight, required: Collection[RightName]) -> HostCheck:
+    """There or missing, what is lost, how to get it, and whether `sandbox.require` names it."""
+    needed = "required" if right.name in required else "not required"
+    if probed.there:
+        return HostCheck(right.name, True, f"there, {needed}: {probed.found}", "")
+    return HostCheck(
+        right.name, right.name not in required, f"missing, {needed}: {probed.found}. {right.loss}", mend_of(right)
+    )
 
 
 def check_bubblewrap() -> HostCheck:
@@ -69,17 +88,11 @@ def check_apparmor() -> HostCheck:
         return HostCheck(name, True, "does not restrict user namespaces", "")
     profile = apparmor.profile_of_this_process()
     found = f"{apparmor.RESTRICTION} is 1; this process has {f'the profile {profile}' if profile else 'no profile'}"
-    tried = _check_bubblewrap_options(name, ["--unshare-all"], ALLOW_NAMESPACES)
-    return HostCheck(name, tried.ok, found, tried.mend)
-
-
-def check_landlock() -> HostCheck:
-    """The kernel has Landlock. From ABI 6 on it has all the rights that the sandbox uses."""
-    version = landlock.abi()
-    found = "none" if version < 1 else f"ABI {version}"
-    if 0 < version < landlock.SCOPE_ABI:
-        found += " (before ABI 6, seccomp and namespaces alone restrict signals and abstract sockets)"
-    return HostCheck("Landlock", version >= 1, found, "Linux 5.13 or newer, with landlock in the kernel's lsm= list")
+    bubblewrap = find_bubblewrap()
+    if isinstance(bubblewrap, HostProblem):
+        return _from_problem(name, bubblewrap, "")
+    there = run_bubblewrap(bubblewrap, "--unshare-all").there
+    return HostCheck(name, there, found, "" if there else apparmor.mend_user_namespaces(ALLOW_NAMESPACES))
 
 
 def check_interpreter(python: Path | None) -> HostCheck:
@@ -105,27 +118,32 @@ def check_browser(browser: Path | None, flavor: FlavorWish = "auto") -> HostChec
     return HostCheck("browser", True, "; ".join(lines), "")
 
 
-def check_sandbox(python: Path | None, browser: Path | None, flavor: FlavorWish = "auto") -> HostCheck:
-    """A whole sandbox can be started and ended."""
+def check_proc() -> HostCheck:
+    """A sandbox can have a /proc of its own."""
+    name = "fresh /proc"
+    found = find_bubblewrap()
+    if isinstance(found, HostProblem):
+        return _from_problem(name, found, "")
+    probed = run_bubblewrap(found, "--unshare-all", "--proc", "/proc")
+    return HostCheck(
+        name, probed.there, probed.found, "" if probed.there else apparmor.mend_user_namespaces(ALLOW_PROC)
+    )
+
+
+def check_sandbox(
+    python: Path | None, browser: Path | None, flavor: FlavorWish = "auto"
+) -> tuple[HostCheck, ProbedRight]:
+    """Whether a whole sandbox can be started and ended, and whether Chromium's own works in it."""
+    name = "a whole sandbox"
     try:
         survey(python, browser, flavor)
     except HostUnfit as unfit:
         problem = unfit.problems[-1]
-        return HostCheck("a whole sandbox", False, problem.what, problem.mend)
+        missing = ProbedRight(False, f"not known, because no whole sandbox starts: {problem.what}")
+        return HostCheck(name, False, problem.what, problem.mend), missing
     user = "a user of its own" if os.geteuid() == 0 else "this user"
-    return HostCheck("a whole sandbox", True, f"started under {user}", "")
-
-
-def check_cgroup() -> HostCheck:
-    """The kernel can enforce the limits of a sandbox. Without that, other limits apply, so this is always ok."""
-    root = cgroup.find_root()
-    if root is None:
-        found = "none can be created: rlimits and the memory watch limit each sandbox"
-    elif not root.controllers:
-        found = "one per sandbox, without the memory and pids controllers: rlimits and the memory watch apply"
-    else:
-        found = f"one per sandbox, with {', '.join(sorted(root.controllers))}"
-    return HostCheck("cgroup", True, found, "for limits by the kernel: systemd's Delegate=yes in a unit of its own")
+    there = ProbedRight(True, "a process makes its own namespace and root in a runner's sandbox")
+    return HostCheck(name, True, f"started under {user}", ""), there
 
 
 def check_fonts() -> HostCheck:
@@ -138,30 +156,6 @@ def check_fonts() -> HostCheck:
     missing = fonts.missing_scripts(found)
     covered = f"{len(found)} fonts, " + (f"no font for {', '.join(missing)}" if missing else "for all usual scripts")
     return HostCheck("fonts", not missing, covered, mend)
-
-
-def _check_bubblewrap_options(name: str, options: list[str], mend: str) -> HostCheck:
-    """bwrap accepts these options when an ordinary user runs it."""
-    found = find_bubblewrap()
-    if isinstance(found, HostProblem):
-        return _from_problem(name, found, "")
-    user = OVERFLOW_UID if os.geteuid() == 0 else None
-    ended = run_program(
-        [found, "--ro-bind", "/", "/", *options, "--", found, "--version"],
-        PROGRAM_SECONDS,
-        user=user,
-        group=user,
-        extra_groups=None if user is None else [],
-        cwd="/",
-        env={},
-    )
-    works = ended.returncode == 0
-    return HostCheck(
-        name,
-        works,
-        "available to ordinary users" if works else ended.stderr.strip(),
-        "" if works else apparmor.mend_user_namespaces(mend),
-    )
 
 
 def _from_problem(name: str, problem: HostProblem | None, found: str) -> HostCheck:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules, RulesAccepted, RulesRefused
 from pageworker_sandbox.egress.errors import InvalidRules
 from pageworker_sandbox.launch.authorities import trusted_authorities
+from pageworker_sandbox.launch.cgroup import CPU_WEIGHT
 from pageworker_sandbox.launch.errors import LaunchFailed
 from pageworker_sandbox.launch.fd_stack import FdStack
 from pageworker_sandbox.launch.host import Host
@@ -23,6 +24,8 @@ from pageworker_sandbox.launch.start import START_SECONDS, start
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import WireError
 
+SHARED_CPU_WEIGHT = 10 * CPU_WEIGHT
+"""Every runner of the worker waits for gateway and dialer."""
 LIMITS = ProcessLimits(memory_bytes=1024**3, processes=256, open_files=65536)
 
 
@@ -107,6 +110,8 @@ async def launch_gateway(
         channel = Channel(dialer.channel, outgoing=FROM_SUPERVISOR, incoming=TO_SUPERVISOR)
         try:
             landlock_ports = await _send_rules(channel, rules)
+            if "landlock.net" in host.required and not landlock_ports:
+                raise LaunchFailed("the right landlock.net is missing in the dialer, and sandbox.require names it")
             with ExitStack() as stack:
                 ca_fd = FdStack(stack).memfd(authorities)
                 gateway = await start(host, gateway_program(host, users.gateway, for_gateway.fileno(), ca_fd))
@@ -137,6 +142,7 @@ def gateway_program(host: Host, uid: int | None, dialer_fd: int, ca_fd: int | No
         mounts=gateway_mounts(host),
         uid=uid,
         limits=LIMITS,
+        cpu_weight=SHARED_CPU_WEIGHT,
         passed={"--dialer-fd": dialer_fd, **({} if ca_fd is None else {"--ca-fd": ca_fd})},
     )
 
@@ -150,6 +156,7 @@ def dialer_program(host: Host, uid: int | None, gateway_fd: int) -> SandboxProgr
         mounts=dialer_mounts(host),
         uid=uid,
         limits=LIMITS,
+        cpu_weight=SHARED_CPU_WEIGHT,
         network=True,
         passed={"--gateway-fd": gateway_fd},
     )

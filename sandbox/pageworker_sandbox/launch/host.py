@@ -8,6 +8,7 @@ from pathlib import Path
 from pageworker_sandbox.flavor import Flavor
 from pageworker_sandbox.launch.mounts import Mount
 from pageworker_sandbox.launch.user_namespace import UserNamespace
+from pageworker_sandbox.sandbox_rights import NAMES, RightName
 
 OVERFLOW_UID = 65534
 """The kernel's overflow uid: an ordinary user for tests of the host, if the supervisor is root."""
@@ -15,7 +16,7 @@ OVERFLOW_UID = 65534
 
 @dataclass(frozen=True)
 class Host:
-    """The result of `survey`. Paths are paths inside a sandbox, except `bubblewrap`."""
+    """The result of `survey`. Paths are paths inside a sandbox, except `bubblewrap` and `cgroups`."""
 
     bubblewrap: Path
     """On the host."""
@@ -32,6 +33,12 @@ class Host:
     """Whether a sandbox can have its own host name. The default seccomp policies of containers forbid that."""
     user_namespace: UserNamespace | None = None
     """That of the worker; None: it has none, because it is root, or because all is done under its own user."""
+    rights: frozenset[RightName] = frozenset()
+    """What the host gives to sandboxes, as the survey has found."""
+    required: frozenset[RightName] = frozenset()
+    """Rights without which no sandbox is started: `sandbox.require`."""
+    cgroups: Path | None = None
+    """The cgroup above those of all sandboxes, on the host. None: they have none."""
 
     @property
     def own_users(self) -> bool:
@@ -49,3 +56,7 @@ class Host:
         if self.user_namespace is not None:
             return self.user_namespace.test_uid
         return OVERFLOW_UID if self.own_users else None
+
+    def rights_by_name(self) -> dict[str, bool]:
+        """Each right, and whether this host has it."""
+        return {name: name in self.rights for name in NAMES}

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -9,16 +10,20 @@ from typing import TypeVar
 import msgspec
 
 from pageworker_sandbox.flavor import FlavorWish
-from pageworker_sandbox.launch import elf, packages, seccomp
+from pageworker_sandbox.launch import apparmor, cgroup, elf, packages, seccomp
 from pageworker_sandbox.launch.browser import find_browsers
 from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.interpreter import find_interpreter
 from pageworker_sandbox.launch.libraries import library_mounts
+from pageworker_sandbox.launch.right_probes import probe_rights
 from pageworker_sandbox.launch.self_test import verify_host
 from pageworker_sandbox.launch.user_namespace import UserNamespace
+from pageworker_sandbox.sandbox_rights import ESSENTIAL, RightName, SandboxRight, right_of
 
 T = TypeVar("T")
+NAMESPACE_RIGHTS = frozenset({"userns", "chromium_sandbox"})
+"""AppArmor can take these away."""
 ROOT_NEEDS = {"DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_PTRACE": 19, "SYS_ADMIN": 21}
 """Capabilities by number. Root needs them to stage files of others, to become a runner's user, and to examine and end
 the runner's processes."""
@@ -44,15 +49,23 @@ def survey(
     python: Path | None,
     browser: Path | None,
     flavor: FlavorWish = "auto",
+    required: Collection[RightName] = ESSENTIAL,
     user_namespace: UserNamespace | None = None,
 ) -> Host:
     """Examine the host. None: search for the interpreter or the browsers; one of these has `flavor`.
 
-    `user_namespace`: that of the worker, if it has one. Raises HostUnfit.
+    `required`: rights that the host must give (`sandbox.require`). `user_namespace`: that of the worker, if it has one.
+    Raises HostUnfit.
     """
     findings = Findings()
     take = findings.take
-    bwrap = take(find_bubblewrap())
+    found_bubblewrap = find_bubblewrap()
+    bwrap = take(found_bubblewrap)
+    # Before anything else is started: with cgroup version 2 the supervisor must be alone in its cgroup at first.
+    probed = probe_rights(found_bubblewrap, user_namespace)
+    for name, right in probed.items():
+        if name in required and not right.there and not (name == "userns" and bwrap is None):
+            take(missing_right(name, right.found))
     take(check_policies())
     if user_namespace is None:
         take(check_privilege())
@@ -85,11 +98,28 @@ def survey(
         runner=(*dict.fromkeys(each.bind for each in binaries), *runner_code, *runner_site),
         gateway=(*gateway_code, *gateway_site),
         user_namespace=user_namespace,
+        rights=frozenset(name for name, right in probed.items() if right.there) | {"chromium_sandbox"},
+        required=frozenset(required),
+        cgroups=None if (root := cgroup.find_root()) is None else root.folder,
     )
+    if findings.problems:
+        # A sandbox that lacks what is missing would fail for the same reason.
+        raise HostUnfit(tuple(findings.problems))
     tested = take(verify_host(host))
-    if tested is None or findings.problems:
+    if tested is None:
         raise HostUnfit(tuple(findings.problems))
     return tested
+
+
+def missing_right(name: RightName, found: str) -> HostProblem:
+    """The problem of a host that does not give a required right."""
+    right = right_of(name)
+    return HostProblem(f"the right {name} is missing: {found}. {right.loss}", "sandbox.require", mend_of(right))
+
+
+def mend_of(right: SandboxRight) -> str:
+    """How this host can give a right."""
+    return apparmor.mend_user_namespaces(right.mend) if right.name in NAMESPACE_RIGHTS else right.mend
 
 
 def find_bubblewrap() -> Path | HostProblem:

@@ -146,6 +146,11 @@ def status(pid: int) -> dict[str, str]:
     return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
 
 
+def cgroups(pid: int) -> list[str]:
+    """Path of its cgroup in each hierarchy, from the root of ours. Raises FileNotFoundError, ProcessLookupError."""
+    return [line.split(":", 2)[2] for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+
+
 def namespaces(pid: int | str) -> dict[str, str]:
     """Inode number by namespace name. Raises FileNotFoundError, ProcessLookupError, PermissionError."""
     links = {name: str(Path(f"/proc/{pid}/ns/{name}").readlink()) for name in NAMESPACES}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pageworker_sandbox.launch.cgroup import CPU_WEIGHT
 from pageworker_sandbox.launch.launch_plan import ProcessLimits
 from pageworker_sandbox.launch.mounts import Mount
 from pageworker_sandbox.launch.seccomp import PolicyName
@@ -21,6 +22,7 @@ class SandboxProgram:
     uid: int | None
     """Its user, if the supervisor is root; otherwise None."""
     limits: ProcessLimits
+    cpu_weight: int = CPU_WEIGHT
     network: bool = False
     """True: it shares the host's network namespace."""
     passed: Mapping[str, int] = field(default_factory=dict)

@@ -114,6 +114,7 @@ class SandboxedProcess:
             "seccomp": status["Seccomp"],
             "seccomp_filters": status.get("Seccomp_filters", "?"),
             "cap_eff": status["CapEff"],
+            "cgroup": self._limiting_controllers(program),
             **{f"ns_{name}": inode for name, inode in theirs.items()},
         }
         confined = (proof["no_new_privs"], proof["seccomp"], int(proof["cap_eff"], 16)) == ("1", "2", 0)
@@ -122,6 +123,15 @@ class SandboxedProcess:
                 f"sandbox verification failed: {proof}, namespaces shared with the host: {sorted(shared)}"
             )
         return proof
+
+    def _limiting_controllers(self, program: int) -> str:
+        """Controllers of the cgroup that limit the program, in alphabetical order. Empty: it is in no such cgroup."""
+        if self._cgroup is None:
+            return ""
+        paths = procfs.cgroups(program)
+        wanted = (f"/{folder.parent.name}/{folder.name}" for folder in self._cgroup.folders)
+        inside = all(any(path.endswith(end) for path in paths) for end in wanted)
+        return " ".join(sorted(self._cgroup.limited)) if inside else ""
 
     async def memory_bytes(self, at_most: int = 0) -> int:
         """Memory of the tree in bytes: proportional set size, tmpfs, and the program's memfds.

@@ -11,31 +11,29 @@ from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.launch_plan import STAGE, LaunchPlan, ProcessLimits, launcher_command
 from pageworker_sandbox.launch.root_layout import self_test_mounts
 from pageworker_sandbox.launch.run_program import run_program
+from pageworker_sandbox.sandbox_rights import ALLOW_CHROOT, ALLOW_NAMESPACES, right_of
 
 SELF_TEST_SECONDS = 20.0
 LIMITS = ProcessLimits(memory_bytes=1024**3, processes=1000)
-ALLOW_NAMESPACES = (
-    "allow user namespaces: sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone=1 (Debian);"
-    " in a container a seccomp profile that permits unshare, clone and mount"
-)
 ALLOW_PROC = (
     "in a container lift the runtime's masks from /proc: --security-opt unmask=ALL (podman) or"
     " --security-opt systempaths=unconfined (docker)"
 )
 SET_HOSTNAME = "set hostname"
 """Part of bubblewrap's error if a container's seccomp policy forbids sethostname(2)."""
-BROWSER_SANDBOX_PROBE = """
+BROWSER_SANDBOX = "the browser's own sandbox cannot"
+"""Begin of the error if only Chromium's own sandbox lacks something."""
+BROWSER_SANDBOX_PROBE = f"""
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 if libc.unshare(0x10000000):
-    raise SystemExit("the browser's own sandbox cannot make a user namespace: " + os.strerror(ctypes.get_errno()))
+    raise SystemExit("{BROWSER_SANDBOX} make a user namespace: " + os.strerror(ctypes.get_errno()))
 try:
     os.chroot("/proc/self/fdinfo")
 except OSError as error:
-    raise SystemExit(f"the browser's own sandbox cannot change its root: {error.strerror}")
+    raise SystemExit("{BROWSER_SANDBOX} change its root: " + error.strerror)
 """
 """Does what Chromium's own sandbox does. Source: Chromium's sandbox/linux/services/credentials.cc."""
-ALLOW_CHROOT = "in a container permit chroot to the browser's sandbox: --security-opt seccomp=seccomp/container.json"
 MENDS = (
     ("mount proc", ALLOW_PROC),
     ("change its root", ALLOW_CHROOT),
@@ -46,6 +44,13 @@ MENDS = (
     ("become the sandbox's user", "run with CAP_SETUID and CAP_SETGID, or as an ordinary user"),
 )
 """Part of an error of the launcher or of bubblewrap, and the fix."""
+PASSING = (
+    "Resource temporarily unavailable",
+    "Cannot allocate memory",
+    "Too many open files",
+    "timed out",
+)
+"""Parts of errors that may be over at the next start. ENOSPC is none: unshare(2) has it for a namespace limit of 0."""
 
 
 def verify_host(host: Host) -> Host | HostProblem:
@@ -56,7 +61,15 @@ def verify_host(host: Host) -> Host | HostProblem:
         error = run_self_test(host)
     if not error:
         return host
-    return HostProblem(f"no sandbox can be started: {error}", str(host.bubblewrap), mend_for(error))
+    what = f"no sandbox can be started: {error}"
+    if BROWSER_SANDBOX in error:
+        what = f"the right chromium_sandbox is missing: {error}. {right_of('chromium_sandbox').loss}"
+    return HostProblem(what, str(host.bubblewrap), mend_for(error), passing(error))
+
+
+def passing(error: str) -> bool:
+    """Whether an error of the launcher, of bubblewrap or of the test may be over at the next start."""
+    return any(part in error for part in PASSING)
 
 
 def mend_for(error: str) -> str:

@@ -62,9 +62,14 @@ async def start(host: Host, program: SandboxProgram) -> SandboxedProcess:
             "as root, or with a user namespace, give each sandbox a user of its own; as an ordinary user, give none"
         )
     root = cgroup.find_root()
-    group = root.create(program.name, program.limits.memory_bytes, program.limits.processes) if root else None
-    if group is not None and root is not None:
-        program = replace(program, limits=counted_limits(program.limits, root.controllers))
+    limits = program.limits
+    group = root.create(program.name, limits.memory_bytes, limits.processes, program.cpu_weight) if root else None
+    if "cgroup" in host.required and not (group is not None and group.limited >= cgroup.WANTED):
+        if group is not None:
+            group.remove()
+        raise LaunchFailed("the right cgroup is missing for this sandbox, and sandbox.require names it")
+    if group is not None:
+        program = replace(program, limits=counted_limits(limits, group.limited))
     with ExitStack() as stack:
         process, pipes = _spawn(host, program, group, stack)
         try:

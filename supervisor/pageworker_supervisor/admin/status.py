@@ -107,6 +107,8 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     gateway_proof: dict[str, str] = {}
     rights: RightsReport | None = None
     """None: the worker is older than this field."""
+    sandbox_rights: dict[str, bool] = {}
+    """Each right that a host can give to sandboxes, and whether this one did when the worker started."""
     upstreams_down: tuple[DownUpstream, ...] = ()
     """Upstream proxies that do not work now, by policy."""
 

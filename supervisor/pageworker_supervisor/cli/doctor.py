@@ -72,7 +72,9 @@ def doctor(
     findings = [
         *(
             Finding(c.name, c.ok, c.found, "" if c.ok else c.mend)
-            for c in host_checks(settings.sandbox.python, settings.browser.executable, settings.browser.flavor)
+            for c in host_checks(
+                settings.sandbox.python, settings.browser.executable, settings.browser.flavor, settings.sandbox.require
+            )
         ),
         *_redis(settings, config),
         *_parameters(settings),

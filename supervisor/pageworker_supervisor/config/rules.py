@@ -9,6 +9,7 @@ from pathlib import Path
 from pageworker_sandbox import block_rules
 from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
 from pageworker_sandbox.page_rules import PageOptionsInvalid, is_ca, parse_options
+from pageworker_sandbox.sandbox_rights import ESSENTIAL, left_out
 from pageworker_sandbox.wire.messages import FLAG_NAME, MAX_FLAGS
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.check_settings import CheckSettings
@@ -217,6 +218,9 @@ def _ranges(settings: Settings) -> Iterator[RuleFinding]:
     least = settings.pool.runners + SPARE_UIDS
     if settings.sandbox.uids < least:
         yield ("sandbox", "uids"), settings.sandbox.uids, f"at least {least}: pool.runners and {SPARE_UIDS} more", ""
+    if lacking := left_out(settings.sandbox.require):
+        hint = f"no runner starts without {', '.join(lacking)}"
+        yield ("sandbox", "require"), f"no {', '.join(lacking)}", f"at least {', '.join(ESSENTIAL)}", hint
     if int(settings.http.bind.rpartition(":")[2]) > 65535:
         yield ("http", "bind"), settings.http.bind, "a port of at most 65535", ""
     for host in settings.http.allowed_hosts:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from pageworker_sandbox.flavor import FlavorWish
+from pageworker_sandbox.sandbox_rights import ESSENTIAL, RightName
 from pageworker_sandbox.wire.messages import SECRET_NAME, BrowserLevel
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
@@ -122,6 +123,9 @@ class BrowserSettings(Section, frozen=True):
 class SandboxSettings(Section, frozen=True):
     """The sandbox of each runner, and its limits."""
 
+    require: tuple[RightName, ...] = ESSENTIAL
+    """Rights that the host must give to sandboxes (docs/operations.md). The worker refuses to start without one of
+    them, and uses no runner that lacks one. A list without those of the default is a mistake."""
     first_uid: Annotated[int, Meta(ge=1000, le=4_294_900_000)] | None = None
     """First of the user ids for the gateway, the dialer, each runner and the embedded Redis. Used only if the worker
     starts as root, or with CAP_SETUID and CAP_SETGID. Default: a range that is free on this host, the same after each

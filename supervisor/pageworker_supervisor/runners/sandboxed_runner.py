@@ -1,6 +1,7 @@
 """The process tree of one runner: started in its sandbox, watched, told to stop, and always gone at the end."""
 
 import asyncio
+import os
 from contextlib import suppress
 
 from pageworker_sandbox.egress.messages import GatewayPermitRequest
@@ -16,6 +17,7 @@ from pageworker_supervisor.runners.resources import RunnerFolder
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
 from pageworker_supervisor.runners.runner_lines import write_line
+from pageworker_supervisor.runners.runner_rights import check_rights
 from pageworker_supervisor.runners.runner_state import RunnerEvent, RunnerState
 from pageworker_supervisor.runners.watchdog import watch
 
@@ -124,6 +126,7 @@ class SandboxedRunner(Runner):
             raise BrowserNotReady(f"it did not get ready ({why}); its last words: {last}") from error
         self.evidence = dict(ready.evidence)
         self.proof = await process.proof()
+        check_rights(self._resources.host.required, self.evidence, self.proof, os.geteuid())
         self._connection = connection
         self._came_up()
         self._resources.metrics.runners.spawned(self.start_seconds)

@@ -90,6 +90,20 @@ class RunnerMetrics:
             ("limit",),
             registry=registry,
         )
+        self.sandbox_rights = Gauge(
+            "pageworker_sandbox_right",
+            "1 for each right that the host gives to sandboxes, 0 for each that is missing.",
+            ("right",),
+            registry=registry,
+        )
+        self.memory_stall_seconds = Counter(
+            "pageworker_sandbox_memory_stall_seconds",
+            "Seconds in which sandboxed processes waited for memory: at least one (`some`), all of them (`full`).",
+            ("kind",),
+            registry=registry,
+        )
+        self._sandbox_rights = Bounded(self.sandbox_rights)
+        self._memory_stall_seconds = Bounded(self.memory_stall_seconds)
         self._runners = Bounded(self.runners)
         self._pages = Bounded(self.pages)
         self._start_failures = Bounded(self.start_failures)
@@ -162,3 +176,12 @@ class RunnerMetrics:
         """Count an exceeded limit: `memory_limit`, `process_limit`, `disk_limit`, `output_limit`,
         `result_too_large`."""
         self._limit_breaches.of(limit).inc()
+
+    def rights(self, there: Mapping[str, bool]) -> None:
+        """Set which rights the host gives to sandboxes."""
+        for name, given in there.items():
+            self._sandbox_rights.of(name).set(given)
+
+    def memory_stalled(self, kind: str, growth_seconds: float) -> None:
+        """Add to the seconds in which sandboxes waited for memory. `kind`: `some` or `full`."""
+        self._memory_stall_seconds.of(kind).inc(growth_seconds)
