@@ -38,7 +38,7 @@ def test_every_missing_right_that_is_required_is_told_with_loss_and_mend(
     monkeypatch: pytest.MonkeyPatch, name: RightName
 ) -> None:
     nothing = {other: ProbedRight(False, "not here") for other in NAMES if other != "chromium_sandbox"}
-    monkeypatch.setattr(preflight, "probe_rights", lambda _: nothing)
+    monkeypatch.setattr(preflight, "probe_rights", lambda *_: nothing)
     required = tuple(dict.fromkeys((*ESSENTIAL, name)))
     with pytest.raises(HostUnfit) as caught:
         survey(None, sandboxes.HEADLESS, required=required)
@@ -53,7 +53,7 @@ def test_every_missing_right_that_is_required_is_told_with_loss_and_mend(
 
 def test_a_missing_right_that_is_not_required_is_only_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     probed = {name: ProbedRight(name in ESSENTIAL, "") for name in NAMES if name != "chromium_sandbox"}
-    monkeypatch.setattr(preflight, "probe_rights", lambda _: probed)
+    monkeypatch.setattr(preflight, "probe_rights", lambda *_: probed)
     host = survey(None, sandboxes.HEADLESS)
     assert host.rights_by_name() == {name: name in ESSENTIAL for name in NAMES}
     assert host.required == set(ESSENTIAL)
