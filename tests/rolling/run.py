@@ -29,6 +29,7 @@ from pageworker_supervisor.redis_client import RedisClient, connect
 from rolling.next_version import NEW_FIELD
 
 MOST_BATCHES_PER_SECOND = 4
+MOST_WAITING_PER_WORKER = 40
 NEW_JOBS = 60
 NEW_DELAY_SECONDS = 8.0
 """Most of the jobs with the new field still wait when the first workers are rolled back."""
@@ -105,6 +106,7 @@ class RollingUpdate:
         per_second = min(plan.jobs_per_second, MOST_BATCHES_PER_SECOND)
         self._batch = plan.jobs_per_second // per_second
         self._pause_seconds = 1 / per_second
+        self._most_waiting = plan.workers * MOST_WAITING_PER_WORKER
         self._base = base
         self._queue = queue
         self._redis_client = redis_client
@@ -133,7 +135,9 @@ class RollingUpdate:
 
     async def _load(self, done: asyncio.Event) -> None:
         while not done.is_set():
-            await self._base.producer.push([self._work.draw() for _ in range(self._batch)])
+            # A slow host gets less load, so that it can come to an end.
+            if sum(shard.queued for shard in await self._queue.inspection.stats()) < self._most_waiting:
+                await self._base.producer.push([self._work.draw() for _ in range(self._batch)])
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause_seconds):
                     await done.wait()
