@@ -80,6 +80,7 @@ PAGE_KEYS = {
     JOB_MAY_SET: OPTIONS,
     DEVICE: "tests/sandbox/test_devices.py::test_a_device_stands_for_its_options_and_other_keys_go_over_it",
 }
+WORD = re.compile(r"[\w-]+")
 FLAGS = ROOT / "tests/config/test_flags.py"
 """What a flag does is decided beside its settings."""
 ONLY_PARSE = (
@@ -99,9 +100,16 @@ def texts() -> dict[str, str]:
     return {relative(file): file.read_text() for file in files if not relative(file).startswith(ONLY_PARSE)}
 
 
+@cache
+def words_of(text: str) -> frozenset[str]:
+    """Each word of a text, with the hyphens in it and around it."""
+    return frozenset(WORD.findall(text))
+
+
 def names(text: str, name: str) -> bool:
     """Whether a text has this name as a word."""
-    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
+    assert WORD.fullmatch(name), name
+    return name in words_of(text)
 
 
 def shown(proofs: dict[str, str]) -> list[str]:

@@ -12,10 +12,15 @@ from repository.sources import relative, tracked
 
 SWITCH = re.compile(r"#\s*(type:\s*ignore|noqa|pragma)\b(\[[\w, -]*\]|:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*)?")
 WORD = re.compile(r"[a-z]{2}")
+CANDIDATE = re.compile(rf"{SWITCH.pattern}|\bcast\b|\bAny\b")
+"""What each of them contains. Most files are not looked at more closely."""
 
 
 def without_reason(text: str) -> list[int]:
     """Numbers of the lines that switch a check off without a comment that says why, on the line or above it."""
+    if not CANDIDATE.search(text):
+        return []
+    lines = text.splitlines()
     comments = {
         token.start[0]: token.string
         for token in tokenize.generate_tokens(io.StringIO(text).readline)
@@ -26,7 +31,7 @@ def without_reason(text: str) -> list[int]:
         for number, comment in comments.items()
         if SWITCH.search(comment) and not WORD.search(SWITCH.sub("", comment))
     ]
-    whole = {number for number in comments if text.splitlines()[number - 1].lstrip().startswith("#")}
+    whole = {number for number in comments if lines[number - 1].lstrip().startswith("#")}
     explained = comments.keys() | {number + 1 for number in whole}
     return sorted({*found, *(line for line in _type_escapes(ast.parse(text)) if line not in explained)})
 
