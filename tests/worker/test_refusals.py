@@ -73,11 +73,12 @@ async def test_a_right_that_is_withdrawn_and_given_back(name: str, registry_key:
     with redis_server() as server:
         client = admin_client(server)
         async with echoes(server.url, server, registry_key, client=client) as worker:
-            await running(worker, "before", 1500)
+            await running(worker, "before", 500)
             await client.execute_command("ACL", "SETUSER", "default", rule)
             await worker.push(nap("meanwhile", 1))
             await until_not_ready(worker, reason)
-            await asyncio.sleep(2)  # the job ends while its result cannot be stored
+            # It ends while its result cannot be stored.
+            await worker.until(lambda: not any(each.running for each in worker.components.fleet.runners.values()))
             await client.execute_command("ACL", "SETUSER", "default", "~*", "&*", "+@all")
             await worker.answered(2, seconds=20)
             await until_ready(worker)
@@ -90,7 +91,7 @@ async def test_a_rotated_password_is_read_again_from_its_file(tmp_path: Path, re
         # Any: redis-py types a reply as a union of all protocols' shapes.
         client: Any = Redis(port=server.port, password="old", protocol=2)
         async with echoes(server.url, server, registry_key, redis=settings, client=client) as worker:
-            await running(worker, "before", 1500)
+            await running(worker, "before", 500)
             await client.execute_command("CONFIG", "SET", "requirepass", "new")
             await client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             await until_not_ready(worker, "Redis refused the password")
