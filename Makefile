@@ -83,13 +83,13 @@ image:
 image-test: install
 	$(PYTHON) -m pytest -m image tests/image
 
-# IMAGE: the image whose parts the document lists. It is written to OUT.
+# IMAGE: the image whose parts the document lists. It is written to OUT. OPTIONS of podman: --runtime runc
 IMAGE := localhost/pageworker:headless
 OUT := sbom.cdx.json
 
 sbom: install
 	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --target .venv-sbom -r requirements/sbom.txt
-	PYTHONPATH=.venv-sbom $(PYTHON) deploy/container/sbom.py "$(IMAGE)" > "$(OUT)"
+	PYTHONPATH=.venv-sbom $(PYTHON) deploy/container/sbom.py "$(IMAGE)" $(OPTIONS) > "$(OUT)"
 
 # SUITE=FOLDER: a checkout of playwright-python. FILES="test_click.py": only these, and docs/sdk.md stays as it is.
 playwright-suite: install

@@ -1,4 +1,4 @@
-"""Writes the parts list (SBOM) of an image in CycloneDX's JSON: `python deploy/container/sbom.py IMAGE`.
+"""Writes the parts list (SBOM) of an image in CycloneDX's JSON: `sbom.py IMAGE [OPTION OF podman ...]`.
 
 It asks the image itself what is installed: Python packages and Debian packages. `cyclonedx-py` describes the Python
 packages. The Debian packages are added to the same document, which is then validated against CycloneDX's schema.
@@ -7,7 +7,7 @@ packages. The Debian packages are added to the same document, which is then vali
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -68,12 +68,16 @@ def requirements(packages: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{name}=={version}\n" for name, version in packages if name != "pageworker")
 
 
-def describe(image: str) -> Document:
-    """The document of an image that podman has. Raises CalledProcessError, ValueError for an invalid document."""
+def describe(image: str, options: Sequence[str] = ()) -> Document:
+    """The document of an image that podman has. `options` of podman itself, such as `--runtime runc`.
+
+    Raises CalledProcessError, ValueError for an invalid document.
+    """
     digest = _output("podman", "image", "inspect", "--format", "{{.Digest}}", image).strip()
-    command = ["run", "--rm", "--network", "none", "--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000"]
-    printed = _output("podman", *command, "--entrypoint", "/opt/pageworker/bin/python", image, "-c", LIST_PARTS)
-    parts = json.loads(printed)
+    command = ["run", "--rm", "--network", "none", "--no-healthcheck"]
+    command += ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000"]
+    python = ["--entrypoint", "/opt/pageworker/bin/python", image, "-c", LIST_PARTS]
+    parts = json.loads(_output("podman", *options, *command, *python))
     described = _output(
         *(sys.executable, "-m", "cyclonedx_py", "requirements", "--output-reproducible"),
         *("--spec-version", SCHEMA, "-"),
@@ -102,7 +106,7 @@ def _output(*command: str, text: str | None = None) -> str:
 
 def main() -> None:
     """Write the document of the image in argv[1] to stdout."""
-    sys.stdout.write(json.dumps(describe(sys.argv[1]), indent=2) + "\n")
+    sys.stdout.write(json.dumps(describe(sys.argv[1], sys.argv[2:]), indent=2) + "\n")
 
 
 if __name__ == "__main__":

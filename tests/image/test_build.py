@@ -41,7 +41,7 @@ print(json.dumps({
 
 def ask(image: str, code: str) -> Any:
     """Run Python code in a hardened container. Returns the JSON that it prints."""
-    options = ["--rm", "--pull", "never", "--network", "none", *hardened(), "--entrypoint", PYTHON]
+    options = ["--rm", "--no-healthcheck", "--pull", "never", "--network", "none", *hardened(), "--entrypoint", PYTHON]
     return json.loads(podman("run", *options, image, "-c", code, timeout=300))
 
 

@@ -12,7 +12,18 @@ pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
 
 def doctor(image: str, options: list[str]) -> tuple[int, dict[str, Any]]:
     """Exit code, and the findings by name."""
-    command = ["run", "--rm", "--pull", "never", "--network", "none", *options, "--entrypoint", "workerctl"]
+    command = [
+        "run",
+        "--rm",
+        "--no-healthcheck",
+        "--pull",
+        "never",
+        "--network",
+        "none",
+        *options,
+        "--entrypoint",
+        "workerctl",
+    ]
     code, text = exit_code(*command, image, "doctor", "--json", timeout=600)
     # podman adds lines of its own.
     listed, _ = json.JSONDecoder().raw_decode(text, text.index("["))

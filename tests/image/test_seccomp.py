@@ -83,7 +83,17 @@ print(json.dumps(found))
 
 def run(image: str, code: str, policy: Path | str) -> dict[str, Any]:
     """Run Python code in a hardened container with this policy. Returns the JSON object that it prints last."""
-    options = ["--rm", "--pull", "never", "--network", "none", *hardened(policy), "--entrypoint", PYTHON]
+    options = [
+        "--rm",
+        "--no-healthcheck",
+        "--pull",
+        "never",
+        "--network",
+        "none",
+        *hardened(policy),
+        "--entrypoint",
+        PYTHON,
+    ]
     printed = podman("run", *options, image, "-c", code, timeout=300)
     answer: dict[str, Any] = json.loads(printed.splitlines()[-1])
     return answer

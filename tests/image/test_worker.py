@@ -60,7 +60,7 @@ async def test_health_is_not_readiness(container: WorkerContainer, testbed: Test
         await asyncio.to_thread(
             until, lambda: container.ready()[0] == 503, "the worker is not ready", OUTAGE_SECONDS, 0.2
         )
-        assert container.ready()[1]["reason"] == "Redis does not answer"
+        assert container.ready()[1]["reason"].startswith("Redis does not answer")
         assert container.is_healthy()
     finally:
         testbed.redis.resume()
