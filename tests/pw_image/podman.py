@@ -4,7 +4,8 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-CALL_SECONDS = 120.0
+CALL_SECONDS = 300.0
+"""podman waits for its storage while another command writes a layer."""
 RUNTIME = ("--runtime", "runc") if shutil.which("runc") else ()
 """crun before 1.15 cannot start a container where cgroup v2 has no controllers."""
 LIMITS = ("--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000")
