@@ -16,6 +16,9 @@ from pw_supervisord import supervisord, with_config
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis, pytest.mark.timeout(300)]
 
 
+READ_AGAIN = '"message":"configuration read again"'
+
+
 @pytest.fixture
 async def here() -> AsyncIterator[DaemonFolder]:
     async with place() as found:
@@ -46,6 +49,10 @@ async def test_a_worker_is_started_again_and_drained_without_losing_a_job(here: 
             died = running.wait_for("EXITED")
             up = running.wait_for("RUNNING")
             await producer.collect(1, 100)
+
+            here.write_config(browser=HEADLESS_SHELL, jobs={"timeout_seconds": 77})
+            running.control("signal", "HUP", "pageworker")
+            until(lambda: READ_AGAIN in running.output(), "the configuration is read again", 100.0, 0.05)
 
             # A payload that is checked against a schema starts the schema checker.
             await producer.push(producer.job("checked", "shop.product", {}))
