@@ -48,6 +48,24 @@ async def test_the_fleets_rate_is_kept(harness: QueueHarness) -> None:
     assert await harness.drain() == []
 
 
+async def test_permits_beyond_the_small_numbers_are_counted(harness: QueueHarness) -> None:
+    """Small numbers are looked up, larger ones printed: both count, and so do those that cross from one to the other."""
+    wide = QuotaLimits(concurrency=260)
+    await harness.queue.limits.set(
+        LimitsTable(tenants={"*": wide}, domains={"*": wide}, modules={"*": wide}, fleet=QuotaLimits(concurrency=261))
+    )
+    await harness.producer.enqueue(of("news", 262, domain="shop.test"))
+    running: list[Lease] = []
+    while leases := await harness.take():
+        running += leases
+    assert len(running) == 260
+    assert await harness.inspection.audit() == []
+    await harness.finish(running[:6])
+    assert await harness.inspection.audit() == []
+    assert len(await harness.take()) == 2
+    await harness.finish(running[6:])
+
+
 async def test_a_rate_that_comes_while_jobs_run_stops_no_claim(harness: QueueHarness) -> None:
     """The tenant has taken no token yet when its running job is charged."""
     await harness.queue.limits.set(LimitsTable())

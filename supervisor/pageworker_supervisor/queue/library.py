@@ -155,6 +155,7 @@ ENCLOSED = frozenset(
     (
         "pause",
         "wakeup",
+        "tenant",
         "module",
         "fleet",
         "browser_context",

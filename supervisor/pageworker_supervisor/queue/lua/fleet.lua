@@ -31,10 +31,11 @@ function Fleet.read()
 end
 
 function Fleet.write(quota)
+  local running = number_text(quota.running)
   if quota.rate > 0 then
-    call('HSET', Key.fleet(), 'running', quota.running, 'tokens', quota.tokens, 'tokens_at', quota.tokens_at)
+    call('HSET', Key.fleet(), 'running', running, 'tokens', quota.tokens, 'tokens_at', NOW_TEXT)
   else
-    call('HSET', Key.fleet(), 'running', quota.running)
+    call('HSET', Key.fleet(), 'running', running)
   end
 end
 
@@ -71,7 +72,7 @@ function Fleet.wake()
 end
 
 function Fleet.release_permit()
-  call('HINCRBY', Key.fleet(), 'running', -1)
+  call('HINCRBY', Key.fleet(), 'running', '-1')
   Fleet.wake()
 end
 

@@ -62,7 +62,7 @@ function Claim:serve_tenant(tenant, start)
   local has_others = #keys > 1
   if id and not module then
     module = Module.separate(id, job)
-    module_quota = module and Module:read(module, tenant)
+    module_quota = module and Module:read_to_take(module, tenant)
     if module_quota and Limits.throttled(module_quota) then
       self:move_to_module(id, job, module)
       id = nil
@@ -81,7 +81,7 @@ function Claim:shared_quota(kind, name, tenant, context, limit_key)
   if not name or (kind == Module and not Module.is_counted(name)) then
     return nil, false
   end
-  local quota = kind:read(name, tenant)
+  local quota = kind:read_to_take(name, tenant)
   local reason, at = Limits.throttled(quota)
   if reason then
     self.budget = self.budget - 1
@@ -123,18 +123,19 @@ function Claim:rotate(tenant, context, limit_key, priority, has_others, tenant_h
 end
 
 local function write_quota(quota)
+  local running, timed = number_text(quota.running), number_text(quota.timed)
   if quota.rate > 0 and quota.tokens_at then -- a rate that came while jobs ran: no token has been taken yet
     call(
       'HSET', Key.tenant(quota.name),
-      'running', quota.running, 'virtual_time', quota.virtual_time, 'priority_credits', quota.priority_credits,
-      'timed', quota.timed, 'starts_ms', quota.starts_ms, 'charged_ms', quota.charged_ms,
-      'tokens', quota.tokens, 'tokens_at', quota.tokens_at
+      'running', running, 'virtual_time', quota.virtual_time, 'priority_credits', quota.priority_credits,
+      'timed', timed, 'starts_ms', quota.starts_ms, 'charged_ms', quota.charged_ms,
+      'tokens', quota.tokens, 'tokens_at', quota.tokens_at == NOW and NOW_TEXT or quota.tokens_at
     )
   else
     call(
       'HSET', Key.tenant(quota.name),
-      'running', quota.running, 'virtual_time', quota.virtual_time, 'priority_credits', quota.priority_credits,
-      'timed', quota.timed, 'starts_ms', quota.starts_ms, 'charged_ms', quota.charged_ms
+      'running', running, 'virtual_time', quota.virtual_time, 'priority_credits', quota.priority_credits,
+      'timed', timed, 'starts_ms', quota.starts_ms, 'charged_ms', quota.charged_ms
     )
   end
 end
@@ -155,7 +156,7 @@ function Claim:charge_running(quota, start)
     return false
   end
   local grows = Tenant.charge(quota)
-  if grows * quota.weight * 1000 < LEAST_MS then
+  if grows * quota.weight * 1000 < Tenant.LEAST_MS then
     quota.charged_ms = quota.charged_ms - grows * quota.weight * 1000 -- left to a later look
     return false
   end
@@ -203,11 +204,18 @@ function Claim:add_lease(id, job, fence, permits)
   job.entry = call('XADD', Key.ready(), '*', 'job', id)
   job.token = job.entry .. '-' .. self.nonce
   job.fence = fence
-  local fields = { 'token', job.token, 'worker', self.worker, 'entry', job.entry, 'started_at', NOW, 'fence', fence or '' }
   if permits then
-    fields[11], fields[12], fields[13], fields[14] = 'permits', permits, 'module', job.module or ''
+    Job.transition(
+      id, job, Event.CLAIM,
+      'token', job.token, 'worker', self.worker, 'entry', job.entry, 'started_at', NOW_TEXT, 'fence', fence or '',
+      'permits', permits, 'module', job.module or ''
+    )
+  else
+    Job.transition(
+      id, job, Event.CLAIM,
+      'token', job.token, 'worker', self.worker, 'entry', job.entry, 'started_at', NOW_TEXT, 'fence', fence or ''
+    )
   end
-  Job.transition(id, job, Event.CLAIM, unpack(fields))
   self.leases[#self.leases + 1] = { id, job }
 end
 

@@ -22,6 +22,7 @@ local PRIORITY_SHARE = { h = 8, m = 4, l = 1 }
 
 local PREFIX -- prefix of keys and channels without a hash tag
 local NOW -- milliseconds since the epoch, Redis' clock
+local NOW_TEXT -- the same as digits: see number_text
 local MICROS -- the same instant in microseconds
 
 -- One table per noun, one file each.
@@ -81,6 +82,7 @@ function Shard.read_clock()
     ahead = tonumber(call('GET', Key.clock()) or 0)
   end
   NOW = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000) + ahead
+  NOW_TEXT = string.format('%.0f', NOW)
   MICROS = tonumber(time[1]) * 1000000 + tonumber(time[2]) + ahead * 1000
 end
 
@@ -110,8 +112,25 @@ function Shard.stamp()
   return call('HINCRBY', Key.meta(), 'stamp', 1)
 end
 
-local function number(value)
-  return tonumber(value or 0) or 0
+-- Redis prints each number that a command gets from Lua with 17 digits, and Lua parses each one that it reads: about as
+-- much work as the command itself. Counters are mostly small, so their texts are looked up.
+local number, number_text
+do
+  local text_of, number_of = {}, { [false] = 0 }
+  for i = 0, 255 do
+    text_of[i] = '' .. i -- the library `string` is not there while a library is being loaded
+    number_of[text_of[i]] = i
+  end
+
+  -- What a reply says as a number; 0 where it says nothing.
+  function number(value)
+    return number_of[value] or tonumber(value or 0) or 0
+  end
+
+  -- An argument of a command for this number: its digits if it is small.
+  function number_text(value)
+    return text_of[value] or value
+  end
 end
 
 -- RFC 3339 of an instant. Days to date: howardhinnant.github.io/date_algorithms.html (civil_from_days).

@@ -25,10 +25,20 @@ function LimitKey.of(domain, module)
   return module and domain .. '|' .. module or domain
 end
 
+local parsed_keys, parsed_count = {}, 0 -- emptied when it grows
+
 -- Domain, and module or nil.
 function LimitKey.parse(key)
-  local domain, module = string.match(key, '^([^|]*)|(.*)$')
-  return domain or key, module
+  local found = parsed_keys[key]
+  if not found then
+    if parsed_count >= 1000 then
+      parsed_keys, parsed_count = {}, 0
+    end
+    local domain, module = string.match(key, '^([^|]*)|(.*)$')
+    found = { domain or key, module }
+    parsed_keys[key], parsed_count = found, parsed_count + 1
+  end
+  return found[1], found[2]
 end
 
 local function entry_of(context, key)
@@ -37,7 +47,7 @@ end
 
 local SharedQuota = {}
 
--- `tenant`: also how many permits of the quota this tenant holds.
+-- The whole quota. `tenant`: also how many permits of it this tenant holds. A claim and an end read less, see below.
 function SharedQuota:read(name, tenant)
   local key, text, f, unlimited = self.keys.hash(name), self.limits_of(name), nil, false
   if text then
@@ -62,6 +72,35 @@ function SharedQuota:read(name, tenant)
   quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
   quota.pause = Pause.of(self.kind, name)
   return quota
+end
+
+-- What a claim needs to know: whether the quota allows a further job, and what to write if it takes a permit.
+function SharedQuota:read_to_take(name, tenant)
+  local text = self.limits_of(name)
+  if not text then
+    return self:read(name, tenant)
+  end
+  local weight, concurrency, rate, burst = Limits.parse(text)
+  local key, f = self.keys.hash(name), nil
+  if rate > 0 then
+    f = call('HMGET', key, 'running', 'held:' .. tenant, 'tokens', 'tokens_at')
+  else
+    f = call('HMGET', key, 'running', 'held:' .. tenant)
+  end
+  return {
+    name = name, key = key, running = number(f[1]), is_stored = f[1] and true or false, held = number(f[2]),
+    tokens = number(f[3]), tokens_at = f[4] and tonumber(f[4]),
+    weight = weight, concurrency = concurrency, rate = rate, burst = burst, pause = Pause.of(self.kind, name),
+  }
+end
+
+-- What the end of a lease needs to know: see release_permit. Without tokens, and without the limits.
+function SharedQuota:read_to_release(name, tenant)
+  local key = self.keys.hash(name)
+  local f = call('HMGET', key, 'running', 'held:' .. tenant, 'parked', 'jobs')
+  return {
+    name = name, key = key, running = number(f[1]), held = number(f[2]), parked = f[3], jobs = number(f[4]),
+  }
 end
 
 -- True if the backlogs of this tenant, context and limit key wait for the quota.
@@ -162,14 +201,13 @@ end
 -- `quota` was read with this tenant.
 function SharedQuota:take_permit(quota, tenant)
   Limits.take_permit(quota)
-  local key = quota.key
+  local running, held = number_text(quota.running), number_text(quota.held + 1)
   if quota.rate > 0 then
     call(
-      'HSET', key,
-      'running', quota.running, 'held:' .. tenant, quota.held + 1, 'tokens', quota.tokens, 'tokens_at', quota.tokens_at
+      'HSET', quota.key, 'running', running, 'held:' .. tenant, held, 'tokens', quota.tokens, 'tokens_at', NOW_TEXT
     )
   else
-    call('HSET', key, 'running', quota.running, 'held:' .. tenant, quota.held + 1)
+    call('HSET', quota.key, 'running', running, 'held:' .. tenant, held)
   end
 end
 
@@ -178,10 +216,11 @@ end
 function SharedQuota:release_permit(quota, tenant, ...)
   local key = quota.key
   quota.running, quota.held = quota.running - 1, quota.held - 1
+  local running = number_text(quota.running)
   if quota.held > 0 then
-    call('HSET', key, 'running', quota.running, 'held:' .. tenant, quota.held, ...)
+    call('HSET', key, 'running', running, 'held:' .. tenant, number_text(quota.held), ...)
   else
-    call('HSET', key, 'running', quota.running, ...)
+    call('HSET', key, 'running', running, ...)
     call('HDEL', key, 'held:' .. tenant)
   end
   if quota.parked then
@@ -205,22 +244,19 @@ local function define(quota, kind, word, keys, limits_of)
   quota.kind, quota.word, quota.keys, quota.limits_of = kind, word, keys, limits_of
   quota.read, quota.is_parked, quota.park, quota.unpark =
     SharedQuota.read, SharedQuota.is_parked, SharedQuota.park, SharedQuota.unpark
+  quota.read_to_take, quota.read_to_release = SharedQuota.read_to_take, SharedQuota.read_to_release
   quota.next_parked_tenant, quota.pop_parked = SharedQuota.next_parked_tenant, SharedQuota.pop_parked
   quota.take_permit, quota.release_permit = SharedQuota.take_permit, SharedQuota.release_permit
   quota.apply_limits = SharedQuota.apply_limits
 end
 
 define(Domain, 'd', 'domain', {
-  hash = function(name) return Key.domain(name) end,
-  tenants = function(name) return Key.parked_tenants(name) end,
-  backlogs = function(name, tenant) return Key.parked_backlogs(name, tenant) end,
-}, function(name) return LimitsTable.domain(name) end)
+  hash = Key.domain, tenants = Key.parked_tenants, backlogs = Key.parked_backlogs,
+}, LimitsTable.domain)
 
 define(Module, 'm', 'module', {
-  hash = function(name) return Key.module(name) end,
-  tenants = function(name) return Key.module_tenants(name) end,
-  backlogs = function(name, tenant) return Key.module_backlogs(name, tenant) end,
-}, function(name) return LimitsTable.module(name) end)
+  hash = Key.module, tenants = Key.module_tenants, backlogs = Key.module_backlogs,
+}, LimitsTable.module)
 
 -- Where the backlogs of this tenant, context and limit key wait, if they do.
 function LimitKey.is_parked(tenant, context, key)
@@ -256,10 +292,10 @@ end
 
 -- A lease ends, and with `ends` its job too.
 function Domain.end_lease(domain, tenant, ends)
-  local quota = Domain:read(domain, tenant)
+  local quota = Domain:read_to_release(domain, tenant)
   local jobs = quota.jobs - (ends and 1 or 0)
-  Domain:release_permit(quota, tenant, 'jobs', jobs)
+  Domain:release_permit(quota, tenant, 'jobs', number_text(jobs))
   if jobs <= 0 then
-    call('EXPIRE', Key.domain(domain), Limits.memory_seconds(quota))
+    call('EXPIRE', quota.key, Limits.memory_seconds(Domain:read(domain)))
   end
 end

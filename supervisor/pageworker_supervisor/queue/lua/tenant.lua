@@ -10,7 +10,7 @@
 --
 -- Used by: fn_audit, fn_claim, fn_enqueue, browser_context, claim_capacity, fleet, shared_quota, job, timer.
 
-local LEAST_MS = 100 -- a lease costs at least this much: its page is cleaned afterwards
+Tenant.LEAST_MS = 100 -- a lease costs at least this much: its page is cleaned afterwards
 local MEAN_OF = 8 -- number of newest leases that the mean is made of, about
 local TELL_FROM, TELL_AGAIN_BELOW = 0.8, 0.7 -- of what its backlog may hold
 
@@ -33,7 +33,7 @@ function Tenant.read(tenant)
     timed = number(f[10]),
     starts_ms = number(f[11]),
     charged_ms = number(f[12]),
-    mean_ms = f[13] and tonumber(f[13]) or LEAST_MS,
+    mean_ms = f[13] and tonumber(f[13]) or Tenant.LEAST_MS,
     mean_of = number(f[14]),
     jobs = number(f[15]),
     bytes = number(f[16]),
@@ -184,7 +184,7 @@ function Tenant.end_lease(tenant, started_at, size)
   quota.running = quota.running - 1
   local grows = 0
   if started_at and quota.timed > 0 then
-    local took = max(LEAST_MS, NOW - started_at)
+    local took = max(Tenant.LEAST_MS, NOW - started_at)
     quota.timed, quota.starts_ms = quota.timed - 1, quota.starts_ms - started_at
     quota.charged_ms = quota.charged_ms - took
     quota.mean_of = min(MEAN_OF, quota.mean_of + 1)
@@ -199,9 +199,10 @@ function Tenant.end_lease(tenant, started_at, size)
   end
   call(
     'HSET', Key.tenant(tenant),
-    'running', quota.running, 'virtual_time', quota.virtual_time + grows, 'mean_ms', quota.mean_ms,
-    'mean_of', quota.mean_of, 'timed', quota.timed, 'starts_ms', quota.starts_ms, 'charged_ms', quota.charged_ms,
-    'jobs', quota.jobs, 'bytes', quota.bytes
+    'running', number_text(quota.running), 'virtual_time', quota.virtual_time + grows,
+    'mean_ms', number_text(quota.mean_ms), 'mean_of', number_text(quota.mean_of), 'timed', number_text(quota.timed),
+    'starts_ms', number_text(quota.starts_ms), 'charged_ms', number_text(quota.charged_ms),
+    'jobs', number_text(quota.jobs), 'bytes', number_text(quota.bytes)
   )
   if quota.parked == 'concurrency' then
     Tenant.reschedule(tenant)
