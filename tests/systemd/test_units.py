@@ -8,15 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pw_systemd.units import DEPLOY, ROOT, TEMPLATE, UNIT, allowed_calls, entries, values
 
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.exit_codes import DaemonExit
 from pageworker_supervisor.worker_report import longest_stop_seconds
 
-ROOT = Path(__file__).parents[2]
-DEPLOY = ROOT / "deploy" / "systemd"
-UNIT, TEMPLATE = DEPLOY / "pageworker.service", DEPLOY / "pageworker@.service"
 SYSTEM_UNITS = Path("/usr/lib/systemd/system")
 EXPOSURE = 3.5
 """Of 10, where 10 is a service without any hardening. docs/systemd.md names it."""
@@ -32,15 +30,9 @@ INSTANCE_LINES = {
 """What only the template has."""
 
 
-def entries(unit: Path) -> list[tuple[str, str]]:
-    """Key and value of each line that is no comment, in their order."""
-    lines = (line for line in unit.read_text().splitlines() if line and line[0] not in "#[")
-    return [(key, value) for key, _, value in (line.partition("=") for line in lines)]
-
-
 def value(unit: Path, key: str) -> str:
     """The value of a key that stands there once."""
-    (found,) = [text for name, text in entries(unit) if name == key]
+    (found,) = values(unit, key)
     return found
 
 
@@ -106,29 +98,9 @@ def test_a_stop_has_the_time_that_the_daemon_needs() -> None:
     assert int(value(UNIT, "TimeoutStopSec")) > longest_stop_seconds(Settings())
 
 
-def calls_of(groups: dict[str, list[str]], name: str) -> set[str]:
-    """The system calls of a group, or the call itself."""
-    if not name.startswith("@"):
-        return {name}
-    return set().union(*(calls_of(groups, inner) for inner in groups[name]))
-
-
 def test_the_filter_has_the_calls_of_a_container_and_no_more_risky_ones() -> None:
     """seccomp/container.json is tried: all of pageworker runs under it."""
-    listed = subprocess.run(
-        ["systemd-analyze", "syscall-filter", "--no-pager"], capture_output=True, text=True, timeout=60
-    ).stdout
-    groups: dict[str, list[str]] = {}
-    for line in listed.splitlines():
-        if line.startswith("@"):
-            groups[line.strip()] = current = []
-        elif line.startswith("    ") and not line.lstrip().startswith("#"):
-            current.append(line.strip())
-    allowed: set[str] = set()
-    for key, text in entries(UNIT):
-        if key == "SystemCallFilter":
-            named = set().union(*(calls_of(groups, word) for word in text.removeprefix("~").split()))
-            allowed = allowed - named if text.startswith("~") else allowed | named
+    allowed = allowed_calls(UNIT)
     rules = json.loads((ROOT / "seccomp" / "container.json").read_text())["syscalls"]
     needed = {name for rule in rules if rule["action"] == "SCMP_ACT_ALLOW" for name in rule["names"]}
     refused = {name for rule in rules if rule["action"] != "SCMP_ACT_ALLOW" for name in rule["names"]}

@@ -1,0 +1,1 @@
+"""What tests know about the units of systemd."""
