@@ -16,7 +16,7 @@ from pageworker_supervisor.exit_codes import DaemonExit
 from pageworker_supervisor.worker_report import longest_stop_seconds
 
 SYSTEM_UNITS = Path("/usr/lib/systemd/system")
-EXPOSURE = 3.5
+EXPOSURE = 3.8
 """Of 10, where 10 is a service without any hardening. docs/systemd.md names it."""
 
 INSTANCE_LINES = {
@@ -87,6 +87,12 @@ def test_the_template_differs_by_its_instance_only() -> None:
         "Environment=PAGEWORKER_WORKER__DATA_DIR=%S/pageworker",
         "StateDirectory=pageworker",
     }
+
+
+@pytest.mark.parametrize("key", ["AmbientCapabilities", "CapabilityBoundingSet"])
+def test_the_unit_grants_what_the_daemon_needs_and_no_more(key: str) -> None:
+    rights = pytest.importorskip("pageworker_supervisor.host.rights")
+    assert value(UNIT, key).split() == sorted(needed.name for needed in rights.NEEDED)
 
 
 def test_a_wrong_configuration_is_not_started_again() -> None:
