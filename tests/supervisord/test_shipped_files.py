@@ -8,6 +8,7 @@ from pw_supervisord import BIN, SHIPPED, WORKER, shipped, supervisord, with_conf
 
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.exit_codes import DaemonExit
+from pageworker_supervisor.host.rights import NEEDED
 from pageworker_supervisor.worker_report import longest_stop_seconds
 
 ONE, SEVERAL = "pageworker.conf", "pageworker-several.conf"
@@ -34,6 +35,15 @@ def test_no_start_is_repeated_that_cannot_help() -> None:
     assert section["autorestart"] == "unexpected"
     lasting = {DaemonExit.STOPPED, DaemonExit.MISCONFIGURED, DaemonExit.HOST_UNFIT}
     assert {int(code) for code in section["exitcodes"].split(",")} == lasting
+
+
+def test_the_page_grants_a_worker_of_its_own_user_what_it_needs() -> None:
+    page = (SHIPPED.parents[1] / "docs" / "supervisord.md").read_text()
+    (command,) = (line for line in page.splitlines() if line.startswith("command=/usr/bin/setpriv"))
+    needed = ",".join(["-all", *(f"+{one.name.removeprefix('CAP_').lower()}" for one in NEEDED)])
+    sets = [word for word in command.split() if word.partition("=")[2].startswith("-all")]
+    assert sets == [f"--{kind}={needed}" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
+    assert command.endswith(f" {shipped(ONE).get(WORKER, 'command')}")
 
 
 def test_several_workers_differ_from_one_in_what_is_their_own() -> None:
