@@ -1,7 +1,8 @@
 # Everything a newcomer or CI types. Each target installs what is missing first; a second run installs nothing.
 PYTHON := .venv/bin/python
 
-.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts rolling mutants bench soak e2e-n8n playwright-suite image image-test sbom lock install clean
+.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling mutants bench soak e2e-n8n playwright-suite \
+  image image-test sbom lock install clean
 
 install:
 	@./install.sh dev
@@ -61,6 +62,10 @@ soak: install
 
 alerts: install
 	PYTHONPATH=.:tests $(PYTHON) -m alerts $(ALERTS)
+
+# README's commands on bare roots of distributions: needs root, debootstrap and podman. FRESH="--releases debian-13 -- 'make demo'"
+fresh:
+	PYTHONPATH=tests /usr/bin/python3 -m fresh $(FRESH)
 
 # Two versions on one Redis. ROLLING="--before v0.9.0"
 rolling: install
