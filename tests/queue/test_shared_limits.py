@@ -49,7 +49,7 @@ async def test_the_fleets_rate_is_kept(harness: QueueHarness) -> None:
 
 
 async def test_permits_beyond_the_small_numbers_are_counted(harness: QueueHarness) -> None:
-    """Small numbers are looked up, larger ones printed: both count, and so do those that cross from one to the other."""
+    """Small numbers are looked up, larger ones are printed. A count goes from one to the other."""
     wide = QuotaLimits(concurrency=260)
     await harness.queue.limits.set(
         LimitsTable(tenants={"*": wide}, domains={"*": wide}, modules={"*": wide}, fleet=QuotaLimits(concurrency=261))
