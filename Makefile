@@ -10,8 +10,10 @@ install:
 demo: install
 	@.venv/bin/workerctl demo
 
-# Two at a time: most tests start processes of their own. Then the tests that need the machine to themselves.
-PARALLEL := -n 2 --no-loadscope-reorder
+# Some at a time: most tests start processes of their own. Then the tests that need the machine to themselves.
+# Those of whole workers wait more than they compute, so more than one process per core may be quicker.
+PROCESSES ?= 2
+PARALLEL = -n $(PROCESSES) --no-loadscope-reorder
 
 # Their files alone: to collect all tests takes several seconds.
 EXCLUSIVE = $(shell grep -rl --include='test_*.py' 'mark\.exclusive' tests)
