@@ -17,7 +17,8 @@ from pageworker_supervisor.worker_report import longest_stop_seconds
 
 SYSTEM_UNITS = Path("/usr/lib/systemd/system")
 EXPOSURE = 3.8
-"""Of 10, where 10 is a service without any hardening. docs/systemd.md names it."""
+"""Of 10, where 10 is a service without any hardening. docs/systemd.md names it. Other versions look at other things."""
+EXPOSURE_BY = "systemd 252 "
 
 INSTANCE_LINES = {
     "Description=pageworker %i: browser jobs from Redis in sandboxes",
@@ -72,6 +73,9 @@ def test_systemd_would_find_a_fault(root: Path) -> None:
 
 @pytest.mark.parametrize("name", ["pageworker.service", "pageworker@one.service"])
 def test_the_exposure_is_as_documented(root: Path, name: str) -> None:
+    version = subprocess.run(["systemd-analyze", "--version"], capture_output=True, text=True, timeout=60).stdout
+    if not version.startswith(EXPOSURE_BY):
+        pytest.skip(f"the documented score is that of {EXPOSURE_BY}")
     done = analyzed(root, "security", "--offline=yes", name)
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert found is not None, done.stderr
