@@ -1,5 +1,6 @@
 """What Chromium and the kernel report about the browser's own sandbox. Read before the runner gives up file access."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -7,6 +8,10 @@ from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as BrowserError
 
 FACTS = re.compile(r"^(Seccomp|NoNewPrivs):\s+(\d+)$", re.MULTILINE)
+SANDBOXED = "renderer: NoNewPrivs 1, Seccomp 2"
+NO_RENDERER = "no renderer found"
+SETTLE_SECONDS = 5.0
+POLL_SECONDS = 0.02
 
 
 async def chromium_sandbox(context: BrowserContext) -> str:
@@ -17,7 +22,7 @@ async def chromium_sandbox(context: BrowserContext) -> str:
     """
     page = await context.new_page()
     # Before the page is closed: its renderer may be the only one.
-    found = await _summary(page) or renderer_facts()
+    found = await _summary(page) or await settled_renderer_facts()
     await page.close()
     return found
 
@@ -31,13 +36,29 @@ async def _summary(page: Page) -> str | None:
     return next((line.strip()[:500] for line in text.splitlines() if "sandboxed" in line), None)
 
 
+async def settled_renderer_facts(proc: Path = Path("/proc"), seconds: float = SETTLE_SECONDS) -> str:
+    """The facts once every renderer is sandboxed, or those of one that is not after some seconds.
+
+    A renderer has its name for a moment before it has its filter, and the browser starts a spare one at any time. /proc
+    sends no event for that.
+    """
+    for _ in range(round(seconds / POLL_SECONDS)):
+        if renderer_facts(proc) == SANDBOXED:
+            break
+        await asyncio.sleep(POLL_SECONDS)
+    return renderer_facts(proc)
+
+
 def renderer_facts(proc: Path = Path("/proc")) -> str:
-    """Seccomp mode and no_new_privs of one of this browser's renderers. Source: proc(5)."""
+    """Seccomp mode and no_new_privs of this browser's renderers: SANDBOXED, or those of one that differs. Source:
+    proc(5)."""
+    found = []
     for status in sorted(proc.glob("[0-9]*/status")):
         try:
             if b"--type=renderer" in (status.parent / "cmdline").read_bytes():
-                return "renderer: " + ", ".join(f"{name} {value}" for name, value in FACTS.findall(status.read_text()))
+                facts = FACTS.findall(status.read_text())
+                found.append("renderer: " + ", ".join(f"{name} {value}" for name, value in facts))
         except OSError:
             # The process has ended.
             continue
-    return "no renderer found"
+    return next((facts for facts in found if facts != SANDBOXED), found[0] if found else NO_RENDERER)
