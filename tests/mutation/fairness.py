@@ -77,8 +77,8 @@ ROWS = (
     Mutant(
         f.STALL,
         f"{LUA}/fleet.lua",
-        "  call('HINCRBY', Key.fleet(), 'running', -1)\n  Fleet.wake()\n",
-        "  call('HINCRBY', Key.fleet(), 'running', -1)\n",
+        "  call('HINCRBY', Key.fleet(), 'running', '-1')\n  Fleet.wake()\n",
+        "  call('HINCRBY', Key.fleet(), 'running', '-1')\n",
         (f"{SHARED}::test_a_released_fleet_permit_wakes_a_worker_that_waits",),
     ),
     Mutant(
@@ -113,7 +113,7 @@ ROWS = (
         f.LONG_JOBS,
         f"{LUA}/tenant.lua",
         "    quota.charged_ms = quota.charged_ms - took\n",
-        "    quota.charged_ms = quota.charged_ms - LEAST_MS\n",
+        "    quota.charged_ms = quota.charged_ms - Tenant.LEAST_MS\n",
         (f"{COST}::test_however_a_lease_ends_it_is_charged_once",),
     ),
     Mutant(
