@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from pageworker_sandbox.flavor import FlavorWish
-from pageworker_sandbox.launch import apparmor, cgroup, elf, packages, seccomp
+from pageworker_sandbox.launch import apparmor, cgroup, elf, packages, procfs, seccomp
 from pageworker_sandbox.launch.browser import find_browsers
 from pageworker_sandbox.launch.errors import HostProblem, HostUnfit
 from pageworker_sandbox.launch.host import Host
@@ -145,7 +145,7 @@ def check_policies() -> HostProblem | None:
 
 def check_privilege() -> HostProblem | None:
     """Root has the capabilities to become another user. An ordinary user needs none."""
-    effective = capabilities()
+    effective = procfs.own_capabilities()
     lacking = [f"CAP_{name}" for name, number in ROOT_NEEDS.items() if not effective >> number & 1]
     if os.geteuid() == 0 and lacking:
         return HostProblem(
@@ -154,9 +154,3 @@ def check_privilege() -> HostProblem | None:
             "run as an ordinary user, who needs no capability at all, or as root with these",
         )
     return None
-
-
-def capabilities() -> int:
-    """The effective capabilities of this process as a bit set. Source: proc_pid_status(5)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff"))

@@ -146,6 +146,11 @@ def status(pid: int) -> dict[str, str]:
     return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
 
 
+def own_capabilities() -> int:
+    """The effective capabilities of this process as a bit set. Source: proc_pid_status(5)."""
+    return int(status(os.getpid())["CapEff"], 16)
+
+
 def cgroups(pid: int) -> list[str]:
     """Path of its cgroup in each hierarchy, from the root of ours. Raises FileNotFoundError, ProcessLookupError."""
     return [line.split(":", 2)[2] for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]

@@ -54,7 +54,7 @@ def probe_rights(
         "landlock.net": lambda: _try_landlock(net=landlock.ALL_NET),
         "landlock.scope": lambda: _try_landlock(scopes=landlock.ALL_SCOPES),
         "seccomp": probe_seccomp,
-        "userns": lambda: probe_userns(bubblewrap),
+        "userns": lambda: probe_userns(bubblewrap, user_namespace),
         "own_uid": lambda: probe_own_uid(user_namespace),
         "cgroup": probe_cgroup,
     }
@@ -90,10 +90,15 @@ def probe_seccomp() -> ProbedRight:
     return ProbedRight(False, "seccomp(2) accepts a filter that is none")
 
 
-def probe_userns(bubblewrap: Path | HostProblem) -> ProbedRight:
-    """bubblewrap starts a program in new namespaces when an ordinary user runs it."""
+def probe_userns(bubblewrap: Path | HostProblem, user_namespace: UserNamespace | None = None) -> ProbedRight:
+    """bubblewrap starts a program in new namespaces when an ordinary user runs it.
+
+    Not tried if the worker has a user namespace: its users start bubblewrap, and the test of a whole sandbox does too.
+    """
     if isinstance(bubblewrap, HostProblem):
         return ProbedRight(False, bubblewrap.what)
+    if user_namespace is not None:
+        return ProbedRight(True, "this worker made one for its sandboxes")
     return run_bubblewrap(bubblewrap, "--unshare-all")
 
 
