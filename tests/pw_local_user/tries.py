@@ -47,7 +47,12 @@ class LocalTry:
 
 def act(script: str, *arguments: object) -> LocalTry:
     """Run it as the ordinary user; `sys.argv[1:]` are the arguments."""
-    user = ("setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups", "--bounding-set", "-all")
+    return act_as(USER, script, *arguments)
+
+
+def act_as(uid: int, script: str, *arguments: object) -> LocalTry:
+    """Run it as this user, without group and capability."""
+    user = ("setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--bounding-set", "-all")
     return _run(user if os.geteuid() == 0 else (), script, arguments)
 
 
