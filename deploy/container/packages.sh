@@ -28,7 +28,11 @@ apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 # The root file system is read-only, and all files get the same date: bytecode that is checked by date would be
 # compiled again by each process. Each runner would read all fonts again as well.
 ! command -v python3 >/dev/null || python3 -m compileall -q -f --invalidation-mode unchecked-hash /usr/lib/python3* /usr/share/python3
-! command -v fc-cache >/dev/null || fc-cache -f
+if command -v fc-cache >/dev/null; then
+  # fc-cache deletes a cache that does not fit the date of its folder, so the folders get their final date first.
+  [ -z "${SOURCE_DATE_EPOCH:-}" ] || find /usr/share/fonts /usr/local/share/fonts -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+  fc-cache -f
+fi
 
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache \

@@ -73,3 +73,8 @@ def test_a_base_without_a_digest_is_refused() -> None:
     ended = subprocess.run([str(build), "debian:bookworm-slim", "headless"], capture_output=True, text=True)
     assert ended.returncode == 2
     assert "Give a digest" in ended.stderr
+
+
+def test_folders_of_fonts_have_their_final_date_before_the_caches_are_made() -> None:
+    """fc-cache deletes a cache that does not fit the date of its folder."""
+    assert PACKAGES.index('touch -h -d "@$SOURCE_DATE_EPOCH"') < PACKAGES.index("\n  fc-cache -f")
