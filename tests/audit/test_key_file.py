@@ -1,5 +1,6 @@
 """The file of the audit key."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,22 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     read_or_make_key(file)
     file.chmod(0o644)
     with pytest.raises(AuditRefused, match="is open to other users"):
+        read_key(file)
+
+
+def test_a_link_is_refused_even_to_a_key(tmp_path: Path) -> None:
+    file, link = tmp_path / "audit.key", tmp_path / "link.key"
+    read_or_make_key(file)
+    link.symlink_to(file)
+    for get in (read_key, read_or_make_key):
+        with pytest.raises(AuditRefused, match="is a symbolic link"):
+            get(link)
+
+
+def test_a_pipe_is_no_key_and_is_not_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "audit.key"
+    os.mkfifo(file, 0o600)
+    with pytest.raises(AuditRefused, match="is no audit key"):
         read_key(file)
 
 

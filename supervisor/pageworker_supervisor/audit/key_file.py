@@ -1,7 +1,9 @@
 """The file of the audit key: 64 hexadecimal digits, readable by its owner alone."""
 
+import errno
 import os
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,10 +18,17 @@ OTHERS = 0o077
 def read_key(file: Path) -> AuditKey:
     """The key in this file. Raises AuditRefused."""
     try:
-        with file.open("rb") as opened:
+        # Who may change a link, not who owns the key, decides about the file behind it. O_NONBLOCK: a pipe has no end.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode
-            text = opened.read(4 * KEY_BYTES)
+            text = opened.read(4 * KEY_BYTES) if stat.S_ISREG(mode) else b""
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise AuditRefused(
+                f"the audit key {file} is a symbolic link",
+                "Give the path of the file itself with `audit.key_file`, or put the file in place of the link.",
+            ) from error
         raise AuditRefused(
             f"the audit key {file} cannot be read: {error.strerror}",
             "Run the command as the user of the worker, or give the key with `audit.key_file`.",

@@ -238,8 +238,8 @@ class AuditSettings(Section, frozen=True):
     """The log of who changed what."""
 
     key_file: Path | None = None
-    """File with the key of the log, readable by its owner alone. All hosts of a fleet need the same. Default:
-    `audit.key` in the data folder, which is made if it is missing."""
+    """File with the key of the log, readable by its owner alone, and no link. All hosts of a fleet need the same.
+    Default: `audit.key` in the data folder, which is made if it is missing."""
     keep_days: Count = 400
     """Days for which records are kept. A record of the log says what was removed."""
 
