@@ -11,6 +11,7 @@ from pw_servers import RedisServer
 from pageworker_supervisor.cli.app import run
 
 STREAM = "pw:{0}:audit"
+HEAD = "pw:{0}:audit:head"
 
 
 async def one_letter(harness: QueueHarness) -> None:
@@ -57,9 +58,25 @@ def test_the_log_is_verified_exported_and_verified_again_without_redis(
     exported.write_bytes(exported.read_bytes().replace(b"test data", b"test lies"))
     assert run(["audit", "verify", "--file", str(exported)]) == 1
     assert "changed: record 1" in capsys.readouterr().out
-    live_redis.command("DEL", STREAM, "pw:{0}:audit:head")
+    live_redis.command("DEL", STREAM, HEAD)
     assert run(["audit", "verify"]) == 1
     assert "end_cut" in capsys.readouterr().out
+
+
+def test_a_damaged_head_is_named_with_what_helps(
+    on_queue: OnQueue, live_redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    purge_one(on_queue, capsys)
+    for seq in ("x", "1.5", "1e400"):
+        live_redis.command("HSET", HEAD, "seq", seq)
+        assert run(["audit", "verify"]) == 1
+        said = capsys.readouterr().err
+        assert f"{HEAD}, is damaged" in said
+        assert f"Delete the key {HEAD}" in said
+        assert run(["dead", "purge", "1-0", "--reason", "test"]) == 4
+        assert "nothing is changed: the head of the audit log" in capsys.readouterr().err
+    live_redis.command("DEL", HEAD)
+    assert run(["audit", "verify"]) == 0
 
 
 def test_the_list_shows_entries_that_no_writer_of_ours_made(

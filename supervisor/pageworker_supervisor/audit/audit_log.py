@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from pageworker_supervisor.audit.chain import TRIM, ChainReport, Checkpoint, verify_chain
 from pageworker_supervisor.audit.checkpoint_file import CheckpointFile
-from pageworker_supervisor.audit.errors import AuditBusy
+from pageworker_supervisor.audit.errors import AuditBusy, AuditRefused
 from pageworker_supervisor.audit.record import (
     NO_MAC,
     Actor,
@@ -18,6 +18,7 @@ from pageworker_supervisor.audit.record import (
     parse_line,
 )
 from pageworker_supervisor.queue.audit_store import AuditHead, AuditStore
+from pageworker_supervisor.queue.errors import AuditHeadDamaged
 from pageworker_supervisor.redis_client.errors import RedisClientError
 
 TRIES = 50
@@ -53,7 +54,8 @@ class AuditLog:
         self._clock = clock
 
     async def append(self, entry: AuditEntry) -> int:
-        """Append a record; returns its number. Raises AuditBusy if others were faster for too long."""
+        """Append a record; returns its number. Raises AuditBusy if others were faster for too long, AuditRefused if the
+        head of the log in Redis is damaged."""
         number, head = await self._append(entry)
         if self._overdue(head):
             # The record is written. What is too old is tried again with the next one.
@@ -65,7 +67,7 @@ class AuditLog:
         nonce = secrets.token_hex(8)
         for _ in range(TRIES):
             known = self._checkpoint.read()
-            head = await self._store.head(known.number if known is not None else 0)
+            head = await read_head(self._store, known.number if known is not None else 0)
             line = self._key.line(head.seq + 1, head.mac, head.now_ms, self._actor, entry, nonce)
             text = encode_line(line)
             if await self._store.append(line.number, head.mac, head.now_ms, line.mac, text, trimmed):
@@ -131,12 +133,27 @@ async def read_lines(store: AuditStore, newest: int | None = None) -> AsyncItera
         yield parse_line(text)
 
 
+async def read_head(store: AuditStore, seen: int = 0) -> AuditHead:
+    """The newest record, see AuditStore.head. Raises RedisClientError, AuditRefused if it is damaged."""
+    try:
+        return await store.head(seen)
+    except AuditHeadDamaged as damaged:
+        mend = (
+            f"Another program has written it. Delete the key {damaged.key}: the number of the newest record is then"
+            " found in the log. `workerctl audit verify` says whether the log is whole."
+        )
+        raise AuditRefused(str(damaged), mend) from damaged
+
+
 async def verify_store(
     store: AuditStore, keys: dict[str, AuditKey], checkpoint: CheckpointFile | None
 ) -> tuple[ChainReport, list[AuditLine]]:
-    """Verify all that is stored, against this host's checkpoint, which then advances if all is well."""
+    """Verify all that is stored, against this host's checkpoint, which then advances if all is well.
+
+    Raises RedisClientError, and AuditRefused if the head of the log is damaged.
+    """
     known = checkpoint.read() if checkpoint is not None else None
-    head = await store.head()
+    head = await read_head(store)
     lines = [line async for line in read_lines(store)]
     points = [point for point in (known, Checkpoint(head.seq, head.mac)) if point is not None and point.number > 0]
     report = verify_chain(lines, keys, points)

@@ -14,7 +14,7 @@ from typing import NoReturn
 from msgspec.structs import replace
 
 from pageworker_sandbox.task_group import TaskGroup
-from pageworker_supervisor.audit.audit_log import AuditLog
+from pageworker_supervisor.audit.audit_log import AuditLog, read_head
 from pageworker_supervisor.audit.checkpoint_file import CheckpointFile
 from pageworker_supervisor.audit.decisions import Decisions, WorkerDecision
 from pageworker_supervisor.audit.errors import AuditBusy, AuditRefused
@@ -111,7 +111,7 @@ class DecisionRecorder:
         """
         if self._key is None:
             there = await asyncio.to_thread(os.path.lexists, self._key_file)
-            if not there and (await self._store.head()).seq:
+            if not there and (await read_head(self._store)).seq:
                 raise AuditRefused(
                     f"the audit log has records, and its key is not in {self._key_file}",
                     "Copy the key file of another host of the fleet.",

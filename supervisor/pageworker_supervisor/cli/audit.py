@@ -131,7 +131,10 @@ def export(*, output: Path | None = None, key_file: KeyFiles = None, config: Con
 async def _verified(config: Path | None, keys: dict[str, AuditKey]) -> tuple[ChainReport, list[AuditLine]]:
     async with open_queue(config) as (_, queue, settings):
         checkpoint = checkpoint_file(settings)
-        report, lines = await verify_store(queue.audit, keys, checkpoint)
+        try:
+            report, lines = await verify_store(queue.audit, keys, checkpoint)
+        except AuditRefused as refused:
+            raise CommandError(printable(str(refused)), refused.mend, CommandExit.FAILED) from refused
     kept = checkpoint.read()
     if report.whole and report.last > 0 and (kept is None or kept.number < report.last):
         note(

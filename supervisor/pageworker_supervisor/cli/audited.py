@@ -121,7 +121,7 @@ async def _record_outcome(log: AuditLog, entry: AuditEntry) -> None:
     try:
         async with asyncio.timeout(RECORD_SECONDS):
             await log.append(entry)
-    except (RedisClientError, AuditBusy, TimeoutError) as error:
+    except (RedisClientError, AuditBusy, AuditRefused, TimeoutError) as error:
         note(f"The outcome is not in the audit log: {error or 'Redis does not answer'}")
 
 

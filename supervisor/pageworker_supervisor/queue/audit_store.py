@@ -5,8 +5,10 @@ queue/lua/fn_record.lua has the functions. Every call may be repeated with the s
 
 from collections.abc import AsyncIterator
 
+import msgspec
 from msgspec import Struct
 
+from pageworker_supervisor.queue.errors import AuditHeadDamaged
 from pageworker_supervisor.queue.functions import Shards, opaque, unpacked
 from pageworker_supervisor.queue.library import shard_key
 
@@ -34,8 +36,12 @@ class AuditStore:
         self._key = shard_key(shards.roots[SHARD], "audit")
 
     async def head(self, seen: int = 0) -> AuditHead:
-        """The newest record. `seen`: number of a record whose code is wanted, too."""
-        return AuditHead(**unpacked(await self._shards.call(SHARD, "record_head", seen=seen)))
+        """The newest record. `seen`: number of a record whose code is wanted, too. Raises AuditHeadDamaged."""
+        untrusted_head = unpacked(await self._shards.call(SHARD, "record_head", seen=seen))
+        try:
+            return msgspec.convert(untrusted_head, AuditHead)
+        except msgspec.ValidationError as error:
+            raise AuditHeadDamaged(shard_key(self._shards.roots[SHARD], "audit_head"), str(error)) from error
 
     async def append(
         self, seq: int, previous: str, at_ms: int, mac: str, line: bytes, trim_through: int | None = None

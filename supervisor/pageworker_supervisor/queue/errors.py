@@ -17,6 +17,14 @@ class ConfigStoreDamaged(Exception):
         )
 
 
+class AuditHeadDamaged(Exception):
+    """The head of the audit log in Redis was written by hand: only functions write it."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"the head of the audit log in Redis, {key}, is damaged: {why}")
+        self.key = key
+
+
 class SchemaMismatch(RedisUnavailable):
     """The state in Redis has another schema version than this worker. Nothing was read or written.
 
