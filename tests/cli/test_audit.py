@@ -63,6 +63,15 @@ def test_the_log_is_verified_exported_and_verified_again_without_redis(
     assert "end_cut" in capsys.readouterr().out
 
 
+def test_the_list_shows_records_since_an_instant(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
+    purge_one(on_queue, capsys)
+    for since, rows in (("1h", 1), ("2020-01-01T00:00:00Z", 1), ("2100-01-01T00:00:00Z", 0)):
+        assert run(["audit", "list", "--since", since]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == rows + 1
+    assert run(["audit", "list", "--since", "yesterday"]) == 2
+    assert "--since" in capsys.readouterr().err
+
+
 def test_a_damaged_head_is_named_with_what_helps(
     on_queue: OnQueue, live_redis: RedisServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """`workerctl audit`: lists, verifies and exports the log of who changed what."""
 
 import asyncio
+import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,6 +16,7 @@ from pageworker_supervisor.audit.key_file import read_key
 from pageworker_supervisor.audit.record import AuditKey, AuditLine, encode_line, parse_line
 from pageworker_supervisor.cli.audited import REQUESTED, checkpoint_file, key_path
 from pageworker_supervisor.cli.connect import Config, open_queue, settings_of
+from pageworker_supervisor.cli.job_filter import TimeInvalid, instant_of
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Count, Json, note, put, show, table
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
@@ -42,6 +44,7 @@ def list_records(
     count: Count = 50,
     action: str = "*",
     target: str = "*",
+    since: str | None = None,
     config: Config = None,
     json: Json = False,
 ) -> None:
@@ -59,7 +62,13 @@ def list_records(
         List only records with this action; a glob such as `dead.*`.
     target
         List only records with this target; a glob such as `acme/*`.
+    since
+        List only records since then: a duration such as 10m before now, or an RFC 3339 instant.
     """
+    try:
+        from_ms = None if since is None else instant_of(since, dt.datetime.now(dt.UTC)).timestamp() * 1000
+    except TimeInvalid as invalid:
+        raise CommandError(f"--since: {invalid}", exit_code=CommandExit.USAGE) from invalid
 
     async def read() -> list[AuditLine]:
         async with open_queue(config) as (_, queue, _settings):
@@ -69,6 +78,7 @@ def list_records(
             for line in lines
             if fnmatchcase(str(line.record.get("action", "")), action)
             and fnmatchcase(str(line.record.get("target", "")), target)
+            and (from_ms is None or _time_ms(line) >= from_ms)
         ]
 
     found = asyncio.run(read())
@@ -173,6 +183,12 @@ def _text(report: ChainReport) -> str:
         lines.append(f"and {report.more_findings} more")
     lines.append("The log is whole." if report.whole else "The log is not whole, or cannot be verified.")
     return "\n".join(lines)
+
+
+def _time_ms(line: AuditLine) -> int:
+    """Of a record. One that no writer of ours made may have no time: it is older than all others."""
+    at_ms = line.record.get("at_ms")
+    return at_ms if isinstance(at_ms, int) else 0
 
 
 def _rows(lines: Iterable[AuditLine]) -> Iterator[tuple[object, ...]]:
