@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pw_sandbox import sandboxes
 
-from pageworker_sandbox.launch import HostUnfit, preflight, survey
+from pageworker_sandbox.launch import HostUnfit, preflight, procfs, survey
 from pageworker_sandbox.launch.errors import HostProblem
 from pageworker_sandbox.launch.preflight import Findings
 from pageworker_sandbox.launch.right_probes import ProbedRight
@@ -73,7 +73,7 @@ def test_findings_keep_every_problem_and_pass_answers_on() -> None:
 
 
 def test_root_without_a_capability_is_told_which(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight.procfs, "own_capabilities", lambda: 1 << preflight.ROOT_NEEDS["SYS_ADMIN"])
+    monkeypatch.setattr(procfs, "own_capabilities", lambda: 1 << preflight.ROOT_NEEDS["SYS_ADMIN"])
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     problem = preflight.check_privilege()
     assert problem is not None
