@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -26,7 +25,6 @@ from pageworker_supervisor.host.descriptor_check import CONFIG, START, descripto
 from pageworker_supervisor.host.descriptor_limit import raise_limit
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.hardening import harden
-from pageworker_supervisor.host.leave_root import leave_root
 from pageworker_supervisor.host.own_users import own_users
 from pageworker_supervisor.host.service_manager import ServiceManager, service_manager, status_line
 from pageworker_supervisor.obstore_panics import build_runtime
@@ -58,8 +56,7 @@ def run() -> None:
             log_to(settings.log, worker_id=settings.worker.id)
             data_dir = usable_data_dir(settings)
             # Before there are threads: each would keep its capabilities.
-            leave = partial(leave_root, settings, data_dir)
-            users = stack.enter_context(own_users(settings.sandbox, data_dir, leave_root=leave))
+            users = stack.enter_context(own_users(settings.sandbox, data_dir))
             build_runtime()
             sandbox, browser = settings.sandbox, settings.browser
             host = survey(sandbox.python, browser.executable, browser.flavor, sandbox.require, users.namespace)

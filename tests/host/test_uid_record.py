@@ -15,15 +15,6 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["user-ids"]
 
 
-def test_a_link_in_its_place_leads_nowhere(tmp_path: Path) -> None:
-    victim = tmp_path / "victim"
-    victim.write_text("kept")
-    (tmp_path / "user-ids").symlink_to(victim)
-    write(tmp_path, (ONE,))
-    assert victim.read_text() == "kept"
-    assert read(tmp_path) == (ONE,)
-
-
 def test_the_newest_range_comes_first_and_each_once() -> None:
     assert newest_first(ONE, ()) == (ONE,)
     assert newest_first(THREE, (TWO, ONE)) == (THREE, TWO, ONE)

@@ -1,6 +1,6 @@
 """Gives the worker's sandboxes user ids of their own, as far as its rights permit, and gives up those rights."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,19 +29,13 @@ class OwnUsers:
 
 
 @contextmanager
-def own_users(
-    settings: SandboxSettings,
-    data_dir: Path,
-    lock_file: Path = LOCK_FILE,
-    leave_root: Callable[[IdRange], IdRange] | None = None,
-) -> Iterator[OwnUsers]:
+def own_users(settings: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_FILE) -> Iterator[OwnUsers]:
     """Reserve user ids for the block. The process has no capability from then on, unless it is root.
 
-    `leave_root`: called as root, with the reserved ids. It makes this process another user with NEEDED, and returns the
-    ids that are left. None: root stays root. Call this before there are other threads. Raises HostRefused, OSError.
+    Call this before there are other threads. Raises HostRefused, OSError.
     """
     rights = own_rights()
-    if rights.is_root and (leave_root is None or not rights.can_map_users):
+    if rights.is_root:
         with reserved(settings, data_dir, lock_file) as ids:
             yield OwnUsers(ids)
         return
@@ -52,8 +46,6 @@ def own_users(
         return
     with opened_lock(lock_file) as lock:
         ids, earlier = _ids(settings, data_dir, lock)
-        if rights.is_root and leave_root is not None:
-            ids = leave_root(ids)
         try:
             namespace = make([(one.first, one.count) for one in (ids, *earlier)])
         except NamespaceRefused as error:

@@ -5,7 +5,6 @@ as that is still free, and maps the earlier ones too. One line per range: the fi
 """
 
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,18 +41,11 @@ def read(data_dir: Path) -> tuple[IdRange, ...]:
 
 
 def write(data_dir: Path, ranges: Sequence[IdRange]) -> None:
-    """Record them. After a power cut the file has the old or the new ones. Raises OSError.
-
-    Root may write into a folder of the worker's user here, so it follows no link and opens no file that is there.
-    """
-    fresh = data_dir / f".{FILE}.{secrets.token_hex(4)}"
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(format_ranges(ranges))
-            file.flush()
-            os.fsync(descriptor)
-        fresh.replace(data_dir / FILE)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
+    """Record them. After a power cut the file has the old or the new ones. Raises OSError."""
+    text = format_ranges(ranges)
+    fresh = data_dir / f"{FILE}.new"
+    with fresh.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(data_dir / FILE)
