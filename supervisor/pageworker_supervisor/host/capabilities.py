@@ -46,11 +46,6 @@ def _require_one_thread() -> None:
         raise RuntimeError(f"capabilities are those of a thread, and this process has {threads} threads")
 
 
-def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
-        _fail(f"prctl {option}")
-
-
 def _fail(what: str) -> None:
     code = ctypes.get_errno()
     raise OSError(code, f"{what}: {os.strerror(code)}")
