@@ -27,11 +27,15 @@ if [ ! -e "$prefix/$release/installed" ]; then
   $pip --no-deps --no-build-isolation "$copy"
   : >"$prefix/$release/installed"
 fi
-if [ "$(readlink "$prefix/venv" || true)" != "$release" ]; then
+before=$(readlink "$prefix/venv" || true)
+if [ "$before" != "$release" ]; then
   ln -sfn "$release" "$prefix/venv.new"
   mv -T "$prefix/venv.new" "$prefix/venv"
-  # This release and the one before it stay: to go back is to set the link again.
-  ls -dt "$prefix"/releases/* | tail -n +3 | xargs -r rm -rf
+  # This release and the one that the link named before stay: daemons still run that one, and to go back is to set the
+  # link again.
+  for old in "$prefix"/releases/*; do
+    case $old in "$prefix/$release" | "$prefix/${before:-none}") ;; *) rm -rf "$old" ;; esac
+  done
 fi
 ln -sfn "$prefix/venv/bin/workerctl" /usr/local/bin/workerctl
 
