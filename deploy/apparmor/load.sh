@@ -11,7 +11,7 @@ case $folder in
   # In a profile, other characters have a meaning of their own.
   *[!A-Za-z0-9/._-]*) fail "move $folder to a path of letters, digits and . _ - only" ;;
 esac
-profile=$(sed "s|^@{pageworker_bin} = .*|@{pageworker_bin} = $folder/.venv/bin|" "$here/pageworker")
+profile=$(sed "s|^\(@{pageworker_bin} =\) [^ ]*|\1 $folder/.venv/bin|" "$here/pageworker")
 case ${1:-} in
   "") ;;
   --print) printf '%s\n' "$profile"; exit 0 ;;
@@ -22,4 +22,4 @@ command -v apparmor_parser >/dev/null 2>&1 || fail "missing; install as root: ap
 printf '%s\n' "$profile" >"$target.new"
 apparmor_parser -r "$target.new" || { rm -f "$target.new"; fail "the profile is not loaded: needs AppArmor 4.0 or later"; }
 mv "$target.new" "$target"
-echo "loaded: the programs in $folder/.venv/bin may make user namespaces ($target)"
+echo "loaded: pageworker and workerctl of $folder/.venv and of \`install.sh system\` may make user namespaces ($target)"

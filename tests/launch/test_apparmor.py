@@ -90,7 +90,9 @@ def test_the_profile_attaches_to_the_programs_of_this_installation(tmp_path: Pat
     printed = subprocess.run(
         [folder / "deploy/apparmor/load.sh", "--print"], capture_output=True, text=True, check=True
     )
-    assert f"@{{pageworker_bin}} = {folder}/.venv/bin\n" in printed.stdout
+    releases = "/opt/pageworker/releases/*/bin"  # of `install.sh system`
+    assert f"@{{pageworker_bin}} = {folder}/.venv/bin {releases}\n" in printed.stdout
+    assert "prefix=/opt/pageworker\n" in (ROOT / "deploy" / "systemd" / "install.sh").read_text()
     programs = re.search(r"profile pageworker @\{pageworker_bin\}/\{([\w,]+)\}", printed.stdout)
     assert programs is not None
     scripts = re.findall(r"^    (\w+) = pageworker_", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
