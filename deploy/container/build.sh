@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the image localhost/pageworker:TARGET with podman.
 # usage: build.sh BASE headless|full [OPTION OF podman build ...]
-# BASE names a Debian 12 image by digest: docker.io/library/debian@sha256:…
+# BASE names a Debian 12 image by digest: debian@sha256:…
 # The same commit on the same BASE gives the same digest, as long as the package sources of BASE give the same packages.
 set -eu
 [ $# -ge 2 ] || { sed -n '2,4p' "$0" >&2; exit 2; }

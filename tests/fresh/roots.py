@@ -17,7 +17,6 @@ class BareRelease:
     """One release of a distribution. `script`: debootstrap's script for it, if the installed debootstrap has none."""
 
     suite: str
-    mirror: str
     components: str = "main"
     script: str | None = None
 
@@ -28,9 +27,9 @@ class BareRelease:
 
 
 RELEASES = {
-    "debian-12": BareRelease("bookworm", "http://deb.debian.org/debian"),
-    "debian-13": BareRelease("trixie", "http://deb.debian.org/debian"),
-    "ubuntu-24.04": BareRelease("noble", "http://archive.ubuntu.com/ubuntu", "main,universe", "gutsy"),
+    "debian-12": BareRelease("bookworm"),
+    "debian-13": BareRelease("trixie"),
+    "ubuntu-24.04": BareRelease("noble", "main,universe", "gutsy"),
 }
 HOST_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt")
 """Copied from the host when a trial runs, with apt's and pip's settings: how the host reaches its package sources is a
@@ -56,7 +55,8 @@ def image_of(release: BareRelease, archive_keys: str | None) -> str:
         keys = [] if archive_keys is None else [f"--keyring={archive_keys}"] if archive_keys else ["--no-check-gpg"]
         script = [f"/usr/share/debootstrap/scripts/{release.script}"] if release.script else []
         options = ["--variant=minbase", f"--components={release.components}", f"--include={PACKAGES}"]
-        _run(["debootstrap", *keys, *options, release.suite, str(root), release.mirror, *script])
+        # "": debootstrap's own mirror of the suite.
+        _run(["debootstrap", *keys, *options, release.suite, str(root), "", *script])
         import_root(root, release)
     return release.image
 
