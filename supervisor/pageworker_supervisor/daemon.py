@@ -1,5 +1,6 @@
 """`pageworker --config FILE`: the entry point, which imports the rest of the program."""
 
+import signal
 import sys
 
 from pageworker_supervisor.host.descriptor_check import START, descriptor_trouble
@@ -10,6 +11,8 @@ IN_USE = 3
 
 def main() -> None:
     """Entry point. Exit codes: exit_codes.py, and docs/operations.md."""
+    # Until the worker is up, a SIGHUP changes nothing. Without a handler it would end the daemon.
+    signal.signal(signal.SIGHUP, lambda *_: None)
     try:
         from pageworker_supervisor.foreground import run
     except Exception:
