@@ -12,16 +12,22 @@ fail() { echo "copy-aof.sh: $1" >&2; exit 1; }
 manifest=$(ls "$source" | grep '\.manifest$' | grep -v '^temp-') ||
   fail "$source has no manifest: it is not the appendonlydir of a Redis 7 or later"
 umask 077
-tries=0
-until
+tries=0 failures=0
+while :; do
   before=$(cat "$source/$manifest")
   rm -rf "$target.part"
   mkdir -p "$target.part"
-  # A rewrite deletes its old files, so this may fail.
-  cp -a "$source/." "$target.part/" 2>/dev/null && [ "$before" = "$(cat "$source/$manifest")" ]
-do
+  if error=$(cp -a "$source/." "$target.part/" 2>&1); then
+    [ "$before" != "$(cat "$source/$manifest")" ] || break
+  elif [ "$before" = "$(cat "$source/$manifest")" ]; then
+    # Redis deletes the old files shortly after it has replaced the manifest. A full disk fails each time.
+    failures=$((failures + 1))
+  fi
   tries=$((tries + 1))
-  [ "$tries" -lt 100 ] || fail "Redis rewrites its files all the time; nothing is copied"
+  if [ "$tries" -ge 100 ] || [ "$failures" -ge 10 ]; then
+    rm -rf "$target.part"
+    fail "nothing is copied: ${error:-Redis rewrites its files all the time}"
+  fi
 done
 rm -f "$target.part"/temp-*
 mv "$target.part" "$target"

@@ -185,6 +185,18 @@ def test_a_folder_without_append_only_files_is_not_copied(tmp_path: Path) -> Non
     assert "has no manifest" in done.stderr
 
 
+def test_what_keeps_the_files_from_being_copied_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    source, target = tmp_path / "appendonlydir", tmp_path / "to"
+    source.mkdir()
+    (source / "appendonly.aof.manifest").write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
+    (source / "appendonly.aof.1.incr.aof").write_bytes(bytes(8192))
+    # A file may have 4 KiB, as on a full disk.
+    command = f"trap '' XFSZ; ulimit -f 4; exec {COPY_AOF} {source} {target}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, list(tmp_path.glob("to*"))) == (1, [])
+    assert "File too large" in done.stderr
+
+
 @pytest.fixture
 def profile(places: Places) -> Path:
     """The profile `main` of the tenant `acme`, as a worker leaves it."""
