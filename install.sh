@@ -41,6 +41,7 @@ needs="$needs $fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
  $fonts/truetype/noto/NotoColorEmoji.ttf:fonts-noto-color-emoji $fonts/opentype/unifont/unifont.otf:fonts-unifont"
 [ "$what" != dev ] || needs="$needs minisign:minisign $shell openssl:openssl
  promtool:prometheus amtool:prometheus-alertmanager systemd-analyze:systemd"
+[ "$what" != system ] || needs="$needs systemd-sysusers:systemd /usr/bin/kill:procps"
 
 present() {
   case $1 in
