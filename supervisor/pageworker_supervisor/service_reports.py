@@ -112,7 +112,8 @@ class ServiceReports:
         turns, answers = await asyncio.gather(
             self._worker.proves_progress(seconds), control_answers(self._control, seconds)
         )
-        if not (turns and answers):
+        # A worker that stops closes its control socket before it has ended.
+        if not (turns and answers) and not self._worker.stop.is_set():
             what = "the claim loop does not turn" if not turns else "the control socket does not answer"
             log.error("no sign of life for the service manager", reason=what, seconds=round(seconds, 3))
         return turns and answers

@@ -16,6 +16,7 @@ from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
 from pageworker_supervisor.config.load import LocalLayers, read_local
 from pageworker_supervisor.host.service_manager import ServiceManager
 from pageworker_supervisor.service_reports import ServiceReports
+from pageworker_supervisor.telemetry import log
 
 WATCHDOG_SECONDS = 0.4
 LONGEST_STOP_SECONDS = 75.0
@@ -151,6 +152,22 @@ async def test_a_control_socket_that_does_not_answer_is_no_progress(tmp_path: Pa
         await heard.next_with("WATCHDOG=1")
         control_path(tmp_path).unlink()
         assert await heard.silent("WATCHDOG=1", 2 * WATCHDOG_SECONDS)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+async def test_a_missing_sign_of_life_is_logged_but_not_while_the_worker_stops(tmp_path: Path, stops: bool) -> None:
+    logged: list[str] = []
+    async with told(tmp_path, WATCHDOG_SECONDS) as heard:
+        await heard.next_with("WATCHDOG=1")
+        if stops:
+            heard.worker.stop.set()
+        sink = log.add(lambda message: logged.append(message.record["message"]), level="ERROR")
+        try:
+            control_path(tmp_path).unlink()
+            assert await heard.silent("WATCHDOG=1", WATCHDOG_SECONDS)
+        finally:
+            log.remove(sink)
+    assert bool(logged) is not stops
 
 
 async def test_a_reload_begins_and_ends_for_the_manager(tmp_path: Path) -> None:
