@@ -1,4 +1,4 @@
-"""`python -m fresh`: README's commands on bare roots of distributions, as three users. Needs root, debootstrap, podman.
+"""`python -m fresh`: README's commands on bare roots of distributions, as four users. Needs root, debootstrap, podman.
 
 One line per command: release, user, exit code, seconds, last line of the output. `--keep FOLDER` keeps all output.
 The exit code is 1 if a command ended otherwise than a newcomer must see it: a user who may not install anything gets

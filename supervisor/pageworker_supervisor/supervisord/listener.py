@@ -81,7 +81,8 @@ class ChangeReporter:
         self._own = own
 
     def report(self, change: ProcessChange) -> None:
-        """Blocks for PUBLISH_SECONDS at most. Never fails: an event that cannot be published has its log line."""
+        """Blocks for PUBLISH_SECONDS, or until the name of the Redis is resolved. Never fails: an event that cannot be
+        published has its log line."""
         if change.process == self._own or not fnmatch.fnmatchcase(change.process, self._program):
             return
         level, message = report_of(change)
