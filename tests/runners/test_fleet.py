@@ -1,12 +1,15 @@
 """The end of a fleet: browsers write their profiles to disk before the worker stops."""
 
 import asyncio
+import inspect
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pw_doubles import any_typed
 
+from pageworker_sandbox.launch import HostUnfit, survey
+from pageworker_sandbox.launch.user_namespace import UserNamespace
 from pageworker_supervisor.config.settings import PoolSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners import fleet as fleet_file
@@ -103,3 +106,23 @@ async def test_what_follows_the_end_of_a_runner_can_time_out() -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(fleet._host(closed))
     assert told == ["timeout"]
+
+
+async def test_a_host_that_is_examined_again_keeps_its_user_namespace_and_required_rights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fleet, _ = fleet_of(ContextKey("acme"))
+    asked: dict[str, Any] = {}
+
+    def unfit(*arguments: Any) -> None:
+        asked.update(inspect.signature(survey).bind(*arguments).arguments)
+        raise HostUnfit(())
+
+    monkeypatch.setattr(fleet_file, "survey", unfit)
+    host = SimpleNamespace(required=frozenset({"own_uid"}), user_namespace=UserNamespace(-1, 2_100_000_000))
+    fleet._resources = SimpleNamespace(host=host, browsers=SimpleNamespace(preferred="auto"))
+    fleet._starts = SimpleNamespace(host=SimpleNamespace(closed=True))
+    fleet._judge = SimpleNamespace(blame_host=lambda failure: None)
+    await fleet._start_probe()
+    assert asked["user_namespace"] == host.user_namespace
+    assert asked["required"] == host.required

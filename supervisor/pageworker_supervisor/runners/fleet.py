@@ -346,7 +346,8 @@ class Fleet:
         if self._starts.host.closed:
             # What was broken may have been replaced by another browser, with other libraries.
             try:
-                wanted = (self._resources.browsers.preferred, self._resources.host.required)
+                known = self._resources.host
+                wanted = (self._resources.browsers.preferred, known.required, known.user_namespace)
                 host = await asyncio.to_thread(survey, *self._probe_paths, *wanted)
             except (HostUnfit, OSError) as unfit:
                 self._judge.blame_host(StartFailure(Blame.HOST, str(unfit)))
