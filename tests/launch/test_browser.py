@@ -1,5 +1,6 @@
 """Finding the browser's binary: which of several, where it appears inside, and files that are none."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -65,6 +66,17 @@ def test_a_downloaded_browser_is_found_newest_first(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(browser, "HEADLESS", ())
     monkeypatch.setattr(elf, "libraries", lambda path: [])
     assert "chromium-2000" in str(found_by(None)["full"].source)
+
+
+def test_a_user_without_account_and_home_has_no_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service of root has no $HOME, and the worker that it becomes no account."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2_100_000_000)
+    monkeypatch.setattr(browser, "FULL", ())
+    monkeypatch.setattr(browser, "HEADLESS", ())
+    missing = find_browsers(None)
+    assert isinstance(missing, HostProblem)
+    assert missing.what == "no browser found"
 
 
 @pytest.mark.parametrize(("content", "told"), [("#!/bin/sh\n", "wrapper script"), ("text", "not a 64-bit ELF")])

@@ -88,9 +88,16 @@ def _binary(source: Path) -> BrowserBinary | HostProblem:
 
 
 def _candidates() -> list[Path]:
-    own = Path.home() / ".cache" / "ms-playwright"
-    downloaded = [path for pattern in PLAYWRIGHT for path in sorted(own.glob(pattern), reverse=True)]
-    return [*map(Path, FULL), *map(Path, HEADLESS), *downloaded]
+    return [*map(Path, FULL), *map(Path, HEADLESS), *_downloaded()]
+
+
+def _downloaded() -> list[Path]:
+    """What Playwright has downloaded for this user."""
+    try:
+        own = Path.home() / ".cache" / "ms-playwright"
+    except RuntimeError:
+        return []  # no $HOME, and no account: a worker that was root may have such a user id
+    return [path for pattern in PLAYWRIGHT for path in sorted(own.glob(pattern), reverse=True)]
 
 
 def _is_script(path: Path) -> bool:
