@@ -25,8 +25,8 @@ T = TypeVar("T")
 NAMESPACE_RIGHTS = frozenset({"userns", "chromium_sandbox"})
 """AppArmor can take these away."""
 ROOT_NEEDS = {"DAC_OVERRIDE": 1, "KILL": 5, "SETGID": 6, "SETUID": 7, "SYS_PTRACE": 19, "SYS_ADMIN": 21}
-"""Capabilities by number. Root needs them to stage files of others, to become a runner's user, and to examine and end
-the runner's processes."""
+"""Capabilities by number. Root that has no user namespace for its sandboxes needs them to stage files of others, to
+become a runner's user, and to examine and end the runner's processes."""
 INSTALL_AGAIN = "install pageworker again"
 INSTALL_BUBBLEWRAP = "install bubblewrap (Debian: apt install bubblewrap)"
 
@@ -151,6 +151,7 @@ def check_privilege() -> HostProblem | None:
         return HostProblem(
             f"root lacks {', '.join(lacking)}",
             "/proc/self/status",
-            "run as an ordinary user, who needs no capability at all, or as root with these",
+            "run as an ordinary user, who needs no capability at all. A worker that starts as root needs CAP_SETGID and"
+            " CAP_SETUID; a command of root that starts a sandbox needs all of these",
         )
     return None
