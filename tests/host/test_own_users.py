@@ -74,3 +74,18 @@ def test_it_keeps_to_the_range_that_owns_its_files(data_dir: Path) -> None:
     assert entered(data_dir, 0, *ALL).stdout.splitlines()[1] == f"{AT}-{AT + 39}", "not that of its host name"
     assert entered(data_dir, AT + 40, *ALL).stdout.splitlines()[1] == f"{AT + 40}-{AT + 79}"
     assert (data_dir / "user-ids").read_text() == f"{AT + 40} 40\n{AT} 40\n"
+
+
+def test_ids_that_it_would_not_choose_are_not_taken_from_the_record(data_dir: Path) -> None:
+    """The worker's user can write the record. With the ids of a container, it would own the container's files."""
+    record = data_dir / "user-ids"
+    record.write_text(f"400000 40\n{AT} 40\n")
+    os.chown(record, USER, USER)
+    assert entered(data_dir, 0, *ALL).stdout.splitlines()[1] == f"{AT}-{AT + 39}"
+    assert record.read_text() == f"{AT} 40\n"
+
+
+def test_the_id_of_the_worker_is_none_for_its_runners(data_dir: Path) -> None:
+    done = entered(data_dir, USER - 1, *ALL)
+    assert done.returncode == 1
+    assert f"hold {USER}, the id of the worker itself" in done.stderr

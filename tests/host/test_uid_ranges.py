@@ -15,6 +15,7 @@ from pageworker_supervisor.host.uid_ranges import (
     conflict,
     is_mapped,
     mapped_ids,
+    own_ranges,
     subordinate_claims,
 )
 
@@ -58,6 +59,7 @@ def test_whatever_stands_in_the_files_is_no_error(text: str) -> None:
 def test_lines_that_are_none_are_left_out_and_a_range_of_ours_is_no_obstacle() -> None:
     text = "# a:1:2\n\nx\na:b:c\na:1\na:1:2:3\npageworker:310000:1000\n1000:400000:10\n"
     assert [claim.ids for claim in subordinate_claims(text, "f")] == [IdRange(400_000, 10)]
+    assert own_ranges(text) == [IdRange(310_000, 1000)]
 
 
 def test_accounts_are_seen() -> None:

@@ -1,5 +1,6 @@
 """Gives the worker's sandboxes user ids of their own, as far as its rights permit, and gives up those rights."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.rights import NEEDED, Rights
 from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock
 from pageworker_supervisor.host.uid_ranges import IdRange
-from pageworker_supervisor.host.user_ids import HostIds, choose, opened_lock, reserved, seed_of
+from pageworker_supervisor.host.user_ids import REMOVE_SETTING, HostIds, choose, opened_lock, reserved, seed_of
 
 GRANT = "grant both (systemd: AmbientCapabilities=CAP_SETGID CAP_SETUID), or none"
 
@@ -46,6 +47,9 @@ def own_users(settings: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_
         return
     with opened_lock(lock_file) as lock:
         ids, earlier = _ids(settings, data_dir, lock)
+        own = os.geteuid()
+        if ids.contains(IdRange(own, 1)):
+            raise HostRefused(f"user ids {ids} hold {own}, the id of the worker itself", REMOVE_SETTING)
         try:
             namespace = make([(one.first, one.count) for one in (ids, *earlier)])
         except NamespaceRefused as error:
@@ -59,10 +63,12 @@ def own_users(settings: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_
 
 def _ids(settings: SandboxSettings, data_dir: Path, lock: UidLock | None) -> tuple[IdRange, tuple[IdRange, ...]]:
     """The ids of this run, and those of earlier ones that no other process uses now. Records them."""
-    host, used = HostIds(), uid_record.read(data_dir)
+    host, noted = HostIds(), uid_record.read(data_dir)
+    # The worker's user may have written anything there. Mapped ids of strangers would give it their files.
+    used = tuple(ids for ids in noted if host.are_ours(ids))
     ids = choose(settings, host, seed_of(data_dir), lock, used)
     recorded = uid_record.newest_first(ids, used)
-    if recorded != used:
+    if recorded != noted:
         uid_record.write(data_dir, recorded)
     earlier = [one for one in recorded[1:] if host.obstacle(one) is None]
     return ids, tuple(one for one in earlier if lock is None or lock.take(one) is None)

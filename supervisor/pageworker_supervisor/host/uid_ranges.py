@@ -54,11 +54,13 @@ SUBORDINATE = IdRange(100_000, 600_000_001)
 def subordinate_claims(text: str, file: str) -> list[UidClaim]:
     """The claims in `/etc/subuid` or `/etc/subgid`: one range per line, `user:first:count`. Invalid lines are
     skipped."""
-    claims = []
-    for user, first, count in _fields(text, 3, 3):
-        if first.isdecimal() and count.isdecimal() and int(count) and user != OWN_NAME:
-            claims.append(UidClaim(IdRange(int(first), int(count)), f"the subordinate ids of {user} in {file}"))
-    return claims
+    rows = [(user, ids) for user, ids in _subordinates(text) if user != OWN_NAME]
+    return [UidClaim(ids, f"the subordinate ids of {user} in {file}") for user, ids in rows]
+
+
+def own_ranges(text: str) -> list[IdRange]:
+    """The ranges that `/etc/subuid` or `/etc/subgid` reserve for pageworker."""
+    return [ids for user, ids in _subordinates(text) if user == OWN_NAME]
 
 
 def account_claims(text: str, file: str) -> list[UidClaim]:
@@ -94,6 +96,12 @@ def candidates(seed: str, count: int) -> Iterator[IdRange]:
         blocks = area.count // count
         for step in range(blocks):
             yield IdRange(area.first + (number + step) % blocks * count, count)
+
+
+def _subordinates(text: str) -> Iterator[tuple[str, IdRange]]:
+    for user, first, count in _fields(text, 3, 3):
+        if first.isdecimal() and count.isdecimal() and int(count):
+            yield user, IdRange(int(first), int(count))
 
 
 def _fields(text: str, least: int, most: int) -> Iterator[list[str]]:

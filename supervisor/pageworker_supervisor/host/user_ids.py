@@ -12,6 +12,7 @@ from pageworker_supervisor.host.capabilities import own_rights
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock
 from pageworker_supervisor.host.uid_ranges import (
+    AREAS,
     OWN_NAME,
     IdRange,
     UidClaim,
@@ -20,6 +21,7 @@ from pageworker_supervisor.host.uid_ranges import (
     conflict,
     is_mapped,
     mapped_ids,
+    own_ranges,
     subordinate_claims,
 )
 from pageworker_supervisor.telemetry import log
@@ -38,7 +40,12 @@ class HostIds:
             *(claim for file in SUBORDINATE_FILES for claim in subordinate_claims(_text(file), str(file))),
             *(claim for file in ACCOUNT_FILES for claim in account_claims(_text(file), str(file))),
         ]
+        self._reserved = (*AREAS, *own_ranges(_text(SUBORDINATE_FILES[0])))
         self._maps = [mapped_ids(_text(file)) for file in MAP_FILES]
+
+    def are_ours(self, ids: IdRange) -> bool:
+        """Whether these are ids that pageworker takes by itself, or that `/etc/subuid` reserves for it."""
+        return any(area.contains(ids) for area in self._reserved)
 
     def obstacle(self, ids: IdRange) -> tuple[str, str] | None:
         """Why runners cannot have these ids, and how to fix it. None: they can have them."""

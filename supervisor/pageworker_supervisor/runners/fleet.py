@@ -347,8 +347,9 @@ class Fleet:
             # What was broken may have been replaced by another browser, with other libraries.
             try:
                 known = self._resources.host
-                wanted = (self._resources.browsers.preferred, known.required, known.user_namespace)
-                host = await asyncio.to_thread(survey, *self._probe_paths, *wanted)
+                python, browser = self._probe_paths
+                preferred = self._resources.browsers.preferred
+                host = await asyncio.to_thread(survey, python, browser, preferred, known.required, known.user_namespace)
             except (HostUnfit, OSError) as unfit:
                 self._judge.blame_host(StartFailure(Blame.HOST, str(unfit)))
                 return
