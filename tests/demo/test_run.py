@@ -19,6 +19,7 @@ WATCH = """
 import os, pathlib, signal, subprocess, sys, time
 from bench.process_tree import ProcessTree, adopt_orphans
 adopt_orphans()
+tree = ProcessTree()
 argv = [sys.executable, "-c", "from pageworker_supervisor.cli.app import main; main()", "demo"]
 with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
     for line in demo.stdout:
@@ -27,12 +28,12 @@ with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, te
             demo.send_signal(signal.Signals[sys.argv[2]])
 deadline = time.monotonic() + 20
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-while ProcessTree().cpu_seconds() and (left := deadline - time.monotonic()) > 0:
+while tree.cpu_seconds() and (left := deadline - time.monotonic()) > 0:
     # Adopted processes that have ended must be reaped here.
     ended = os.waitpid(-1, os.WNOHANG)[0] or signal.sigtimedwait([signal.SIGCHLD], left)
-pids = ProcessTree().cpu_seconds()
+pids = tree.cpu_seconds()
 names = [pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace(chr(0), " ")[:200] for pid in pids]
-left = ProcessTree().kill()
+left = tree.kill()
 print(left, "processes are left:", *names, sep="\\n")
 sys.exit(99 if left else demo.returncode)
 """
