@@ -4,8 +4,8 @@ import asyncio
 import json
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -172,14 +172,23 @@ def another_user() -> Iterator[None]:
         os.seteuid(0)
 
 
+@contextmanager
+def passable(folders: Iterable[Path]) -> Iterator[None]:
+    """Others may pass through these folders. Some may be those of this machine, so each gets its mode back."""
+    with ExitStack() as undo:
+        for folder in folders:
+            mode = stat.S_IMODE(folder.stat().st_mode)
+            if not mode & stat.S_IXOTH:
+                undo.callback(folder.chmod, mode)
+                folder.chmod(mode | stat.S_IXGRP | stat.S_IXOTH)
+        yield
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take another user id")
 def test_who_may_not_use_the_redis_of_the_worker_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "redis").mkdir(mode=0o700)
-    for folder in [tmp_path, *tmp_path.parents]:
-        if not folder.stat().st_mode & stat.S_IXOTH:
-            folder.chmod(0o711)
     Path("release.key").chmod(0o644)
-    with another_user():
+    with passable([tmp_path, *tmp_path.parents]), another_user():
         assert run(PUBLISH) == 4
     assert "nothing is changed: only root and the user of the worker" in capsys.readouterr().err
     assert nothing_is_published()
