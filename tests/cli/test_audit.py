@@ -76,14 +76,16 @@ def test_a_damaged_head_is_named_with_what_helps(
     on_queue: OnQueue, live_redis: RedisServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     purge_one(on_queue, capsys)
-    for seq in ("x", "1.5", "1e400"):
-        live_redis.command("HSET", HEAD, "seq", seq)
+    for field, value in (("mac", b"\xff"), ("seq", "x"), ("seq", "1.5"), ("seq", "1e400"), ("seq", "-5")):
+        intact = live_redis.command("HGET", HEAD, field)
+        live_redis.command("HSET", HEAD, field, value)
         assert run(["audit", "verify"]) == 1
         said = capsys.readouterr().err
         assert f"{HEAD}, is damaged" in said
         assert f"Delete the key {HEAD}" in said
         assert run(["dead", "purge", "1-0", "--reason", "test"]) == 4
         assert "nothing is changed: the head of the audit log" in capsys.readouterr().err
+        live_redis.command("HSET", HEAD, field, intact)
     live_redis.command("DEL", HEAD)
     assert run(["audit", "verify"]) == 0
 

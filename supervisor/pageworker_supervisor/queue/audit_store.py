@@ -4,9 +4,10 @@ queue/lua/fn_record.lua has the functions. Every call may be repeated with the s
 """
 
 from collections.abc import AsyncIterator
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from pageworker_supervisor.queue.errors import AuditHeadDamaged
 from pageworker_supervisor.queue.functions import Shards, opaque, unpacked
@@ -19,7 +20,7 @@ RECORDS_PER_CALL = 500
 class AuditHead(Struct, frozen=True, kw_only=True):
     """The newest record, the code of the one that was asked for ("": it is not stored), and the oldest one's time."""
 
-    seq: int
+    seq: Annotated[int, Meta(ge=0)]
     mac: str
     seen_mac: str
     now_ms: int
@@ -37,10 +38,10 @@ class AuditStore:
 
     async def head(self, seen: int = 0) -> AuditHead:
         """The newest record. `seen`: number of a record whose code is wanted, too. Raises AuditHeadDamaged."""
-        untrusted_head = unpacked(await self._shards.call(SHARD, "record_head", seen=seen))
+        reply = await self._shards.call(SHARD, "record_head", seen=seen)
         try:
-            return msgspec.convert(untrusted_head, AuditHead)
-        except msgspec.ValidationError as error:
+            return msgspec.convert(unpacked(reply), AuditHead)
+        except (msgspec.ValidationError, UnicodeDecodeError) as error:
             raise AuditHeadDamaged(shard_key(self._shards.roots[SHARD], "audit_head"), str(error)) from error
 
     async def append(
