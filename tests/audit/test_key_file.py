@@ -50,6 +50,13 @@ def test_a_pipe_is_no_key_and_is_not_waited_for(tmp_path: Path) -> None:
         read_key(file)
 
 
+def test_a_folder_is_no_key_and_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(AuditRefused, match="cannot be read: Is a directory"):
+        read_key(tmp_path)
+    assert os.listdir("/proc/self/fd") == before
+
+
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AuditRefused, match="there is no audit key"):
         read_or_make_key(tmp_path / "nope" / "audit.key")

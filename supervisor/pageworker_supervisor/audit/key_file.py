@@ -20,9 +20,11 @@ def read_key(file: Path) -> AuditKey:
     try:
         # Who may change a link, not who owns the key, decides about the file behind it. O_NONBLOCK: a pipe has no end.
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            text = opened.read(4 * KEY_BYTES) if stat.S_ISREG(mode) else b""
+        try:
+            mode = os.fstat(descriptor).st_mode
+            text = b"" if stat.S_ISFIFO(mode) else os.read(descriptor, 4 * KEY_BYTES)
+        finally:
+            os.close(descriptor)  # os.fdopen leaves it open where it is a folder
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise AuditRefused(
