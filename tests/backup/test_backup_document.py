@@ -95,13 +95,13 @@ def running(folder: Path) -> Iterator[RedisServer]:
 
 async def remaining(queue: QueueClient) -> set[JobRef]:
     """Run everything that waits; the jobs. What Redis holds must be consistent before and after."""
-    assert await queue.inspection.audit() == []
+    assert await queue.inspection.check_consistency() == []
     ran: set[JobRef] = set()
     while leases := (await queue.consumer.claim("w1", everything())).leases:
         assert not ran & {lease.ref for lease in leases}
         ran |= {lease.ref for lease in leases}
         assert await finish_all(queue.consumer, leases)
-    assert await queue.inspection.audit() == []
+    assert await queue.inspection.check_consistency() == []
     return ran
 
 

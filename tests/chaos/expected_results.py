@@ -50,7 +50,7 @@ class ExpectedResults:
         await self._jobs(results, waiting)
         await self._dead_letters()
         self._callbacks(results)
-        self._found.orphans += await self._queue.inspection.audit()
+        self._found.orphans += await self._queue.inspection.check_consistency()
         self._found.orphans += strays(keys)
         return self._found
 

@@ -1,4 +1,4 @@
-"""`workerctl doctor`: what it checks beyond the host, and the audit of the queue."""
+"""`workerctl doctor`: what it checks beyond the host, and the consistency check of the queue."""
 
 import json
 import socket
@@ -29,18 +29,20 @@ def findings(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, object]]
     return {finding["name"]: finding for finding in valid_json("doctor", capsys.readouterr().out)}
 
 
-def test_the_audit_runs_only_if_it_is_asked_for(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_consistency_check_runs_only_if_it_is_asked_for(
+    on_queue: OnQueue, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def fill(harness: QueueHarness) -> None:
         await harness.producer.enqueue([ticket("j1")])
 
     on_queue(fill)
     run(["doctor", "--json"])
-    assert "queue audit" not in findings(capsys)
+    assert "consistency check" not in findings(capsys)
     run(["doctor", "--audit", "--json"])
-    assert findings(capsys)["queue audit"]["found"] == "all keys agree"
+    assert findings(capsys)["consistency check"]["found"] == "all keys agree"
 
 
-def test_the_audit_finds_a_job_that_an_index_has_lost(
+def test_the_consistency_check_finds_a_job_that_an_index_has_lost(
     on_queue: OnQueue, live_redis: RedisServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def fill(harness: QueueHarness) -> None:
@@ -50,7 +52,7 @@ def test_the_audit_finds_a_job_that_an_index_has_lost(
     live_redis.command("HSET", "pw:{0}:meta", "jobs", "5")
     assert run(["doctor", "--audit"]) == 1
     text = capsys.readouterr().out
-    assert "FAIL  queue audit" in text
+    assert "FAIL  consistency check" in text
     assert "shard 0: " in text
 
 
@@ -151,4 +153,4 @@ def test_a_redis_that_is_away_fails_with_what_to_do(
     assert run(["doctor", "--audit", "--json"]) == 1
     found = findings(capsys)
     assert "redis-cli PING" in str(found["redis"]["mend"])
-    assert found["queue audit"]["ok"] is False
+    assert found["consistency check"]["ok"] is False

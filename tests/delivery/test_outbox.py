@@ -31,7 +31,7 @@ pytestmark = pytest.mark.redis
 async def harness(live_redis: RedisServer) -> AsyncIterator[QueueHarness]:
     async with open_harness(live_redis.port) as opened:
         yield opened
-        assert await opened.queue.inspection.audit() == []
+        assert await opened.queue.inspection.check_consistency() == []
 
 
 @pytest.fixture

@@ -364,7 +364,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def adds_up(self) -> None:
-        assert self._run(self.queue.inspection.audit()) == []
+        assert self._run(self.queue.inspection.check_consistency()) == []
 
     @invariant()
     def results_are_single(self) -> None:

@@ -15,4 +15,4 @@ async def harness(live_redis: RedisServer) -> AsyncIterator[QueueHarness]:
     """One shard."""
     async with open_harness(live_redis.port) as opened:
         yield opened
-        assert await opened.queue.inspection.audit() == []
+        assert await opened.queue.inspection.check_consistency() == []

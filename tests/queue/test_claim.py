@@ -139,7 +139,7 @@ def broken(*contexts: tuple[ContextKey, int], new: int = 2) -> Capacity:
 
 
 async def clean(harness: QueueHarness) -> None:
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 async def test_a_context_that_is_held_back_brings_nothing_and_holds_back_no_other(harness: QueueHarness) -> None:

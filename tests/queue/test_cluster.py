@@ -41,7 +41,7 @@ async def harness(live_cluster: Cluster) -> AsyncIterator[QueueHarness]:
     await queue.load()
     opened = QueueHarness(queue, clients[0])
     yield opened
-    assert await queue.inspection.audit() == []
+    assert await queue.inspection.check_consistency() == []
     for client in clients:
         await client.aclose()
 

@@ -159,7 +159,7 @@ async def test_however_a_lease_ends_it_is_charged_once(harness: QueueHarness, ca
         await harness.end(lease, call, times=2)
     charged = float(await harness.client.hget("pw:{0}:tenant:acme", "virtual_time"))
     assert 60.0 <= charged < 70.0
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 async def test_a_later_lease_knows_what_the_earlier_ones_took(harness: QueueHarness) -> None:

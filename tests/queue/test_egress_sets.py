@@ -144,7 +144,7 @@ async def test_a_moved_job_of_a_profile_frees_nothing_that_is_not_its_own(harnes
     held = [("acme", "p1", kept.profile_fence or 0)]
     assert not (await harness.consumer.heartbeat("w1", [kept], held)).lost_profiles
     assert await harness.take("w2") == [], "k still runs, so the profile is open"
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 async def test_a_dead_letter_comes_back_to_its_set(harness: QueueHarness) -> None:

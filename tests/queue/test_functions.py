@@ -140,7 +140,7 @@ async def test_at_maxmemory_work_ends_and_nothing_new_comes_in() -> None:
             assert await harness.inspection.cancel(ref("j5")) == "cancelled"
             await harness.client.config_set("maxmemory", "100mb")
             assert await harness.producer.enqueue([ticket("more")]) == ["queued"]
-            assert await harness.inspection.audit() == []
+            assert await harness.inspection.check_consistency() == []
 
 
 async def test_a_replica_refuses_and_is_waited_for() -> None:

@@ -112,7 +112,7 @@ async def test_the_corrected_push_of_a_rejected_text_runs_and_replaces_its_resul
     assert await harness.inspection.result(ref("j1")) == DONE["result"]
     assert await harness.producer.reject(b"no job", "why", ref("j1"), b"rejected", None, "third") is False
     assert await harness.inspection.result(ref("j1")) == DONE["result"]
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 async def test_the_corrected_push_of_a_job_rejected_at_dispatch_runs(harness: QueueHarness) -> None:
@@ -177,7 +177,7 @@ async def test_the_same_id_of_another_tenant_is_another_job(harness: QueueHarnes
     assert await harness.inspection.cancel(ref("j1", other)) == "cancelled"
     leases = {str(lease.ref): lease.ending for lease in await harness.take()}
     assert leases == {"acme/j1": None, f"{other}/j1": "cancelled"}
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 @pytest.mark.parametrize("early", [True, False])
@@ -190,5 +190,5 @@ async def test_a_cancelled_job_does_not_expire_any_more(harness: QueueHarness, e
         await harness.inspection.cancel(ref("j1"))
     lease = await harness.one()
     assert lease.ending == "cancelled"
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     await harness.finish([lease])

@@ -57,7 +57,7 @@ async def test_what_is_paused_starts_no_job_until_it_is_unpaused(
     await harness.producer.enqueue([*target(3, 3), *same_tenant(kind), *others()])
     assert set(await harness.drain()) == {job.job_id for job in [*same_tenant(kind), *others()]}
     assert await harness.take() == []
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     await harness.finish([running])
     assert await harness.take() == [], "a permit that comes back starts none either"
     assert (await pauses(harness).unpause(kind, name, "ann@ops")).changed
@@ -136,7 +136,7 @@ async def test_a_pause_over_a_limit_gives_back_the_limit(
     assert await harness.take() == []
     await harness.later(241_000)
     assert len(await harness.take()) == (2 if limits else 3)
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 async def test_a_pause_of_a_host_holds_for_what_each_tenant_declares(harness: QueueHarness) -> None:
@@ -202,11 +202,11 @@ async def test_no_job_is_lost_when_records_expire_during_a_pause(
     assert await harness.take() == []
     await harness.inspection.cancel(ref("t0"))
     await harness.drain()
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     for key in await harness.client.keys("pw:*"):  # the time to live of an idle record is over
         if 0 < await harness.client.ttl(key) <= 900:
             await harness.client.delete(key)
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     await harness.producer.enqueue(target(3, 1))
     assert await harness.take() == []
     await pauses(harness).unpause(kind, name, "ann")
@@ -258,7 +258,7 @@ async def test_a_longer_pause_without_jobs_is_forgotten_at_its_end(harness: Queu
         await pauses(harness).pause("tenant", "acme", "why", "ann", for_seconds=seconds)
     await harness.later(11_000)
     assert await harness.take() == []
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     await harness.later(50_000)
     assert await harness.take() == []
     assert await harness.client.exists("pw:{0}:paused") == 0
@@ -270,7 +270,9 @@ async def test_a_job_of_an_older_release_waits_for_the_module_in_its_json(harnes
     await pauses(harness).pause("module", MODULE, "why", "ann")
     assert await harness.take() == []
     await pauses(harness).unpause("module", MODULE, "ann")
-    assert await harness.inspection.audit() == [], "it is in a backlog of its own, though its module is not paused"
+    assert await harness.inspection.check_consistency() == [], (
+        "it is in a backlog of its own, though its module is not paused"
+    )
     assert await harness.drain() == ["j"]
 
 
@@ -281,7 +283,7 @@ async def test_a_profiles_holder_starts_no_paused_job(harness: QueueHarness) -> 
     await harness.producer.enqueue(target(2, 1, profile_id="p1"))
     held = places(("acme", "p1", 3))
     assert await harness.take(capacity=held) == []
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     await pauses(harness).unpause("tenant", "acme", "ann")
     rest = await harness.take(capacity=held)
     assert sorted(each.job_id for each in rest) == ["t1", "t2"]

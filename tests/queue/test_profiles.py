@@ -59,7 +59,7 @@ async def test_the_lock_of_a_profile_that_was_not_opened_ends_with_its_last_job(
     assert await harness.consumer.finish(second, **DONE, release_profile=True), "the same call again"
     held = [("acme", "p1", moved.profile_fence or 0)]
     assert not (await harness.consumer.heartbeat("w2", [moved], held)).lost_profiles
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 async def test_an_end_without_release_keeps_the_profile(harness: QueueHarness) -> None:
@@ -77,7 +77,7 @@ async def test_a_claim_locks_several_profiles_at_once(harness: QueueHarness) -> 
     assert sorted(lease.profile_id or "" for lease in leases) == names
     assert len(set(fences)) == 5, "each lock has a fence of its own"
     assert int(await harness.client.hget("pw:{0}:meta", "fence")) == max(fences)
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     await harness.later(50_000)
     await harness.consumer.reap()
     again = await harness.take("w2", places(new=5, pages=1))

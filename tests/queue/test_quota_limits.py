@@ -25,12 +25,12 @@ async def test_a_permit_comes_back_once_however_a_lease_ends(harness: QueueHarne
         lease = await harness.one()
         assert await harness.take() == [], call
         await harness.end(lease, call, times=2)
-        assert await harness.inspection.audit() == [], call
+        assert await harness.inspection.check_consistency() == [], call
     await harness.one()
     await harness.later(50_000)
     assert (await harness.consumer.reap()).count == 1
     assert (await harness.consumer.reap()).count == 0
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     assert len(await harness.take()) == 1
 
 
@@ -90,7 +90,7 @@ async def test_a_released_permit_goes_to_the_tenant_that_holds_the_fewest(harnes
         await harness.finish([ended])
         held += await harness.take()
         assert held[-1].tenant_id in expected
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     assert sorted(lease.tenant_id for lease in held) in (["a", "a", "b", "b"], ["a", "b", "b", "b"])
 
 
@@ -107,7 +107,7 @@ async def test_a_tenant_keeps_the_permits_that_it_shares_out_among_its_own_jobs(
         goes += await harness.take()
         assert [lease.tenant_id for lease in goes] == ["b", "b"]
     await harness.finish(stays + goes)
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 async def test_tenants_take_turns_at_a_domains_rate_however_many_backlogs_they_have(harness: QueueHarness) -> None:
@@ -136,7 +136,7 @@ async def test_what_a_tenant_holds_of_a_domain_is_counted_however_a_lease_ends(h
             assert (await harness.consumer.reap()).count == 1
         else:
             await harness.end(lease, call)
-        assert await harness.inspection.audit() == [], call
+        assert await harness.inspection.check_consistency() == [], call
         assert await harness.client.hget("pw:{0}:domain:shop.test", "held:a") is None, call
 
 

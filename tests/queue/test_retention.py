@@ -72,7 +72,7 @@ async def test_all_letters_together_stay_below_the_bytes(live_redis: RedisServer
         assert sum(len(letter.job) + len(letter.detail) for letter in letters) <= 100 * KIB
         assert letters[0].job.startswith(b"199x"), "the newest stay"
         assert await harness.client.memory_usage("pw:{0}:dead", samples=0) < 300 * KIB
-        assert await harness.inspection.audit() == []
+        assert await harness.inspection.check_consistency() == []
 
 
 async def test_one_tenants_flood_pushes_out_its_own_letters_only(live_redis: RedisServer) -> None:
@@ -89,7 +89,7 @@ async def test_one_tenants_flood_pushes_out_its_own_letters_only(live_redis: Red
         found = await kept(harness)
         assert found["quiet"] == 20
         assert found.total() <= 100
-        assert await harness.inspection.audit() == []
+        assert await harness.inspection.check_consistency() == []
 
 
 async def test_a_tenants_letters_are_found_without_looking_at_others(harness: QueueHarness) -> None:
@@ -113,7 +113,7 @@ async def test_a_purge_frees_the_bytes(live_redis: RedisServer) -> None:
         assert await harness.dead_letters.purge(ids) == len(ids)
         assert await harness.dead_letters.purge(ids) == 0
         assert await harness.client.hget("pw:{0}:meta", "dead_bytes") == b"0"
-        assert await harness.inspection.audit() == []
+        assert await harness.inspection.check_consistency() == []
 
 
 async def test_digests_of_rejected_texts_are_few_however_many_come(harness: QueueHarness) -> None:
@@ -148,7 +148,7 @@ async def test_a_flood_of_rejected_texts_keeps_the_tenants_newest_results_only(l
         assert await result_keys(harness, "quiet") == {"r1000"}
         assert len(await harness.results()) == 51, "what is deleted leaves the stream too"
         assert await harness.client.zcard("pw:{0}:rejected:of:loud") == 50
-        assert await harness.inspection.audit() == []
+        assert await harness.inspection.check_consistency() == []
 
 
 async def test_unknown_tenants_have_one_bound_together(live_redis: RedisServer) -> None:

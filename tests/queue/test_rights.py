@@ -33,7 +33,7 @@ async def test_a_right_that_is_withdrawn_leaves_nothing_half_done(alone: QueueHa
         with pytest.raises(RightMissing):
             await act
     await alone.client.execute_command("ACL", "SETUSER", "default", "+@all")
-    assert await alone.inspection.audit() == []
+    assert await alone.inspection.check_consistency() == []
     assert await alone.consumer.finish(lease, **DONE)
     assert len(await alone.take()) == 3, "the fleet's limit"
-    assert await alone.inspection.audit() == []
+    assert await alone.inspection.check_consistency() == []

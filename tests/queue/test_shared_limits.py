@@ -59,9 +59,9 @@ async def test_permits_beyond_the_small_numbers_are_counted(harness: QueueHarnes
     while leases := await harness.take():
         running += leases
     assert len(running) == 260
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     await harness.finish(running[:6])
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     assert len(await harness.take()) == 2
     await harness.finish(running[6:])
 
@@ -124,7 +124,7 @@ async def test_a_backlog_that_one_claim_empties_and_fills_again_is_listed(harnes
     assert [view.ref.job_id for view in (await harness.inspection.jobs()).jobs if view.state == "queued"] == [
         "shop.product-acme-1"
     ]
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 async def test_a_long_backlog_of_a_module_that_is_used_up_delays_no_other_tenant(harness: QueueHarness) -> None:
@@ -160,11 +160,11 @@ async def test_jobs_that_run_already_count_for_new_limits(harness: QueueHarness)
     await harness.producer.enqueue([*of("shop.product", 5), *of("news", 5)])
     running = await harness.take(capacity=everything(3))
     assert await harness.queue.limits.set(LimitsTable(fleet=QuotaLimits(concurrency=4), modules={"shop.*": TWO}))
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     running += await harness.take()
     assert len(running) == 4
     await harness.finish(running)
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 @pytest.mark.parametrize("table", [LimitsTable(fleet=QuotaLimits(concurrency=1)), LimitsTable(modules={"*": TWO})])
@@ -181,7 +181,7 @@ async def test_a_shared_permit_comes_back_once_however_a_lease_ends(harness: Que
         else:
             for lease in leases:
                 await harness.end(lease, call, times=2)
-        assert await harness.inspection.audit() == [], call
+        assert await harness.inspection.check_consistency() == [], call
     assert len(await harness.take()) == at_once
 
 
@@ -251,7 +251,7 @@ async def test_a_job_that_only_ends_takes_no_permit_of_the_fleet(harness: QueueH
     assert (await harness.one()).ref == second
     await harness.inspection.cancel(third)
     assert [lease.ref for lease in await harness.take()] == [third]
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 async def test_a_module_that_runs_no_job_is_forgotten_once_its_tokens_are_full(harness: QueueHarness) -> None:
@@ -264,7 +264,7 @@ async def test_a_module_that_runs_no_job_is_forgotten_once_its_tokens_are_full(h
     await harness.finish(leases)
     assert await harness.client.keys("pw:{0}:module:*") == [b"pw:{0}:module:slow"]
     assert await harness.client.ttl("pw:{0}:module:slow") > 4_900
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
     await harness.producer.enqueue(of("slow", 1, tenant="other"))
     await harness.one()
     assert await harness.client.ttl("pw:{0}:module:slow") == -1, "a module that runs a job is not forgotten"

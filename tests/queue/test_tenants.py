@@ -94,4 +94,4 @@ async def test_every_tenant_that_has_anything_is_listed(live_redis: RedisServer)
         assert few.more
         assert len(few.tenants) == 2, "one of each shard"
         assert await harness.consumer.finish(leases["runs"], **DONE)
-        assert await harness.inspection.audit() == []
+        assert await harness.inspection.check_consistency() == []

@@ -31,7 +31,7 @@ async def test_every_end_of_a_lease_adds_what_it_used_once(harness: QueueHarness
     assert second.traffic == USED
     assert await harness.consumer.requeue(second, traffic=Traffic(1, 1, 1))
     assert (await harness.one()).traffic == USED + Traffic(1, 1, 1)
-    assert await harness.inspection.audit() == []
+    assert await harness.inspection.check_consistency() == []
 
 
 async def test_a_worker_that_is_lost_leaves_what_its_last_heartbeat_said(harness: QueueHarness) -> None:

@@ -102,7 +102,7 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
         await queue.dead_letters.purge([letter.id for letter in letters])
         assert await queue.inspection.result(ref("acme-9"))
         await queue.consumer.forget_worker("w1")
-        assert await queue.inspection.audit() == []
+        assert await queue.inspection.check_consistency() == []
         reading = await read_all(counter.redis_client, ["pw:{0}"], embedded=True)
         assert [one for one in start_findings(reading) if not one.ok] == []
         failed = [one.name for one in redis_findings(reading, replicated=False) if not one.ok]

@@ -79,7 +79,7 @@ def doctor(
         *_redis(settings, config),
         *_parameters(settings),
         *_upstreams(settings),
-        *(asyncio.run(_audit(config)) if audit else ()),
+        *(asyncio.run(_consistency(config)) if audit else ()),
         *_configured(settings.checks, host_findings(settings, data_dir)),
         *fixed_findings(settings, data_dir),
     ]
@@ -157,11 +157,11 @@ def _data_dir(settings: Settings) -> Path:
         raise CommandError(printable(f"data folder: {error}"), mend) from error
 
 
-async def _audit(config: Path | None) -> list[Finding]:
-    name = "queue audit"
+async def _consistency(config: Path | None) -> list[Finding]:
+    name = "consistency check"
     try:
         async with open_queue(config) as (_, queue, _settings):
-            problems = await queue.inspection.audit()
+            problems = await queue.inspection.check_consistency()
     except CommandError as away:
         return [Finding(name, False, str(away), away.mend)]
     mend = "please report this with the output of `workerctl doctor --audit`"

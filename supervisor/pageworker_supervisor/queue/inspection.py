@@ -109,10 +109,10 @@ class QueueInspection:
         reply = await self._shards.call(0, "scaling_sample", slot_ms=slot_ms, text=opaque(text), after_ms=after_ms)
         return unpacked(reply)["reset"], reply[1:]
 
-    async def audit(self) -> list[str]:
+    async def check_consistency(self) -> list[str]:
         """Contradictions in the derived state, one line each. Looks at every key."""
         return [
             f"shard {shard}: {line.decode()}"
             for shard in range(len(self._shards))
-            for line in await self._shards.call(shard, "audit")
+            for line in await self._shards.call(shard, "check_consistency")
         ]

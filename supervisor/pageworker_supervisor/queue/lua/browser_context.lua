@@ -8,7 +8,7 @@
 -- contexts of a tenant that any worker may open. Both are served in turn: the score is the stamp of the last service.
 -- The contexts of a profile that a worker holds are not open; their work shows in `held_contexts:<tenant>`.
 --
--- Used by: fn_audit, fn_claim, backlog, claim_capacity, fleet, shared_quota, job, profile_lock, wakeup.
+-- Used by: fn_check_consistency, fn_claim, backlog, claim_capacity, fleet, shared_quota, job, profile_lock, wakeup.
 
 local context_cache = { size = 0 } -- parsed texts; emptied when it grows
 

@@ -4,7 +4,7 @@
 -- `dead:of:<tenant>` holds the tenant's entries in their order ('' as tenant: texts that name no tenant). `dead:weight`
 -- holds how much each tenant has: bytes, plus a small text's worth for each entry. `meta` holds the bytes of all.
 --
--- Used by: fn_audit, fn_dead_letters, fn_finish.
+-- Used by: fn_check_consistency, fn_dead_letters, fn_finish.
 
 local ENTRY_BYTES = 1024
 local DROPPED_PER_CALL = 64

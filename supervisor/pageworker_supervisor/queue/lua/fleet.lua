@@ -7,7 +7,7 @@
 -- A lease's field `permits` says which permits it holds beside those of its tenant and domain: `f` the fleet's, `m` its
 -- module's. So limits may come and go while jobs run.
 --
--- Used by: fn_audit, fn_claim, fn_enqueue, fn_inspect, job, shard, timer.
+-- Used by: fn_check_consistency, fn_claim, fn_enqueue, fn_inspect, job, shard, timer.
 
 local TENANTS_WOKEN = 4
 

@@ -5,7 +5,7 @@
 -- Limits may come after the job: then the job is in a backlog without module. It is moved only when a claim finds it at
 -- the front while its module is used up.
 --
--- Used by: fn_audit, fn_claim, fn_enqueue, fn_inspect, backlog, job.
+-- Used by: fn_check_consistency, fn_claim, fn_enqueue, fn_inspect, backlog, job.
 
 -- A module that is paused is treated the same, whether or not it has limits.
 

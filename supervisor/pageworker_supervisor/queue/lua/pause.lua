@@ -10,7 +10,7 @@
 -- The field `paused` of `meta` is a digest of `paused`, absent without pauses. It is read with the schema version, at no
 -- further command. Here the pauses are kept parsed until the digest changes. So a claim pays no command for them.
 --
--- Used by: fn_audit, fn_inspect, fn_pause, limits, module, shard, shared_quota, tenant, timer.
+-- Used by: fn_check_consistency, fn_inspect, fn_pause, limits, module, shard, shared_quota, tenant, timer.
 
 local PAUSES = 1000 -- per shard
 local PAUSE_WORDS = { t = 'tenant', m = 'module', d = 'domain' }

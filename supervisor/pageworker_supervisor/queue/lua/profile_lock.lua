@@ -8,7 +8,7 @@
 --
 -- A fence never goes down, not even when a failover takes the counter back: it is at least the clock's microseconds.
 --
--- Used by: fn_audit, fn_claim, fn_lease, fn_workers, browser_context, claim_capacity, job, tenant.
+-- Used by: fn_check_consistency, fn_claim, fn_lease, fn_workers, browser_context, claim_capacity, job, tenant.
 
 local ASK_AFTER_MS = 1000
 local ASK_AGAIN_MS = 5000

@@ -67,7 +67,7 @@ register('show_job', show_job, 'no-writes')
 register('stats', stats, 'no-writes')
 register('demand', demand, 'no-writes')
 register('scaling_sample', scaling_sample, 'allow-oom')
-register('audit', audit, 'no-writes')
+register('check_consistency', check_consistency, 'no-writes')
 if TEST_CLOCK then
   register('apply_event', apply_event)
 end

@@ -11,7 +11,7 @@
 --
 -- A backlog that waits is written as its context; where it is one of a module with limits, followed by its limit key.
 --
--- Used by: fn_audit, fn_claim, fn_enqueue, fn_inspect, backlog, job, timer.
+-- Used by: fn_check_consistency, fn_claim, fn_enqueue, fn_inspect, backlog, job, timer.
 
 local UNPARKED_PER_CALL = 16
 local TENANTS_COMPARED = 16

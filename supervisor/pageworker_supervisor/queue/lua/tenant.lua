@@ -8,7 +8,7 @@
 -- use, the release of one brings it back. If it has no token, it is in `timers` too: the refill brings it back. If it is
 -- paused, the end of the pause brings it back.
 --
--- Used by: fn_audit, fn_claim, fn_enqueue, browser_context, claim_capacity, fleet, shared_quota, job, timer.
+-- Used by: fn_check_consistency, fn_claim, fn_enqueue, browser_context, claim_capacity, fleet, shared_quota, job, timer.
 
 Tenant.LEAST_MS = 100 -- a lease costs at least this much: its page is cleaned afterwards
 local MEAN_OF = 8 -- number of newest leases that the mean is made of, about

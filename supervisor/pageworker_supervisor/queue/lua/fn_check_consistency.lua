@@ -1,15 +1,16 @@
--- audit: compares everything derived with what it is derived from. The reply is a list of lines, one per contradiction.
+-- check_consistency: compares everything derived with what it is derived from. The reply is a list of lines, one per
+-- contradiction.
 -- It looks at every key of the shard: for tests and for an operator who suspects an error, not for a schedule.
 
-local Audit = {}
-Audit.__index = Audit
+local ConsistencyCheck = {}
+ConsistencyCheck.__index = ConsistencyCheck
 
-function Audit:report(...)
+function ConsistencyCheck:report(...)
   self.faults[#self.faults + 1] = string.format(...)
 end
 
 -- The keys whose name begins with this, without it: a set.
-function Audit:keys(beginning)
+function ConsistencyCheck:keys(beginning)
   local cursor, found = '0', {}
   repeat
     local page = call('SCAN', cursor, 'MATCH', string.gsub(beginning, '([%[%]*?\\])', '\\%1') .. '*', 'COUNT', 1000)
@@ -25,7 +26,7 @@ local function count(tally, name)
   tally[name] = (tally[name] or 0) + 1
 end
 
-function Audit:backlog_entries()
+function ConsistencyCheck:backlog_entries()
   local entries = {}
   for name in pairs(self:keys(Key.backlog_named(''))) do
     for _, entry in ipairs(call('LRANGE', Key.backlog_named(name), 0, -1)) do
@@ -46,7 +47,7 @@ function Audit:backlog_entries()
   return entries
 end
 
-function Audit:job(id, entries, ending, pending)
+function ConsistencyCheck:job(id, entries, ending, pending)
   local job = Job.read(id)
   if not job then
     self:report('job %s has no state', id)
@@ -79,7 +80,7 @@ function Audit:job(id, entries, ending, pending)
   self:indexed(id, job)
 end
 
-function Audit:jobs()
+function ConsistencyCheck:jobs()
   local entries, ending, pending = self:backlog_entries(), {}, {}
   for _, id in ipairs(call('LRANGE', Key.ending(), 0, -1)) do
     ending[id] = true
@@ -102,7 +103,7 @@ function Audit:jobs()
 end
 
 -- Whether the listings and the expiry of a job agree with its state.
-function Audit:indexed(id, job)
+function ConsistencyCheck:indexed(id, job)
   for name, state in pairs({ delayed = State.DELAYED, ending = State.ENDING }) do
     local listed = call('ZSCORE', Key.listed(name), id) and true or false
     if listed ~= (job.state == state) then
@@ -120,7 +121,7 @@ function Audit:indexed(id, job)
   end
 end
 
-function Audit:listings()
+function ConsistencyCheck:listings()
   local backlogs = 0
   for _ in pairs(self:keys(Key.backlog_named(''))) do
     backlogs = backlogs + 1
@@ -134,7 +135,7 @@ function Audit:listings()
   end
 end
 
-function Audit:cancellations()
+function ConsistencyCheck:cancellations()
   local counts = {}
   for _, id in ipairs(call('ZRANGE', Key.cancellations(), 0, -1)) do
     count(counts, string.match(id, '^([^/]*)/'))
@@ -151,7 +152,7 @@ function Audit:cancellations()
   end
 end
 
-function Audit:dead_letters()
+function ConsistencyCheck:dead_letters()
   local bytes, weights = 0, {}
   for _, entry in ipairs(call('XRANGE', Key.dead(), '-', '+')) do
     local size, tenant = DeadLetter.size(entry[2])
@@ -172,7 +173,7 @@ function Audit:dead_letters()
   end
 end
 
-function Audit:claimed(id, job, pending)
+function ConsistencyCheck:claimed(id, job, pending)
   if not call('ZSCORE', Key.leases(), id) then
     self:report('job %s is claimed without a lease', id)
   end
@@ -193,7 +194,7 @@ function Audit:claimed(id, job, pending)
 end
 
 -- What a running job holds of the fleet and of its module: exactly what has limits.
-function Audit:permits(id, job)
+function ConsistencyCheck:permits(id, job)
   local module = Module.limited(id, job)
   local expected = Job.permits_text(LimitsTable.fleet(), module)
   if (job.permits or nil) ~= expected then
@@ -206,7 +207,7 @@ function Audit:permits(id, job)
   self.running = self.running + 1
 end
 
-function Audit:tenant_counts(tenant, quota)
+function ConsistencyCheck:tenant_counts(tenant, quota)
   local jobs, runs = number(call('HGET', Key.tenant(tenant), 'jobs')), self.running_of[tenant] or 0
   if jobs ~= (self.jobs_of[tenant] or 0) or quota.running ~= runs then
     self:report(
@@ -226,7 +227,7 @@ function Audit:tenant_counts(tenant, quota)
   end
 end
 
-function Audit:open_priorities(tenant, quota)
+function ConsistencyCheck:open_priorities(tenant, quota)
   local priorities = ''
   for _, priority in ipairs(PRIORITIES) do
     if call('EXISTS', Key.open_contexts(tenant, priority)) == 1 then
@@ -242,7 +243,7 @@ function Audit:open_priorities(tenant, quota)
   return priorities ~= ''
 end
 
-function Audit:tenants()
+function ConsistencyCheck:tenants()
   for tenant in pairs(self:keys(Key.tenant(''))) do
     local quota = Tenant.read(tenant)
     self:tenant_counts(tenant, quota)
@@ -271,7 +272,7 @@ function Audit:tenants()
 end
 
 -- The permits of each tenant, which are those of the quota together; and whether each tenant that waits has a backlog.
-function Audit:shared_quota(kind, name, quota)
+function ConsistencyCheck:shared_quota(kind, name, quota)
   local f, held, word = call('HGETALL', kind.keys.hash(name)), 0, kind.word
   for i = 1, #f, 2 do
     local tenant = string.match(f[i], '^held:(.*)$')
@@ -298,7 +299,7 @@ function Audit:shared_quota(kind, name, quota)
   end
 end
 
-function Audit:modules()
+function ConsistencyCheck:modules()
   for name in pairs(self:keys(Key.module(''))) do
     if not string.find(name, ':parked', 1, true) then
       local quota = Module:read(name)
@@ -313,14 +314,14 @@ function Audit:modules()
   end
 end
 
-function Audit:fleet()
+function ConsistencyCheck:fleet()
   local quota = Fleet.read()
   if quota and quota.running ~= self.running then
     self:report('fleet: permits %d, counted %d', quota.running, self.running)
   end
 end
 
-function Audit:domains()
+function ConsistencyCheck:domains()
   for name in pairs(self:keys(Key.domain(''))) do
     if not string.match(name, ':parked$') and not string.match(name, ':parked:[^:]*$') then
       local quota, jobs = Domain:read(name), number(call('HGET', Key.domain(name), 'jobs'))
@@ -336,7 +337,7 @@ function Audit:domains()
 end
 
 -- The digest in `meta` is that of the pauses, and what has an end has a timer.
-function Audit:pauses()
+function ConsistencyCheck:pauses()
   local digest = call('HGET', Key.meta(), 'paused') or nil
   Pause.use(nil)
   Pause.use(digest)
@@ -353,7 +354,7 @@ function Audit:pauses()
   end
 end
 
-function Audit:contexts()
+function ConsistencyCheck:contexts()
   for name in pairs(self:keys(Key.context_named(''))) do
     local tenant, context, priority = string.match(name, '^([^/]*)/([^:]*):(.)$')
     local open = call('ZSCORE', Key.open_contexts(tenant, priority), context)
@@ -372,7 +373,7 @@ function Audit:contexts()
   end
 end
 
-function Audit:profiles()
+function ConsistencyCheck:profiles()
   for name in pairs(self:keys(Key.profile_contexts_named(''))) do
     local tenant = string.match(name, '^[^/]*')
     for _, context in ipairs(call('ZRANGE', Key.profile_contexts_named(name), 0, -1)) do
@@ -388,11 +389,11 @@ function Audit:profiles()
   end
 end
 
-local function audit()
+local function check_consistency()
   local self = setmetatable({
     faults = {}, jobs_of = {}, jobs_at = {}, running_of = {}, running_at = {}, held_at = {}, leases = 0, listed = {},
     running_in = {}, running = 0, bytes_of = {}, starts_of = {},
-  }, Audit)
+  }, ConsistencyCheck)
   self:jobs()
   local leases, entries = call('ZCARD', Key.leases()), call('XLEN', Key.ready())
   if leases ~= self.leases or entries ~= self.leases then
