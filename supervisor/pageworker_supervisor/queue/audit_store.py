@@ -3,8 +3,8 @@
 queue/lua/fn_record.lua has the functions. Every call may be repeated with the same arguments.
 """
 
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -58,35 +58,32 @@ class AuditStore:
     async def lines(self, newest: int | None = None) -> AsyncIterator[bytes]:
         """The records in the order in which they are stored, oldest first; with `newest`, only that many of the end."""
         if newest is not None:
-            entries = await self._shards.functions.command(
-                "XREVRANGE", self._key, "+", "-", "COUNT", newest, key=self._key
-            )
-            for _, fields in reversed(entries):
+            for _, fields in reversed(await self._entries("XREVRANGE", "+", "-", newest)):
                 yield _line(fields)
             return
-        after = "-"
-        while True:
-            entries = await self._shards.functions.command(
-                "XRANGE", self._key, after, "+", "COUNT", RECORDS_PER_CALL, key=self._key
-            )
-            for _, fields in entries:
-                yield _line(fields)
-            if len(entries) < RECORDS_PER_CALL:
-                return
-            after = f"({entries[-1][0].decode()}"
+        async for line in self._pages("XRANGE", "-", "+"):
+            yield line
 
-    async def newest_lines(self) -> AsyncIterator[bytes]:
+    def newest_lines(self) -> AsyncIterator[bytes]:
         """All records, newest first."""
-        before = "+"
+        return self._pages("XREVRANGE", "+", "-")
+
+    async def _pages(self, command: str, start: str, end: str) -> AsyncIterator[bytes]:
+        """All records from `start` to `end`."""
         while True:
-            entries = await self._shards.functions.command(
-                "XREVRANGE", self._key, before, "-", "COUNT", RECORDS_PER_CALL, key=self._key
-            )
+            entries = await self._entries(command, start, end, RECORDS_PER_CALL)
             for _, fields in entries:
                 yield _line(fields)
             if len(entries) < RECORDS_PER_CALL:
                 return
-            before = f"({entries[-1][0].decode()}"
+            start = f"({entries[-1][0].decode()}"
+
+    async def _entries(self, command: str, start: str, end: str, count: int) -> Sequence[Any]:
+        # Any: redis-py does not type the reply, pairs of an id and its fields.
+        entries: Sequence[Any] = await self._shards.functions.command(
+            command, self._key, start, end, "COUNT", count, key=self._key
+        )
+        return entries
 
 
 def _line(fields: dict[bytes, bytes] | list[bytes]) -> bytes:
