@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -48,16 +49,20 @@ Digest = Annotated[str | None, Parameter(help="Act only if the set has this dige
 Names = Annotated[str, Parameter(help="Names of jobs, TENANT/ID. Filters and names exclude each other.")]
 
 
-def cancel(
-    *jobs: Names,
-    wanted: JobFilter | None = None,
-    names_from: NamesFrom = None,
-    yes: Yes = False,
-    digest: Digest = None,
-    reason: Reason = None,
-    config: Config = None,
-    json: Json = False,
-) -> CommandExit:
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class BulkOptions:
+    """What both commands take beside names and filters."""
+
+    names_from: NamesFrom = None
+    yes: Yes = False
+    digest: Digest = None
+    reason: Reason = None
+    config: Config = None
+    json: Json = False
+
+
+def cancel(*jobs: Names, wanted: JobFilter | None = None, options: BulkOptions | None = None) -> CommandExit:
     """Cancel jobs that have not ended: those that are named, or those that filters choose.
 
     With filters, the command first prints exactly the jobs that it would cancel, their number and a digest. It then
@@ -85,19 +90,10 @@ def cancel(
         return word_of(await opened.queue.inspection.cancel(job.ref))
 
     bulk = BulkAction("cancel", read, named, act)
-    return bulk.run(config, _refs(jobs, names_from), chosen, yes=yes, digest=digest, reason=reason, json=json)
+    return bulk.run(jobs, chosen, options or BulkOptions())
 
 
-def retry(
-    *jobs: Names,
-    wanted: JobFilter | None = None,
-    names_from: NamesFrom = None,
-    yes: Yes = False,
-    digest: Digest = None,
-    reason: Reason = None,
-    config: Config = None,
-    json: Json = False,
-) -> CommandExit:
+def retry(*jobs: Names, wanted: JobFilter | None = None, options: BulkOptions | None = None) -> CommandExit:
     """Queue jobs again that did not succeed: those that are named, or those that filters choose.
 
     A job can be retried as long as its dead letter is kept. Jobs that failed, timed out or died have one; a blocked,
@@ -131,7 +127,7 @@ def retry(
         return (await opened.queue.dead_letters.retry([job.letter_id]))[job.letter_id]
 
     bulk = BulkAction("retry", read, dead_jobs_named, act)
-    return bulk.run(config, _refs(jobs, names_from), chosen, yes=yes, digest=digest, reason=reason, json=json)
+    return bulk.run(jobs, chosen, options or BulkOptions())
 
 
 class BulkAction:
@@ -149,43 +145,33 @@ class BulkAction:
         self._named = named
         self._act = act
 
-    def run(
-        self,
-        config: Config,
-        refs: Sequence[JobRef],
-        wanted: JobFilter,
-        *,
-        yes: bool,
-        digest: str | None,
-        reason: str | None,
-        json: bool,
-    ) -> CommandExit:
+    def run(self, names: tuple[str, ...], wanted: JobFilter, options: BulkOptions) -> CommandExit:
         """The whole command. Raises CommandError."""
+        refs = _refs(names, options.names_from)
         if bool(refs) == wanted.given:
             raise CommandError(
                 "name jobs, or give filters" if not refs else "names and filters exclude each other",
                 f"e.g. `workerctl jobs {self._action} acme/17`, or `workerctl jobs {self._action} --tenant acme`",
                 CommandExit.USAGE,
             )
-        return asyncio.run(self._run(config, refs, yes, digest, reason, json))
+        return asyncio.run(self._run(refs, options))
 
-    async def _run(
-        self, config: Config, refs: Sequence[JobRef], yes: bool, digest: str | None, reason: str | None, json: bool
-    ) -> CommandExit:
-        async with open_queue(config) as opened:
+    async def _run(self, refs: Sequence[JobRef], options: BulkOptions) -> CommandExit:
+        json = options.json
+        async with open_queue(options.config) as opened:
             chosen = tuple(await (self._named(opened, refs) if refs else self._read(opened)))
-            self._check(chosen, digest)
+            self._check(chosen, options.digest)
             plan = _answer(self._action, chosen, done=False)
             if not refs and not json:
                 put(_listed(plan))
-            if not (refs or yes or (not json and self._confirmed(plan))):
+            if not (refs or options.yes or (not json and self._confirmed(plan))):
                 show(plan, "", True) if json else note(
                     f"Nothing was changed. Run the command again with --yes --digest {plan.digest}"
                 )
                 return CommandExit.DONE
             target, detail = many([str(job.ref) for job in chosen], "jobs")
             command = f"jobs {self._action}"
-            async with audited(opened.queue, opened.settings, command, target, reason, detail) as recorded:
+            async with audited(opened.queue, opened.settings, command, target, options.reason, detail) as recorded:
                 acted, lost = await self._act_on(opened, chosen)
                 recorded.outcome = outcomes_text(job.outcome or "" for job in acted)
         answer = _answer(self._action, acted, done=True)
