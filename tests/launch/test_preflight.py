@@ -79,7 +79,7 @@ def test_root_without_a_capability_is_told_which(monkeypatch: pytest.MonkeyPatch
     assert problem is not None
     assert "CAP_SETUID" in problem.what
     assert "CAP_SYS_ADMIN" not in problem.what
-    assert "A worker that starts as root needs CAP_SETGID and CAP_SETUID;" in problem.mend
+    assert "as an ordinary user: without any capability, or with CAP_SETGID and CAP_SETUID" in problem.mend
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert preflight.check_privilege() is None
 

@@ -8,8 +8,13 @@ from pw_queue import QueueHarness, blocked, everything, open_harness, places, pl
 from pw_servers import RedisServer
 
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.wakeup import CancelNotice
+from pageworker_supervisor.queue.wakeup import BLOCK_SECONDS, CancelNotice
 from pageworker_supervisor.redis_client import Router
+from pageworker_supervisor.redis_client.clients import LONGEST_BLOCK_SECONDS
+
+
+def test_a_sleep_ends_before_its_socket_times_out() -> None:
+    assert BLOCK_SECONDS < LONGEST_BLOCK_SECONDS
 
 
 async def test_a_push_wakes_one_idle_worker_at_once(harness: QueueHarness, live_redis: RedisServer) -> None:

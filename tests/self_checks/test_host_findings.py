@@ -12,6 +12,7 @@ from pageworker_sandbox.signing import SecretKey
 from pageworker_supervisor.config.settings import HttpSettings, ModuleSettings, PoolSettings, SandboxSettings, Settings
 from pageworker_supervisor.host.uid_lock import UidLock
 from pageworker_supervisor.host.uid_ranges import IdRange
+from pageworker_supervisor.self_checks import host_findings
 from pageworker_supervisor.self_checks.host_findings import (
     MIN_FREE_BYTES,
     data_dir_access,
@@ -85,6 +86,15 @@ def test_a_folder_of_another_user_fails(tmp_path: Path) -> None:
     found = data_dir_access(tmp_path)
     assert not found.ok
     assert "belongs to user 65534" in found.found
+
+
+def test_a_folder_of_a_daemons_user_is_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root asks, and a unit runs the daemon as the account pageworker."""
+    monkeypatch.setattr(host_findings, "daemon_users", lambda: {0, tmp_path.stat().st_uid})
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert data_dir_access(tmp_path).ok
+    monkeypatch.setattr(host_findings, "daemon_users", lambda: {tmp_path.stat().st_uid + 1})
+    assert not data_dir_access(tmp_path).ok
 
 
 @pytest.mark.parametrize(("bind", "told"), [("0.0.0.0:9470", True), ("[::]:1", True), ("127.0.0.1:9470", False)])

@@ -151,7 +151,7 @@ def check_privilege() -> HostProblem | None:
         return HostProblem(
             f"root lacks {', '.join(lacking)}",
             "/proc/self/status",
-            "run as an ordinary user, who needs no capability at all. A worker that starts as root needs CAP_SETGID and"
-            " CAP_SETUID; a command of root that starts a sandbox needs all of these",
+            "run as root with these, or as an ordinary user: without any capability, or with CAP_SETGID and CAP_SETUID,"
+            " by which a worker gives its runners user ids of their own",
         )
     return None

@@ -10,7 +10,7 @@ from pageworker_sandbox.signing import KeyUnusable
 from pageworker_supervisor.config.settings import HttpSettings, ModuleSettings, SandboxSettings, Settings
 from pageworker_supervisor.host.descriptor_limit import MIN_HTTP_CONNECTIONS, needed, raise_limit, suffices
 from pageworker_supervisor.host.errors import HostRefused
-from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock
+from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock, daemon_users
 from pageworker_supervisor.host.uid_ranges import OWN_NAME, SUBORDINATE
 from pageworker_supervisor.host.user_ids import HostIds, choose, seed_of
 from pageworker_supervisor.registry import load_trust
@@ -78,7 +78,7 @@ def data_dir_access(data_dir: Path) -> Finding:
     name, status = "data_dir_access", data_dir.stat()
     if not os.access(data_dir, os.W_OK | os.X_OK):
         return Finding(name, False, f"{data_dir}: no permission to write", "change its owner, or set worker.data_dir")
-    if status.st_uid not in (0, os.geteuid()):
+    if status.st_uid not in daemon_users():  # root also asks for a worker with a user of its own
         return Finding(name, False, f"{data_dir} belongs to user {status.st_uid}", "chown it to the user of the worker")
     if status.st_mode & OTHERS_WRITE:
         return Finding(name, False, f"other users may write to {data_dir}", f"chmod go-w {data_dir}")
