@@ -80,7 +80,8 @@ def host_options(folder: Path) -> list[str]:
         copied.chmod(0o644)
         options += ["-v", f"{copied}:{source}:ro"]
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
-    settings = dict(PIP_SETTING.findall(listed.stdout))
+    # pip lists its environment first, and that overrides its files.
+    settings = dict(reversed(PIP_SETTING.findall(listed.stdout)))
     for name in PIP_SOURCES & settings.keys():
         options += ["-e", f"PIP_{name.upper().replace('-', '_')}={settings[name]}"]
         for local in LOCAL_FOLDER.findall(settings[name]):
