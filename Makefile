@@ -11,7 +11,7 @@ demo: install
 	@.venv/bin/workerctl demo
 
 # Some at a time: most tests start processes of their own. Then the tests that need the machine to themselves.
-# Those of whole workers wait more than they compute: on two cores, three processes need 22 minutes and two 33.
+# Those of whole workers wait more than they compute: on two cores, three processes take two thirds of the time of two.
 PROCESSES ?= 3
 PARALLEL = -n $(PROCESSES) --no-loadscope-reorder
 

@@ -3,8 +3,9 @@
 The tests of a file run one after the other in one process, since they share its fixtures. So do the tests of a folder
 in `SHARED`, whose fixtures exist once per session. The tests in `APART` share nothing, so any process may take each.
 
-A test of the folders in `LONG` starts browsers, which keep both cores busy. Most other tests wait for something. So one
-process begins with the long ones and the other one with the rest. The one that ends first goes on with what is left.
+A test of the folders in `LONG` starts browsers, which keep both cores busy. Most other tests wait for something. So the
+second of each two processes begins with the rest, and the others with the long ones. The one that ends first goes on
+with what is left.
 
 A test that measures time, or that uses up something of the whole machine, has the marker `exclusive`: `make test` runs
 these alone, after all others. It finds their files by the text `mark.exclusive`, and collects no others.
