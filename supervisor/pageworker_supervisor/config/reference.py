@@ -37,8 +37,8 @@ counts as not set. The variables that Kubernetes sets for a Service whose name b
 
 The column "change" says when a change of the setting takes effect in a worker:
 
-- `hot`: while it runs, if it changes in the central configuration. A change of the file or of a variable always takes
-  effect at the next start.
+- `hot`: while it runs, if it changes in the central configuration, or in the file before a SIGHUP. A change of a
+  variable always takes effect at the next start.
 - `restart`: at its next start.
 - `local`: at its next start. It can be set in the file or a variable only, never centrally.
 
