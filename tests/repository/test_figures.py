@@ -37,7 +37,7 @@ from pageworker_supervisor.sizing import recommendation, site
 from pageworker_supervisor.telemetry import label_values
 from pageworker_supervisor.telemetry.metrics import bounded, timings
 from pageworker_supervisor.worker_config import LEAVE_SECONDS
-from pageworker_supervisor.worker_report import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, REST_SECONDS
+from pageworker_supervisor.worker_report import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, longest_stop_seconds
 from repository.sources import ROOT
 
 KIB, MIB = 1024, 1024**2
@@ -85,7 +85,13 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
         ("repeats some checks every {:g} s.", (SELF_CHECKS_SECONDS,)),
         ("jumps by more than {:g} s", (clocks.JUMP_SECONDS,)),
         ("+ {:g} s (to leave the votes", (LEAVE_SECONDS,)),
-        ("hangs {:g} s later (SIGALRM)", (REST_SECONDS,)),
+        (
+            "`worker.drain_seconds` + `callbacks.timeout_seconds` + {:g} s after the signal: {:g} s with",
+            (
+                longest_stop_seconds(DEFAULTS) - DEFAULTS.worker.drain_seconds - DEFAULTS.callbacks.timeout_seconds,
+                longest_stop_seconds(DEFAULTS),
+            ),
+        ),
         (
             "{:,} per tenant and {:,} per shard",
             (lua("cancellation.lua", "CANCELLATIONS_PER_TENANT"), lua("cancellation.lua", "CANCELLATIONS")),
