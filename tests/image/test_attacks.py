@@ -56,7 +56,7 @@ names = {"NR": payload["numbers"]}
 exec(payload["prelude"], names)
 try:
     exec(payload["code"], names)
-except Exception as error:
+except Exception as error:  # every refusal is an answer
     code = getattr(error, "errno", None)
     return {"kind": errno.errorcode[code] if code else type(error).__name__}
 return {"kind": ""}
@@ -65,7 +65,7 @@ VISIT = """
 try:
     response = await page.goto(payload["url"])
     return {"reached": response is not None and response.ok}
-except Exception:
+except Exception:  # for whatever reason, it was not reached
     return {"reached": False}
 """
 CONTROL = Attack("what anybody may do", "os.getpid()", "", "nothing", place=AttackPlace.CONFINED)

@@ -374,14 +374,6 @@ async def test_a_pause_that_cannot_be_read_does_not_count_and_stops_nothing(harn
         assert (await pauses(harness).unpause(kind, name, "ann")).changed
 
 
-async def test_no_more_than_a_thousand_pauses_are_kept(harness: QueueHarness) -> None:
-    for n in range(1000):
-        assert (await pauses(harness).pause("tenant", f"t{n}", "why", "ann")).changed
-    over = await pauses(harness).pause("tenant", "one-more", "why", "ann")
-    assert (over.changed, over.full) == (False, (0,))
-    assert (await pauses(harness).pause("tenant", "t7", "another reason", "ann")).changed
-
-
 async def test_a_claim_pays_no_command_for_pauses_of_others(harness: QueueHarness) -> None:
     async def commands() -> int:
         stats = await harness.client.info("commandstats")

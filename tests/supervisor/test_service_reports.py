@@ -67,7 +67,7 @@ class Told:
             self._inbox.get_nowait()
 
     async def silent(self, line: str, seconds: float) -> bool:
-        """Whether no message with such a line comes for so long."""
+        """Whether no message with such a line comes within `seconds`."""
         self.forget()
         try:
             async with asyncio.timeout(seconds):
