@@ -50,6 +50,7 @@ SHARD_KEYS = {
     "module_backlogs": "module:<module>:parked:<tenant>",
     "fleet": "fleet",
     "request_rate": "requests:<host>",
+    "open_requests": "requests:<host>:open",
     "timers": "timers",
     "waited_for": "waited_for",
     "limits": "limits",
@@ -146,8 +147,8 @@ FILES = (
     *("shard", "limits", "limits_table", "pause", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer"),
     *("backlog", "browser_context", "profile_lock", "history", "job", "cancellation", "push", "listing"),
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
-    *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_config", "fn_reports", "fn_inspect"),
-    *("fn_tenants", "fn_demand", "fn_check_consistency", "fn_record", "fn_apply_event", "register"),
+    *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
+    *("fn_inspect", "fn_tenants", "fn_demand", "fn_check_consistency", "fn_record", "fn_apply_event", "register"),
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
 
