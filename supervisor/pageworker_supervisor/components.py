@@ -204,6 +204,14 @@ class Components:
             return limits_for(tenants.value, tenant_id)
 
         profile_pages = ProfilePages(settings.profiles.page, tenant_settings)
+        self.requests = RequestPermits(
+            domains=lambda: live.value.domains,
+            rates=queue.request_rates,
+            availability=availability,
+            longest_seconds=lambda: live.value.egress.request_wait_seconds,
+            counts=queue.request_counts,
+            worker_id=settings.worker.id,
+        )
         self._resources = resources = RunnerResources(
             worker_id=settings.worker.id,
             pool=settings.pool,
@@ -222,12 +230,7 @@ class Components:
             option_sets=option_sets,
             browsers=browsers,
             proxies=proxies,
-            requests=RequestPermits(
-                domains=lambda: live.value.domains,
-                rates=queue.request_rates,
-                availability=availability,
-                longest_seconds=lambda: live.value.egress.request_wait_seconds,
-            ),
+            requests=self.requests,
         )
         self.settlement = Settlement(name, settings.worker.id, settings.jobs, queue.consumer, availability, metrics)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
@@ -319,6 +322,7 @@ class Components:
         return {
             "redis": self.redis_client.availability.run(),
             "egress": self.gateway.run(),
+            "open_requests": self.requests.run(),
             "registry": self.registry.run(),
             "input_checks": self.input_checks.run(),
             "artifacts": self.artifacts.run_sweeps(self._artifact_days),

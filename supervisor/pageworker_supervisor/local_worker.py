@@ -31,6 +31,7 @@ from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
+from pageworker_supervisor.queue.request_counts import LocalRequestCounts, RequestCounts
 from pageworker_supervisor.queue.request_rates import LocalRequestRates, RequestRates
 from pageworker_supervisor.redis_client import RedisClient, connect
 from pageworker_supervisor.registry import Registry
@@ -142,12 +143,15 @@ class LocalConsumer(JobConsumer):
 
 
 class LocalQueue(QueueClient):
-    """The queue's client with a LocalConsumer and rates of its own. Its other parts are never called."""
+    """The queue's client with a LocalConsumer, and with rates and counts of requests of its own.
+
+    Its other parts are never called."""
 
     def __init__(self, redis_client: RedisClient) -> None:
         super().__init__(redis_client)
         self.consumer: LocalConsumer = LocalConsumer()
         self.request_rates: RequestRates = LocalRequestRates()
+        self.request_counts: RequestCounts = LocalRequestCounts()
 
 
 class LocalWorker:
@@ -264,6 +268,7 @@ async def local_worker(setup: LocalSetup) -> AsyncIterator[LocalWorker]:
                 components.input_checks.run(),
                 components.secrets.run(),
                 components.proxies.run(),
+                components.requests.run(),
             )
             running = [tasks.create_task(one) for one in needed]
             try:

@@ -9,11 +9,15 @@ from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSet
 def test_nothing_is_limited_unless_it_is_named() -> None:
     domain, limits = DomainSettings(), LimitSettings()
     assert (domain.rate_per_second, domain.requests_per_second, domain.request_burst) == (None, None, 1)
+    assert domain.request_concurrency is None
     assert (limits.fleet, limits.modules) == (SharedLimits(), {})
     assert (limits.fleet.concurrency, limits.fleet.rate_per_second) == (None, None)
 
 
-@pytest.mark.parametrize("name", ["concurrency", "rate_per_second", "burst", "requests_per_second", "request_burst"])
+@pytest.mark.parametrize(
+    "name",
+    ["concurrency", "rate_per_second", "burst", "requests_per_second", "request_burst", "request_concurrency"],
+)
 def test_a_limit_of_nothing_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match=name):
         convert({name: 0}, DomainSettings)

@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from pageworker_sandbox.egress.idle_timeout import IdleTimeout
+from pageworker_sandbox.egress.idle_timeout import IdleTimeout, QuietTimeout
 from pageworker_sandbox.egress.stream import Stream
 
 
@@ -54,4 +54,29 @@ async def test_after_the_context_nothing_is_ended() -> None:
         with IdleTimeout(runner, origin, 0.02):
             pass
         await asyncio.sleep(0.05)
+        assert origin.open
+
+
+async def test_a_quiet_tunnel_is_closed_only_after_bytes_of_the_origin() -> None:
+    async with stream() as (runner, asking), stream() as (origin, answering):
+        with QuietTimeout(runner, origin, 0.1):
+            answering.send(b"an answer")
+            await origin.read()
+            asking.send(b"the next request")
+            await runner.read()
+            await asyncio.sleep(0.3)
+            assert origin.open, "it may take long to answer"
+            answering.send(b"the answer")
+            async with asyncio.timeout(5):
+                await origin.gone()
+        assert runner.open
+
+
+async def test_a_runner_that_still_reads_keeps_its_tunnel() -> None:
+    async with stream() as (runner, _), stream() as (origin, answering):
+        answering.send(b"x")
+        await origin.read()
+        runner.write(bytes(8 << 20))
+        with QuietTimeout(runner, origin, 0.05):
+            await asyncio.sleep(0.2)
         assert origin.open

@@ -2,11 +2,14 @@
 
 import asyncio
 
+import pytest
 from pw_egress.client import ask, client, get
 from pw_egress.origin import Handler, Origin, answering, serving
 from pw_egress.running_proxy import ALL, running, to
 
+from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy
+from pageworker_sandbox.egress.permit_requests import RequestPermit
 from pageworker_sandbox.egress.session import ESTABLISHED
 from pageworker_sandbox.egress.target import Target
 
@@ -16,16 +19,19 @@ CONNECT = b"CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test:443\r\n\r\n"
 class PermitLog:
     """What the gateway asked for. Nothing goes on before `permit`."""
 
+    counted = False
+
     def __init__(self) -> None:
         self.asked: list[tuple[str, bool]] = []
         self.permit = asyncio.Event()
         self.refuses = False
+        self.ended = asyncio.Semaphore(0)
 
-    async def ask(self, target: Target, tunnel: bool) -> bool:
+    async def ask(self, target: Target, tunnel: bool) -> RequestPermit:
         """Wait."""
         self.asked.append((target.authority, tunnel))
         await self.permit.wait()
-        return not self.refuses
+        return RequestPermit(refused=self.refuses, counted=self.counted, end=self.ended.release)
 
 
 async def test_a_request_to_a_limited_host_waits_for_its_permit() -> None:
@@ -61,6 +67,84 @@ async def test_a_tunnel_to_a_limited_host_waits_as_well_and_port_80_has_no_tls()
             assert (await ask(proxy.port, get("http://free.test/"))).status == 200
             assert (await ask(proxy.port, get("http://shop.test:99/"))).egress == "port_not_allowed"
     assert permits.asked == [("shop.test:443", True), ("shop.test:80", False)]
+
+
+def _in_two_parts(origin: Origin) -> Handler:
+    """Sends the second byte of its answer once the client of the test permits it."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1")
+        await origin.arrived.wait()
+        writer.write(b"2")
+        await reader.read()
+
+    return handle
+
+
+async def test_a_request_is_open_until_its_response_has_ended() -> None:
+    permits = PermitLog()
+    permits.permit.set()
+    async with (
+        serving(_in_two_parts) as origin,
+        running(to(origin.port, limited=("shop.test",)), ask_permit=permits.ask) as proxy,
+        client(proxy.port) as runner,
+    ):
+        runner.writer.write(get("http://shop.test/"))
+        await runner.reader.readuntil(b"\r\n\r\n1")
+        assert permits.ended.locked()
+        origin.arrived.set()
+        async with asyncio.timeout(5):
+            await permits.ended.acquire()
+        assert await runner.reader.readexactly(1) == b"2", "the connection may be used again"
+
+
+async def test_a_request_is_over_when_its_runner_or_its_origin_leaves() -> None:
+    permits = PermitLog()
+    permits.permit.set()
+    async with (
+        serving(_in_two_parts) as origin,
+        running(to(origin.port, limited=("shop.test",)), ask_permit=permits.ask) as proxy,
+    ):
+        async with client(proxy.port) as runner:
+            runner.writer.write(get("http://shop.test/"))
+            await runner.reader.readuntil(b"\r\n\r\n1")
+            assert permits.ended.locked()
+        async with asyncio.timeout(5):
+            await permits.ended.acquire()
+    permits.refuses = True
+    async with running(to(1, limited=("shop.test",)), ask_permit=permits.ask) as proxy:
+        assert (await ask(proxy.port, get("http://shop.test/"))).egress == "rate_limited"
+        assert permits.ended.locked(), "it was never open"
+        permits.refuses = False
+        assert (await ask(proxy.port, get("http://shop.test/"))).status == 502
+        assert not permits.ended.locked(), "nothing listens there"
+
+
+@pytest.mark.parametrize("counted", [False, True])
+async def test_a_counted_tunnel_that_seems_to_wait_for_a_request_is_closed(counted: bool) -> None:
+    permits = PermitLog()
+    permits.permit.set()
+    permits.counted = counted
+    quick = EgressLimits(quiet_seconds=0.1)
+    async with (
+        serving(answering()) as origin,
+        running(to(origin.port, limited=("shop.test",)), quick, ask_permit=permits.ask) as proxy,
+        client(proxy.port) as runner,
+    ):
+        runner.writer.write(CONNECT)
+        await runner.reader.readuntil(b"\r\n\r\n")
+        runner.writer.write(get("http://shop.test/"))
+        await runner.reader.readuntil(b"ok")
+        assert permits.ended.locked(), "a tunnel is open as long as its connection"
+        if counted:
+            async with asyncio.timeout(5):
+                await permits.ended.acquire()
+                assert await runner.ended()
+        else:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.4):
+                    await runner.reader.read(1)
 
 
 async def test_a_budget_ends_transfers_and_further_requests() -> None:

@@ -11,11 +11,12 @@ from pw_egress.origin import answering, serving
 from pw_egress.processes import attach, gateway
 from pw_egress.running_proxy import ALL, listener, to
 
-from pageworker_sandbox.egress.client import GatewayClient, GatewayRefused, Notice
+from pageworker_sandbox.egress.client import GatewayClient, GatewayRefused, Notice, PermitNews
 from pageworker_sandbox.egress.errors import InvalidListener, InvalidPolicy
 from pageworker_sandbox.egress.messages import (
     MAX_HOSTS,
     EgressPolicy,
+    GatewayPermitEnd,
     GatewayPermitRequest,
     ProxyLost,
     RefusalNotice,
@@ -61,7 +62,7 @@ async def test_a_runner_from_attach_to_detach() -> None:
 
 async def test_the_supervisor_permits_each_request_to_a_limited_host() -> None:
     """Answers find their requests in any order, and one that no request waits for is dropped."""
-    asked: asyncio.Queue[GatewayPermitRequest] = asyncio.Queue()
+    asked: asyncio.Queue[PermitNews] = asyncio.Queue()
     async with (
         serving(answering()) as origin,
         gateway(f"127.0.0.1:{origin.port}", on_permit=asked.put_nowait) as (supervisor, _),
@@ -91,6 +92,25 @@ async def test_the_supervisor_permits_each_request_to_a_limited_host() -> None:
             await asked.get()
         await supervisor.detach("runner-1")
         await supervisor.ping()
+
+
+async def test_the_supervisor_is_told_when_a_counted_request_has_ended() -> None:
+    told: asyncio.Queue[PermitNews] = asyncio.Queue()
+    async with (
+        serving(answering()) as origin,
+        gateway(f"127.0.0.1:{origin.port}", on_permit=told.put_nowait) as (supervisor, _),
+    ):
+        with listener() as sock:
+            port = sock.getsockname()[1]
+            await attach(supervisor, "runner-1", sock, to(origin.port, limited=("shop.test",)))
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
+            for counted in (False, True):
+                answer = tasks.create_task(ask(port, get("http://shop.test/")))
+                request = await told.get()
+                await supervisor.permit(request.number, counted=counted)
+                assert (await answer).body == b"ok"
+            assert await told.get() == GatewayPermitEnd(number=request.number, runner_id="runner-1")
+        assert told.empty()
 
 
 async def test_a_runner_is_attached_once() -> None:

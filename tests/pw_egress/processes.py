@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from pageworker_sandbox.dialer.messages import FROM_SUPERVISOR, TO_SUPERVISOR, DialRules
-from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, connect
-from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy, GatewayPermitRequest
+from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, PermitNews, connect
+from pageworker_sandbox.egress.messages import AccessRecord, EgressPolicy
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.request_failure import failure_pipe
 
@@ -22,7 +22,7 @@ SANDBOX = Path(__file__).resolve().parents[2] / "sandbox"
 async def gateway(
     *targets: str,
     on_access: Callable[[AccessRecord], None] = lambda _: None,
-    on_permit: Callable[[GatewayPermitRequest], None] = lambda _: None,
+    on_permit: Callable[[PermitNews], None] = lambda _: None,
     authorities: str = "",
 ) -> AsyncIterator[tuple[GatewayClient, asyncio.subprocess.Process]]:
     """A running gateway and its process, which ends with the channel. `targets`: private ones that may be dialled.

@@ -22,12 +22,13 @@ from pageworker_supervisor.host.uid_ranges import AREAS
 from pageworker_supervisor.input_schema.check_limits import APART, SHARED
 from pageworker_supervisor.intake import intake, stream_source
 from pageworker_supervisor.intake.timing import IntakeTimeouts
-from pageworker_supervisor.queue import options
+from pageworker_supervisor.queue import options, request_counts
 from pageworker_supervisor.redis_client import availability, redis_folder, server_config
 from pageworker_supervisor.runners import (
     access_line,
     gateway_process,
     moment_calls,
+    open_count,
     request_permits,
     start_history,
     watchdog,
@@ -47,7 +48,7 @@ LUA = ROOT / "supervisor/pageworker_supervisor/queue/lua"
 
 def lua(file: str, name: str) -> int:
     """A constant of the queue's functions."""
-    found = re.search(rf"^local {name} = (\d+)", (LUA / file).read_text(), re.MULTILINE)
+    found = re.search(rf"^ *local {name} = (\d+)", (LUA / file).read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1])
 
@@ -150,6 +151,13 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
             "at most {} calls to Redis per second and host, whatever its pages do, with up to {} requests",
             (moment_calls.CALLS_PER_SECOND, moment_calls.REQUESTS_PER_CALL),
         ),
+        ("when no byte has moved for {:g} s and the last bytes came from the host", (EGRESS.quiet_seconds,)),
+        ("gives its permits back after {} s", (lua("fn_open_requests.lua", "OPEN_LEASE_MS") // 1000,)),
+        (
+            "for {:g} s, and then begins nothing",
+            (request_counts.LEASE_SECONDS - open_count.LEASE_MARGIN_SECONDS,),
+        ),
+        ("the limit may be exceeded for {:g} s", (open_count.RENEW_SECONDS,)),
         ("up to {} s old for the present attempt", (LEASE // HEARTBEATS_PER_LEASE,)),
         ("also while no job ran | up to {:g} s old", (GAUGES_SECONDS,)),
         (

@@ -19,6 +19,7 @@ from pageworker_supervisor.runners.request_permits import (
     PaidRequests,
     RequestPermits,
     RunnerPermits,
+    has_limit,
     limited_hosts,
     moments_ahead,
     rate_of,
@@ -30,6 +31,8 @@ DOMAINS = {
     "*.cdn.test": DomainSettings(requests_per_second=100, request_burst=3),
     "free.cdn.test": DomainSettings(),
     "Ümlaut.test": DomainSettings(requests_per_second=5),
+    "open.test": DomainSettings(request_concurrency=2),
+    "both.test": DomainSettings(request_concurrency=1, requests_per_second=20),
     "*": DomainSettings(concurrency=2),
 }
 
@@ -61,13 +64,16 @@ class AnswerLog:
         self.permits = RunnerPermits(shared, may_reach, lambda host: self.refused.append(host))
         self.answers: dict[int, tuple[float, bool]] = {}
         self.refused: list[str] = []
+        self.counted: list[int] = []
+        """Those whose end is awaited."""
         self._more = asyncio.Condition()
         self._asked = 0
 
     def ask(self, host: str, count: int = 1, *, tls: bool = False, at_gateway: bool = False) -> None:
         for _ in range(count):
             self._asked += 1
-            self.permits.hold(host, partial(self._answer, self._asked), tls=tls, at_gateway=at_gateway)
+            number = self._asked if at_gateway else None
+            self.permits.hold(host, partial(self._answer, self._asked), tls=tls, at_gateway=number)
 
     async def answered(self, count: int) -> list[float]:
         """Wait until `count` answers are there. Returns their times, in the order of the requests."""
@@ -75,8 +81,10 @@ class AnswerLog:
             await self._more.wait_for(lambda: len(self.answers) >= count)
         return [at for _, (at, _) in sorted(self.answers.items())]
 
-    async def _answer(self, number: int, refused: bool) -> None:
+    async def _answer(self, number: int, refused: bool, counted: bool) -> None:
         self.answers[number] = asyncio.get_running_loop().time(), refused
+        if counted:
+            self.counted.append(number)
         async with self._more:
             self._more.notify_all()
 
@@ -87,6 +95,16 @@ async def runner(shared: RequestPermits, may_reach: Callable[[str], bool] = ever
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(log.permits.run())
         yield log
+        running.cancel()
+
+
+@asynccontextmanager
+async def counting(longest_seconds: float = 30.0) -> AsyncIterator[RequestPermits]:
+    """With open requests, which a task of the worker counts."""
+    shared = permits(longest_seconds=longest_seconds)
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(shared.run())
+        yield shared
         running.cancel()
 
 
@@ -105,7 +123,9 @@ def test_the_rate_is_that_of_the_longest_matching_key(host: str, rate: RequestRa
 
 
 def test_hosts_with_a_rate_are_those_that_may_be_reached_and_all_globs() -> None:
-    assert limited_hosts(DOMAINS, everywhere) == ("*.cdn.test", "shop.test", "slow.test", "xn--mlaut-jva.test")
+    hosts = ("*.cdn.test", "both.test", "shop.test", "slow.test", "xn--mlaut-jva.test")
+    assert limited_hosts(DOMAINS, everywhere) == hosts
+    assert limited_hosts(DOMAINS, everywhere, has_limit) == tuple(sorted((*hosts, "open.test")))
     assert limited_hosts(DOMAINS, "shop.test".__eq__) == ("*.cdn.test", "shop.test")
     assert limited_hosts({"*": DomainSettings()}, everywhere) == ()
 
@@ -237,3 +257,54 @@ async def test_a_process_without_redis_keeps_the_same_rate() -> None:
     assert await rates.reserve("a.test", rate, [5.0, 1.0, 5.0, 5.0, 5.0]) == ReservedMoments((0, None, 2, 4, None), 6)
     clock[0] += 100
     assert await rates.reserve("a.test", rate, [5.0] * 3) == ReservedMoments((0, 0, 2), 4)
+
+
+async def test_only_so_many_requests_of_all_runners_are_open() -> None:
+    async with counting() as shared, runner(shared) as one, runner(shared) as other:
+        one.ask("OPEN.test", 6, at_gateway=True)
+        await one.answered(2)
+        other.ask("open.test", 2, at_gateway=True, tls=True)
+        other.ask("other.test", at_gateway=True)
+        await other.answered(1)
+        one.permits.ended(1)
+        await one.answered(3)
+        assert (one.counted, other.counted) == ([1, 2, 3], [])
+        one.permits.ended(2)
+        await other.answered(2)
+        assert (one.counted, other.counted) == ([1, 2, 3], [1]), "runners take turns"
+        one.permits.ended(2)
+        other.permits.close()
+        await one.answered(4)
+        one.permits.close()
+        await other.answered(3)
+        await one.answered(5)
+        assert (one.counted, other.counted) == ([1, 2, 3, 4, 5], [1, 2])
+        assert not one.refused
+
+
+async def test_requests_that_wait_too_long_to_be_open_are_refused_and_take_nothing() -> None:
+    async with counting(longest_seconds=0.3) as shared, runner(shared) as log:
+        log.ask("open.test", 4, at_gateway=True)
+        await log.answered(4)
+        assert [refused for _, (_, refused) in sorted(log.answers.items())] == [False, False, True, True]
+        log.permits.ended(1)
+        log.ask("open.test", at_gateway=True)
+        await log.answered(5)
+        assert log.counted == [1, 2, 5]
+
+
+async def test_with_both_limits_a_plain_request_waits_at_the_gateway_for_both() -> None:
+    async with counting(longest_seconds=1.0) as shared, runner(shared) as log:
+        log.ask("both.test", 3)
+        await log.answered(3)
+        log.ask("both.test", 2, at_gateway=True)
+        first = (await log.answered(4))[3]
+        log.permits.ended(4)
+        second = (await log.answered(5))[4]
+        assert second - first >= 0.049, "what the runner let through had no moment"
+        log.ask("both.test", tls=True)
+        await log.answered(6)
+        log.ask("both.test", tls=True, at_gateway=True)
+        await log.answered(7)
+        assert log.counted == [4, 5]
+        assert log.answers[7][1], "the request has its moment, but too many are open"

@@ -57,7 +57,7 @@ REFUSALS = {
     "host_not_allowed": "Both `[tenants.<id>] egress` and `egress` in module.toml must list the host.",
     "port_not_allowed": "`egress.ports` must list the port.",
     "budget_exhausted": "The job's budget of bytes or requests is used up.",
-    "rate_limited": "The host gets `requests_per_second` of its `[domains]` entry, and the request would have waited "
+    "rate_limited": "The `[domains]` entry of the host limits its requests, and this one would have waited "
     "longer than `egress.request_wait_seconds`.",
     "malformed_request": "The URL has no valid host, or the request's head is over 32 KiB.",
 }

@@ -17,6 +17,7 @@ from pageworker_sandbox.egress.messages import (
     EgressPolicy,
     GatewayAnswer,
     GatewayPermit,
+    GatewayPermitEnd,
     GatewayPermitRequest,
     ProxyLost,
     RefusalNotice,
@@ -35,6 +36,10 @@ Notice = RefusalNotice | ProxyLost | UpstreamState
 """What the gateway sends by itself."""
 
 
+PermitNews = GatewayPermitRequest | GatewayPermitEnd
+"""What the gateway sends about permits."""
+
+
 class GatewayLost(EgressError):
     """The gateway has ended or broke the protocol. No runner has a network now. To recover, start another gateway and
     attach every runner again; that needs the listeners, so keep a duplicate of each."""
@@ -47,12 +52,12 @@ class GatewayRefused(EgressError):
 def connect(
     sock: socket.socket,
     on_access: Callable[[AccessRecord], None] = lambda _: None,
-    on_permit: Callable[[GatewayPermitRequest], None] = lambda _: None,
+    on_permit: Callable[[PermitNews], None] = lambda _: None,
 ) -> "GatewayClient":
     """A client over the supervisor's end of the gateway's socket pair.
 
     `on_access` gets the records for the access log, in order: those of a runner come before the answer to its Detach.
-    `on_permit` gets the requests for permits, which `permit` answers.
+    `on_permit` gets the requests for permits, which `permit` answers, and the ends of those that are counted.
     """
     return GatewayClient(Channel(sock, outgoing=TO_GATEWAY, incoming=TO_SUPERVISOR), on_access, on_permit)
 
@@ -64,7 +69,7 @@ class GatewayClient:
         self,
         channel: Channel,
         on_access: Callable[[AccessRecord], None] = lambda _: None,
-        on_permit: Callable[[GatewayPermitRequest], None] = lambda _: None,
+        on_permit: Callable[[PermitNews], None] = lambda _: None,
     ) -> None:
         self._channel = channel
         self._on_access = on_access
@@ -86,7 +91,7 @@ class GatewayClient:
                             waiting.set_result(message)
                     case AccessRecord():
                         self._on_access(message)
-                    case GatewayPermitRequest():
+                    case GatewayPermitRequest() | GatewayPermitEnd():
                         self._on_permit(message)
                     case RefusalNotice() | ProxyLost() | UpstreamState():
                         if self._notices.full():
@@ -144,10 +149,10 @@ class GatewayClient:
         self._number += 1
         await self._request(SetAccessLog(number=self._number, share=share))
 
-    async def permit(self, number: int, *, refused: bool = False) -> None:
-        """Answer a request for a permit. Raises GatewayLost."""
+    async def permit(self, number: int, *, refused: bool = False, counted: bool = False) -> None:
+        """Answer a request for a permit. `counted`: `on_permit` is to get its end. Raises GatewayLost."""
         try:
-            await self._channel.send(GatewayPermit(number=number, refused=refused))
+            await self._channel.send(GatewayPermit(number=number, refused=refused, counted=counted))
         except ChannelClosed as error:
             raise GatewayLost(str(error)) from error
 

@@ -38,14 +38,14 @@ async def forward(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Reque
     target, path = parse_url(request.target)
     with enforcer.record(request.method, target) as record:
         failover = enforcer.admit(target)
-        await enforcer.until_permitted(target, failover, tunnel=False)
-        for route in failover:
-            exchange = Exchange(enforcer, runner, request, route, path, record)
-            try:
-                return await _forward_over(enforcer, exchange, failover, route)
-            except UpstreamFailed as failure:
-                enforcer.failed(route, failure)
-        raise enforcer.no_route_left(target)
+        async with enforcer.permitted(target, failover, tunnel=False):
+            for route in failover:
+                exchange = Exchange(enforcer, runner, request, route, path, record)
+                try:
+                    return await _forward_over(enforcer, exchange, failover, route)
+                except UpstreamFailed as failure:
+                    enforcer.failed(route, failure)
+            raise enforcer.no_route_left(target)
 
 
 async def _forward_over(enforcer: PolicyEnforcer, exchange: "Exchange", failover: Failover, route: Route) -> bool:

@@ -24,6 +24,8 @@ class EgressLimits:
     """A runner's connection between two requests."""
     silence_seconds: float = 300.0
     """A request or tunnel in which no byte moves."""
+    quiet_seconds: float = 10.0
+    """A tunnel to a host with a limit on open requests, after its last bytes came from the host."""
     linger_seconds: float = 5.0
     """For the last bytes on a connection that is being closed."""
     buffer_bytes: int = 64 * 1024

@@ -78,7 +78,8 @@ class EgressPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     budget_turn: Annotated[int, Meta(ge=0)] = 0
     """Another number than before begins both budgets anew. The supervisor counts the attempts of the runner."""
     limited: Annotated[tuple[Host, ...], Meta(max_length=MAX_HOSTS)] = ()
-    """Globs of hosts with a limit on requests: a request or tunnel to one needs a permit (`GatewayPermitRequest`)."""
+    """Globs of hosts with a limit on requests, how many begin or how many are open: a request or tunnel to one needs a
+    permit (`GatewayPermitRequest`)."""
     upstreams: Annotated[tuple[Upstream, ...], Meta(max_length=MAX_UPSTREAMS)] = ()
     """The first one that works carries a request. Without one, the runner's requests go out directly."""
     order: Literal["given", "host"] = "given"
@@ -150,6 +151,8 @@ class GatewayPermit(Message, frozen=True):
 
     number: Number
     refused: bool = False
+    counted: bool = False
+    """The host has a limit on open requests: tell when this one has ended (`GatewayPermitEnd`)."""
 
 
 # ---- gateway to supervisor ----
@@ -183,6 +186,13 @@ class GatewayPermitRequest(Message, frozen=True):
     host: Host
     tunnel: bool
     """A tunnel that may carry requests over TLS. False: one request, or the handshake of one WebSocket."""
+
+
+class GatewayPermitEnd(Message, frozen=True):
+    """The request that was permitted and counted under this number has ended: its response, or its connection."""
+
+    number: Number
+    runner_id: Id
 
 
 class AccessRecord(Message, frozen=True):
@@ -237,4 +247,5 @@ TO_SUPERVISOR: dict[int, MessageSpec] = {
     195: MessageSpec(UpstreamState, 1 * KIB),
     196: MessageSpec(AccessRecord, 2 * KIB),
     200: MessageSpec(GatewayPermitRequest, 1 * KIB),
+    201: MessageSpec(GatewayPermitEnd, 1 * KIB),
 }

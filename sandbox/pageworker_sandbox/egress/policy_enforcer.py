@@ -1,7 +1,8 @@
 """Enforces one runner's policy: admits requests, opens connections to origins, counts them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from pageworker_sandbox.dialer.connector import Connector
 from pageworker_sandbox.egress.access_log import NOT_RECORDED, AccessLog, RequestRecord
@@ -13,6 +14,7 @@ from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy, Reason
 from pageworker_sandbox.egress.meter import Meter
 from pageworker_sandbox.egress.origin_connector import OriginConnector
+from pageworker_sandbox.egress.permit_requests import RequestPermit
 from pageworker_sandbox.egress.policy import CompiledPolicy, Route, Routes
 from pageworker_sandbox.egress.stream import Stream
 from pageworker_sandbox.egress.target import Target
@@ -20,8 +22,8 @@ from pageworker_sandbox.egress.upstream_monitor import UpstreamMonitor
 from pageworker_sandbox.wire.token_bucket import CpuBudget
 
 HTTP_PORT = 80
-AskPermit = Callable[[Target, bool], Awaitable[bool]]
-"""Returns when a request to this target may begin; False: it is refused. The second argument is the `tunnel` of
+AskPermit = Callable[[Target, bool], Awaitable[RequestPermit]]
+"""Returns when a request to this target may begin, or is refused. The second argument is the `tunnel` of
 `GatewayPermitRequest`."""
 POLICY_CHANGED = "the policy changed"
 
@@ -83,14 +85,24 @@ class PolicyEnforcer:
         untried = candidates(routes, self._upstreams.usable, self._doubts, self._loop.time())
         return Failover(routes, untried, self._policy.source.connect_seconds, self._loop.time)
 
-    async def until_permitted(self, target: Target, failover: Failover, *, tunnel: bool) -> None:
-        """Return when an admitted request may begin. Raises EgressRefused."""
+    @asynccontextmanager
+    async def permitted(self, target: Target, failover: Failover, *, tunnel: bool) -> AsyncIterator[bool]:
+        """Within the context, an admitted request is open. It is entered when the request may begin.
+
+        Gives whether its end is awaited, since its host has a limit on open requests. Raises EgressRefused.
+        """
         if self._ask_permit is None or not self._policy.is_limited(target):
+            yield False
             return
         # Chromium opens a tunnel to port 80 for a WebSocket without TLS, and for nothing else.
-        if not await self._ask_permit(target, tunnel and target.port != HTTP_PORT):
+        permit = await self._ask_permit(target, tunnel and target.port != HTTP_PORT)
+        if permit.refused:
             raise self._refuse("rate_limited", target)
-        failover.restart()
+        try:
+            failover.restart()
+            yield permit.counted
+        finally:
+            permit.end()
 
     async def connect(self, failover: Failover, route: Route, tunnel: bool) -> Stream:
         """A new connection for an admitted route. Raises EgressRefused, TargetUnreachable, UpstreamFailed."""

@@ -18,7 +18,7 @@ from pageworker_sandbox.egress.messages import (
     EgressPolicy,
     GatewayAnswer,
     GatewayPermit,
-    GatewayPermitRequest,
+    GatewayPermitEnd,
     ProxyLost,
     Reason,
     SetAccessLog,
@@ -26,6 +26,7 @@ from pageworker_sandbox.egress.messages import (
     UpstreamState,
     UsageRequest,
 )
+from pageworker_sandbox.egress.permit_requests import PermitRequests, RequestPermit
 from pageworker_sandbox.egress.refusal_log import RefusalLog
 from pageworker_sandbox.egress.runner_proxy import RunnerProxy
 from pageworker_sandbox.egress.shared_counts import shared_words
@@ -64,10 +65,8 @@ class GatewayServer:
         """By runner id."""
         self._sampling = AccessSampling()
         self._to_report = asyncio.Event()
-        self._permits: dict[int, asyncio.Future[bool]] = {}
-        """Those that are asked for, by number."""
-        self._permit_number = 0
-        self._changes: asyncio.Queue[UpstreamState] = asyncio.Queue()
+        self._changes: asyncio.Queue[UpstreamState | GatewayPermitEnd] = asyncio.Queue()
+        self._permits = PermitRequests(channel, self._changes.put_nowait)
         upstreams = UpstreamConnector(dialer.connector(UPSTREAMS), proxy_tls, limits)
         self._upstreams = UpstreamMonitor(upstreams, self._changes.put_nowait)
 
@@ -81,7 +80,7 @@ class GatewayServer:
                 while True:
                     message, descriptors = await self._channel.receive()
                     if isinstance(message, GatewayPermit):
-                        self._permit(message)
+                        self._permits.answered(message)
                         continue
                     await self._channel.send(await self._answer(group, message, descriptors))
             except ChannelClosed:
@@ -134,8 +133,8 @@ class GatewayServer:
         access = AccessLog(runner_id, self._limits, self._sampling, clock, self._to_report.set)
         connector = self._dialer.connector(runner_id)
 
-        def ask_permit(target: Target, tunnel: bool) -> Awaitable[bool]:
-            return self._ask_permit(runner_id, target, tunnel)
+        def ask_permit(target: Target, tunnel: bool) -> Awaitable[RequestPermit]:
+            return self._permits.ask(runner_id, target, tunnel)
 
         try:
             proxy = RunnerProxy(
@@ -152,27 +151,6 @@ class GatewayServer:
         self._runners[runner_id] = AttachedRunner(proxy, task, refusals, access)
         await proxy.started.wait()
         return GatewayAnswer(number=number)
-
-    async def _ask_permit(self, runner_id: str, target: Target, tunnel: bool) -> bool:
-        self._permit_number += 1
-        number = self._permit_number
-        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._permits[number] = answer
-        try:
-            await self._channel.send(
-                GatewayPermitRequest(number=number, runner_id=runner_id, host=target.host, tunnel=tunnel)
-            )
-            return await answer
-        except ChannelClosed:
-            return False  # the supervisor is gone, and so is this gateway in a moment
-        finally:
-            del self._permits[number]
-
-    def _permit(self, message: GatewayPermit) -> None:
-        # The runner may be gone, or may have closed its connection.
-        answer = self._permits.get(message.number)
-        if answer is not None and not answer.done():
-            answer.set_result(not message.refused)
 
     def _update(self, number: int, runner_id: str, policy: EgressPolicy) -> GatewayAnswer:
         if runner_id not in self._runners:

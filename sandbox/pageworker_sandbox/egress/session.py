@@ -5,6 +5,7 @@ import h11
 from pageworker_sandbox.egress import reply
 from pageworker_sandbox.egress.errors import Disconnected, EgressError, MalformedTarget, UpstreamFailed
 from pageworker_sandbox.egress.exchange import forward
+from pageworker_sandbox.egress.failover import Failover
 from pageworker_sandbox.egress.failure_reports import FailureReports
 from pageworker_sandbox.egress.headers import has_body
 from pageworker_sandbox.egress.http import HttpSide
@@ -58,19 +59,19 @@ async def _connect(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Requ
         raise MalformedTarget("CONNECT has no body (RFC 9110, section 9.3.6)")
     target = parse_authority(request.target)
     with enforcer.record(request.method, target) as record:
-        origin = await _open_tunnel(enforcer, target)
-        record.watch(origin)
-        try:
-            runner.stream.write(ESTABLISHED)
-            origin.write(runner.trailing)
-            await tunnel(runner.stream, origin, enforcer.limits)
-        finally:
-            origin.abort("the tunnel has ended")
+        failover = enforcer.admit(target)
+        async with enforcer.permitted(target, failover, tunnel=True) as counted:
+            origin = await _open_tunnel(enforcer, failover, target)
+            record.watch(origin)
+            try:
+                runner.stream.write(ESTABLISHED)
+                origin.write(runner.trailing)
+                await tunnel(runner.stream, origin, enforcer.limits, ends_when_quiet=counted)
+            finally:
+                origin.abort("the tunnel has ended")
 
 
-async def _open_tunnel(enforcer: PolicyEnforcer, target: Target) -> Stream:
-    failover = enforcer.admit(target)
-    await enforcer.until_permitted(target, failover, tunnel=True)
+async def _open_tunnel(enforcer: PolicyEnforcer, failover: Failover, target: Target) -> Stream:
     for route in failover:
         try:
             stream = await enforcer.connect(failover, route, tunnel=True)

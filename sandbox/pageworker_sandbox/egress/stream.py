@@ -6,12 +6,14 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Protocol, cast
 
 from pageworker_sandbox.egress.errors import Disconnected
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 BUDGET_EXHAUSTED = "the budget is used up"
+_ARRIVALS = count(1)
 RUNNER_DISCONNECTED = "the runner disconnected"
 
 
@@ -43,6 +45,7 @@ class Stream(asyncio.Protocol):
         self._peer: Stream | None = None
         self._dependent: Stream | None = None
         self._moved_at = self._loop.time()
+        self._arrival = 0
 
     # ---- called by the event loop ----
 
@@ -55,6 +58,7 @@ class Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._moved_at = self._loop.time()
+        self._arrival = next(_ARRIVALS)
         permitted = len(data) if self._meter is None else self._meter.receive(len(data))
         if permitted == len(data):
             self._take_in(data)
@@ -121,6 +125,14 @@ class Stream(asyncio.Protocol):
     def moved_at(self) -> float:
         """Loop time at which a byte was last received or written."""
         return self._moved_at
+
+    @property
+    def arrival(self) -> int:
+        """Number of the last bytes that were received. Of two streams, the one with the higher number received last.
+
+        The loop's time has milliseconds only (uvloop). 0: nothing was received.
+        """
+        return self._arrival
 
     async def read(self) -> bytes:
         """The bytes that have arrived, at least one. Empty at the end of the stream. Raises Disconnected."""

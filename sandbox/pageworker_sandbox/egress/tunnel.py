@@ -1,13 +1,19 @@
 """A tunnel: two streams that forward to each other until both are closed."""
 
-from pageworker_sandbox.egress.idle_timeout import IdleTimeout
+from contextlib import nullcontext
+
+from pageworker_sandbox.egress.idle_timeout import IdleTimeout, QuietTimeout
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.stream import Stream
 
 
-async def tunnel(runner: Stream, origin: Stream, limits: EgressLimits) -> None:
-    """Forward bytes and ends both ways. Returns when both streams are closed, or when no byte moved for too long."""
-    with IdleTimeout(runner, origin, limits.silence_seconds):
+async def tunnel(runner: Stream, origin: Stream, limits: EgressLimits, *, ends_when_quiet: bool = False) -> None:
+    """Forward bytes and ends both ways. Returns when both streams are closed, or when no byte moved for too long.
+
+    `ends_when_quiet`: others wait for its end (`QuietTimeout`).
+    """
+    quiet = QuietTimeout(runner, origin, limits.quiet_seconds) if ends_when_quiet else nullcontext()
+    with IdleTimeout(runner, origin, limits.silence_seconds), quiet:
         runner.splice(origin)
         await runner.either_gone(origin)
     await runner.finish(limits.linger_seconds)

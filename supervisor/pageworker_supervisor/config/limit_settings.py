@@ -36,6 +36,10 @@ class DomainSettings(Section, frozen=True):
     (docs/egress.md). Each host that a glob matches has this rate for itself. Default: no limit."""
     request_burst: Count = 1
     """Requests that may begin at once before `requests_per_second` slows them down."""
+    request_concurrency: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    """Requests to the domain that are open at the same time on all workers, of all tenants together (docs/egress.md). A
+    tunnel for `https` counts as one request for as long as it is open. Each host that a glob matches has this limit for
+    itself. Default: no limit."""
 
 
 class SharedLimits(Section, frozen=True):

@@ -3,11 +3,8 @@
 from pageworker_supervisor.config.toml_lines import Path
 
 EXPECTED = "not supported yet"
-ANY = "*"
-"""In a path: whatever a user named the entry of the table."""
 
 SETTINGS: dict[Path, str] = {
-    ("domains", ANY, "request_concurrency"): "leave it out; `requests_per_second` limits how many begin",
     ("ingress",): "leave it out; give each producer its own Redis user instead (docs/redis.md)",
 }
 """Path of a setting or section, and what to do instead."""
@@ -19,4 +16,4 @@ def instead_of(path: Path) -> str | None:
 
 
 def _begins_with(path: Path, known: Path) -> bool:
-    return len(path) >= len(known) and all(part in (ANY, each) for part, each in zip(known, path, strict=False))
+    return path[: len(known)] == known

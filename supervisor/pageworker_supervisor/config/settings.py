@@ -176,8 +176,8 @@ class EgressSettings(Section, frozen=True):
     connect_seconds: Seconds = 10.0
     """Maximum seconds to connect to a host. Then the request fails with `ERR_CONNECTION_TIMED_OUT`."""
     request_wait_seconds: Annotated[float, Meta(gt=0, le=600)] = 30.0
-    """Maximum seconds that a request waits for the `requests_per_second` of its domain. A request that would wait
-    longer is refused with the reason `rate_limited`."""
+    """Maximum seconds that a request waits for the `requests_per_second` or the `request_concurrency` of its domain. A
+    request that would wait longer is refused with the reason `rate_limited`."""
     access_log: Literal["off", "sampled", "all"] = "off"
     """Whether each finished request and tunnel, or a share of them, has a line `egress request` in the log."""
     access_log_sample: Annotated[float, Meta(gt=0, le=1)] = 0.01

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from pageworker_sandbox.dialer.messages import DialRules
-from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, GatewayRefused, connect
+from pageworker_sandbox.egress.client import GatewayClient, GatewayLost, GatewayRefused, PermitNews, connect
 from pageworker_sandbox.egress.errors import EgressError, InvalidRules
 from pageworker_sandbox.egress.messages import (
     AccessRecord,
     EgressPolicy,
-    GatewayPermitRequest,
     RefusalNotice,
     UpstreamState,
     Usage,
@@ -76,7 +75,7 @@ class GatewayProcess:
         """Of the runners that are attached."""
         self._policies: dict[str, EgressPolicy] = {}
         """In force, by runner."""
-        self._permits: dict[str, Callable[[GatewayPermitRequest], None]] = {}
+        self._permits: dict[str, Callable[[PermitNews], None]] = {}
         """Who answers the requests for permits, by runner."""
         self._rules_changed = asyncio.Event()
         self._access_share = 0.0
@@ -174,10 +173,10 @@ class GatewayProcess:
         if self._access_share:
             log.info("egress request", **access_line(record, self._traffic.get(record.runner_id)))
 
-    def _on_permit(self, request: GatewayPermitRequest) -> None:
+    def _on_permit(self, news: PermitNews) -> None:
         # The gateway may be taken over, or the runner may be gone. Then no request waits for an answer.
-        if (asked := self._permits.get(request.runner_id)) is not None:
-            asked(request)
+        if (told := self._permits.get(news.runner_id)) is not None:
+            told(news)
 
     async def _report(self, gateway: GatewayClient) -> None:
         async for notice in gateway.notices():
@@ -204,14 +203,14 @@ class GatewayProcess:
         self._traffic[runner_id] = traffic
         self._policies[runner_id] = policy
 
-    def serve_permits(self, runner_id: str, asked: Callable[[GatewayPermitRequest], None]) -> None:
-        """Pass on what a runner that is attached needs permits for. `permit` answers."""
-        self._permits[runner_id] = asked
+    def serve_permits(self, runner_id: str, told: Callable[[PermitNews], None]) -> None:
+        """Pass on what a runner that is attached needs permits for, and what has ended. `permit` answers."""
+        self._permits[runner_id] = told
 
-    async def permit(self, number: int, *, refused: bool) -> None:
-        """Answer a request for a permit, if the gateway is still there."""
+    async def permit(self, number: int, *, refused: bool, counted: bool) -> None:
+        """Answer a request for a permit, if the gateway is still there. `counted`: its end is to be told."""
         with suppress(GatewayLost):
-            await self._alive().permit(number, refused=refused)
+            await self._alive().permit(number, refused=refused, counted=counted)
 
     async def update(self, runner_id: str, policy: EgressPolicy) -> None:
         """Put another policy in force for a runner that is attached. Raises EgressError."""

@@ -1,7 +1,8 @@
-"""Permits for requests to hosts with a rate: which hosts these are, and when the next request may begin.
+"""Permits for requests to hosts with a limit: which hosts these are, and when the next request may begin.
 
-Redis has one moment per request for all workers together (queue/request_rates.py). A runner asks for each request, and
-gets its answer at that moment. Requests that wait share calls to Redis (moment_calls.py).
+With a rate, Redis has one moment per request for all workers together (queue/request_rates.py). A runner asks for each
+request, and gets its answer at that moment. Requests that wait share calls to Redis (moment_calls.py). With a limit on
+open requests, the gateway asks, and tells when each one has ended (open_requests.py).
 """
 
 import asyncio
@@ -17,9 +18,11 @@ from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.config.limit_settings import DomainSettings
 from pageworker_supervisor.config.tenant_lookup import domain_for
+from pageworker_supervisor.queue.request_counts import LocalRequestCounts
 from pageworker_supervisor.queue.request_rates import RequestRate
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.moment_calls import MomentCalls, Rates
+from pageworker_supervisor.runners.open_requests import Counts, OpenRequests
 
 AHEAD_SECONDS = 0.1
 """A runner reserves the moments of about this time in advance, and one more. No moment passes while its next request is
@@ -36,9 +39,25 @@ def rate_of(domains: Mapping[str, DomainSettings], host: str) -> RequestRate | N
     return None if found.requests_per_second is None else RequestRate(found.requests_per_second, found.request_burst)
 
 
-def limited_hosts(domains: Mapping[str, DomainSettings], permits_host: Callable[[str], bool]) -> tuple[str, ...]:
-    """The hosts and globs with a rate, in canonical form, without hosts that a runner may not reach. Pure."""
-    globs = (normalise_host_glob(key) for key, each in domains.items() if each.requests_per_second is not None)
+def has_rate(domain: DomainSettings) -> bool:
+    """Whether its requests need permits to begin. Pure."""
+    return domain.requests_per_second is not None
+
+
+def has_limit(domain: DomainSettings) -> bool:
+    """Whether its requests need permits, to begin or to be open. Pure."""
+    return has_rate(domain) or domain.request_concurrency is not None
+
+
+def limited_hosts(
+    domains: Mapping[str, DomainSettings],
+    permits_host: Callable[[str], bool],
+    wanted_of: Callable[[DomainSettings], bool] = has_rate,
+) -> tuple[str, ...]:
+    """The hosts and globs with a rate, in canonical form, without hosts that a runner may not reach. Pure.
+
+    `wanted_of`: those with other limits."""
+    globs = (normalise_host_glob(key) for key, each in domains.items() if wanted_of(each))
     wanted = sorted(glob for glob in globs if set(glob) & {"*", "?"} or permits_host(glob.strip("[]")))
     # Too many for a message: the runner asks for every host, and gets an answer at once where there is no rate.
     return tuple(wanted) if len(wanted) <= m.MAX_LIMITED_HOSTS else ("*",)
@@ -60,15 +79,33 @@ class RequestPermits:
         rates: Rates,
         availability: Availability,
         longest_seconds: Callable[[], float],
+        counts: Counts | None = None,
+        worker_id: str = "",
     ) -> None:
-        """`domains`: those that count now. `longest_seconds`: how long a request may wait."""
+        """`domains`: those that count now. `longest_seconds`: how long a request may wait.
+
+        `counts`: of open requests, where this worker's are kept under `worker_id`; None: of this process alone.
+        """
         self._domains = domains
         self._calls = MomentCalls(rates, availability)
         self.longest_seconds = longest_seconds
+        self.open = OpenRequests(worker_id, counts or LocalRequestCounts(), availability, self.concurrency_of)
+
+    async def run(self) -> NoReturn:
+        """Count open requests until cancelled. Without it, none to a host with a limit on them begins."""
+        await self.open.run()
 
     def limited_hosts(self, permits_host: Callable[[str], bool]) -> tuple[str, ...]:
         """The hosts and globs that a runner needs permits for, if it may reach them."""
         return limited_hosts(self._domains(), permits_host)
+
+    def hosts_at_gateway(self, permits_host: Callable[[str], bool]) -> tuple[str, ...]:
+        """The same for the gateway, which also asks before a request is open."""
+        return limited_hosts(self._domains(), permits_host, has_limit)
+
+    def concurrency_of(self, host: str) -> int | None:
+        """How many requests to a host may be open now."""
+        return domain_for(self._domains(), host).request_concurrency
 
     def rate_of(self, host: str) -> RequestRate | None:
         """The rate of a host now."""
@@ -103,16 +140,20 @@ class PaidRequests:
         return True
 
 
+PermitAnswerer = Callable[[bool, bool], Awaitable[None]]
+"""Gets whether a request is refused, and whether its end is awaited (`RunnerPermits.ended`)."""
+
+
 @dataclass(frozen=True)
 class HeldRequest:
     """A request that waits for its permit, in the runner or in the gateway."""
 
     host: str
-    answer: Callable[[bool], Awaitable[None]]
-    """Gets whether it is refused."""
+    answer: PermitAnswerer
     deadline: float
     """The loop's time."""
-    at_gateway: bool = False
+    at_gateway: int | None = None
+    """Its number there; None: the runner holds it."""
     tls: bool = False
     """It goes through a tunnel for TLS, or is such a tunnel."""
 
@@ -123,6 +164,9 @@ class RunnerPermits:
     The runner holds requests, because each one can be seen there. The gateway holds what it sees: plain requests and
     tunnels. A permit that the runner got pays for one of these. So only what the runner did not hold takes another one:
     a WebSocket, or a request of a module that does not use its page.
+
+    Only the gateway sees the end of a request. So it is the one that asks for a host with a limit on open requests, and
+    a plain request to it gets its moment there, too: first it may be open, then it begins.
     """
 
     def __init__(
@@ -143,10 +187,10 @@ class RunnerPermits:
         self._paid = PaidRequests()
         self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         """Of the hosts for which requests wait."""
+        self._open: dict[int, str] = {}
+        """The hosts of the requests that are counted as open, by the gateway's number."""
 
-    def hold(
-        self, host: str, answer: Callable[[bool], Awaitable[None]], *, tls: bool, at_gateway: bool = False
-    ) -> None:
+    def hold(self, host: str, answer: PermitAnswerer, *, tls: bool, at_gateway: int | None = None) -> None:
         """A request waits. `answer` is called once, when it may begin or is refused."""
         deadline = asyncio.get_running_loop().time() + self._permits.longest_seconds()
         self._held.put_nowait(HeldRequest(host, answer, deadline, at_gateway, tls))
@@ -158,17 +202,46 @@ class RunnerPermits:
                 tasks.create_task(self._serve(await self._held.get()))
         raise AssertionError("unreachable")
 
+    def ended(self, number: int) -> None:
+        """A request that the gateway was to report has ended."""
+        if (host := self._open.pop(number, None)) is not None:
+            self._permits.open.end(host)
+
+    def close(self) -> None:
+        """The runner's connections are closed: none of its requests is open any more."""
+        for number in list(self._open):
+            self.ended(number)
+
     async def _serve(self, held: HeldRequest) -> None:
-        refused = False
         host = self._host(held.host)
-        rate = None if host is None else self._permits.rate_of(host)
-        if host is not None and rate is not None:
-            now = asyncio.get_running_loop().time
-            if not (held.at_gateway and self._paid.take(host, held.tls, now())):
-                refused = not await self._wait(host, rate, held.deadline)
-                if not held.at_gateway:
-                    self._settle(host, held, refused, now())
-        await held.answer(refused)
+        refused = host is not None and not await self._permitted(host, held)
+        await held.answer(refused, held.at_gateway in self._open)
+
+    async def _permitted(self, host: str, held: HeldRequest) -> bool:
+        """Return when a request may begin. False: it is refused."""
+        number = held.at_gateway
+        if self._permits.concurrency_of(host) is not None:
+            if number is None and not held.tls:
+                return True  # it waits at the gateway
+            if number is not None:
+                if not await self._permits.open.begin(host, self, held.deadline):
+                    return False
+                self.ended(number)  # a gateway that was taken over may use a number twice
+                self._open[number] = host
+        if await self._moment_comes(host, held):
+            return True
+        if number is not None:
+            self.ended(number)
+        return False
+
+    async def _moment_comes(self, host: str, held: HeldRequest) -> bool:
+        rate, now = self._permits.rate_of(host), asyncio.get_running_loop().time
+        if rate is None or (held.at_gateway is not None and self._paid.take(host, held.tls, now())):
+            return True
+        refused = not await self._wait(host, rate, held.deadline)
+        if held.at_gateway is None:
+            self._settle(host, held, refused, now())
+        return not refused
 
     def _settle(self, host: str, held: HeldRequest, refused: bool, now: float) -> None:
         if refused:

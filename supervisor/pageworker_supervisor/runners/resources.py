@@ -130,8 +130,11 @@ class RunnerResources:
 
     def limited_hosts(self, context: ContextKey) -> tuple[str, ...]:
         """Hosts and globs for which a runner of this context needs permits."""
-        compiled = cache(lambda: self.permits_host(context))  # only where a host has a rate
-        return self.requests.limited_hosts(lambda host: compiled()(host))
+        return self.requests.limited_hosts(self._permits_host(context))
+
+    def _permits_host(self, context: ContextKey) -> Callable[[str], bool]:
+        compiled = cache(lambda: self.permits_host(context))  # only where a host has a limit
+        return lambda host: compiled()(host)
 
     def terms(self, context: ContextKey) -> object:
         """What a runner of this context keeps as long as it lives. Equal for equal settings."""
@@ -163,7 +166,7 @@ class RunnerResources:
             budget_bytes=turn.budget.bytes,
             budget_requests=turn.budget.requests,
             budget_turn=turn.number,
-            limited=tuple(host.strip("[]") for host in self.limited_hosts(context)),
+            limited=tuple(host.strip("[]") for host in self.requests.hosts_at_gateway(self._permits_host(context))),
         )
 
     def _reach(self, context: ContextKey) -> EgressPolicy:

@@ -4,7 +4,8 @@ import asyncio
 import os
 from contextlib import suppress
 
-from pageworker_sandbox.egress.messages import GatewayPermitRequest
+from pageworker_sandbox.egress.client import PermitNews
+from pageworker_sandbox.egress.messages import GatewayPermitEnd
 from pageworker_sandbox.launch import SandboxedProcess
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
@@ -31,6 +32,7 @@ class SandboxedRunner(Runner):
     async def _serve_in(self, folder: RunnerFolder) -> None:
         self.process = process = await self._resources.launch(self.runner_id, folder)
         connection = RunnerConnection(process, self._resources.pool.runners)
+        self._permits = self._new_permits()
         try:
             if self.state is RunnerState.STOPPING:
                 # It was told to stop before it had a process that could be stopped.
@@ -39,7 +41,6 @@ class SandboxedRunner(Runner):
             async with TaskGroup() as tasks:
                 tasks.create_task(watch(self, connection, process, self._limits, folder))
                 tasks.create_task(self._stop_gently(connection, process))
-                self._permits = self._new_permits()
                 self._resources.gateway.serve_permits(self.runner_id, self._permit_at_gateway)
                 tasks.create_task(self._permits.run())
                 tasks.create_task(connection.serve(self._receive))
@@ -69,16 +70,21 @@ class SandboxedRunner(Runner):
             lambda _: resources.metrics.egress.refused(tenant_id, "rate_limited"),
         )
 
-    def _permit_at_gateway(self, request: GatewayPermitRequest) -> None:
-        async def answer(refused: bool) -> None:
-            await self._resources.gateway.permit(request.number, refused=refused)
+    def _permit_at_gateway(self, news: PermitNews) -> None:
+        number = news.number
+        if isinstance(news, GatewayPermitEnd):
+            self._permits.ended(number)
+            return
 
-        self._permits.hold(request.host, answer, tls=request.tunnel, at_gateway=True)
+        async def answer(refused: bool, counted: bool) -> None:
+            await self._resources.gateway.permit(number, refused=refused, counted=counted)
+
+        self._permits.hold(news.host, answer, tls=news.tunnel, at_gateway=number)
 
     def _permit(self, request: m.PermitRequest) -> None:
         connection = self._connection
 
-        async def answer(refused: bool) -> None:
+        async def answer(refused: bool, counted: bool) -> None:
             if connection is not None:
                 await connection.answer_permit(m.PermitAnswer(number=request.number, refused=refused))
 
@@ -95,6 +101,7 @@ class SandboxedRunner(Runner):
         connection.close()
         self._why.status = await process.wait()
         await self._resources.gateway.detach(self.runner_id)
+        self._permits.close()
 
     async def _let_it_exit(self, process: SandboxedProcess) -> None:
         """Its end of the channel is closed, so it exits by itself: a kill in between would hide its exit code."""
