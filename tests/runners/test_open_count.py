@@ -259,6 +259,27 @@ def test_what_is_not_used_is_given_back_soon_if_others_wait_and_later_if_not() -
     assert one.count.idle
 
 
+@pytest.mark.parametrize("fate", ["answer", "lose"])
+def test_permits_that_are_given_back_are_not_used_while_the_call_is_in_flight(fate: str) -> None:
+    """Redis gives them to another worker at once, before the reply is there. A lost reply tells nothing new."""
+    clock, (one, other) = MovedClock(), workers(2)
+    one.waiting = 2
+    run(clock, [one], 1)
+    one.count.end(clock.now)
+    clock.now += SPARE_SECONDS
+    one.step(clock.now)
+    assert one.sent == CountCall(holds=1, wants=0)
+    one.arrive(clock.now)
+    other.waiting = 1
+    run(clock, [other], 0.05)
+    assert other.count.open == 1, "it has what was given back"
+    assert not one.count.begin(one.limit, clock.now), "the call is in flight"
+    getattr(one, fate)(clock.now)
+    assert not one.count.begin(one.limit, clock.now)
+    one.count.end(clock.now)
+    assert one.count.begin(one.limit, clock.now), "the permit that it kept"
+
+
 def test_permits_of_a_worker_that_lost_redis_end_before_redis_forgets_them() -> None:
     clock, (worker,) = MovedClock(), workers(2, 1)
     worker.waiting = 2
