@@ -53,7 +53,7 @@ class OpenCountsModel:
         others_wait = any(each.wants for each in others.values())
         over = holds + sum(each.count for each in others.values()) > limit
         keep = floor(share) if share is not None and (others_wait or over) else None
-        return CountReply(granted, keep, min(1.0, 0.1 * (len(ahead) + 1)) if left else 0.0)
+        return CountReply(granted, keep, min(1000, 100 * (len(ahead) + 1)) / 1000 if left else 0.0)
 
 
 def fair_share(limit: int, demands: list[int]) -> float | None:

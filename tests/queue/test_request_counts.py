@@ -65,6 +65,7 @@ async def test_the_longest_waiting_worker_is_next_and_who_gives_back_waits_again
 async def test_a_worker_that_waits_no_more_delays_no_other_one(harness: QueueHarness) -> None:
     await hold(harness, "w1", 0, 3)
     await hold(harness, "w2", 0, 3)
+    await harness.later(10)
     assert await hold(harness, "w1", 0, 3) == 1, "its share is 1.5, and the rest is for the one that waits"
     await harness.later(2_000)
     assert await hold(harness, "w1", 1, 2) == 2
