@@ -36,6 +36,7 @@ from pageworker_supervisor.dispatch.heartbeat import Heartbeat
 from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.host.host_load import LoadReader
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.intake import Admission, Intake
@@ -52,6 +53,7 @@ from pageworker_supervisor.runners.dial_rules import Policies, dial_rules, diall
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.gateway_process import GatewayEvents, GatewayProcess
+from pageworker_supervisor.runners.load_watch import LoadWatch
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.request_permits import RequestPermits
 from pageworker_supervisor.runners.resources import RunnerResources
@@ -284,6 +286,8 @@ class Components:
         )
         self._metrics = metrics
         self._usage = RunnerUsage(metrics.runners)
+        admission, load = live.part(lambda now: now.admission), LoadReader(environment.host.cgroups)
+        self.load = LoadWatch(admission, load.read, self.fleet.admit, metrics.health)
         self._stalls = StallMeter(metrics.runners, partial(memory_stall, environment.host.cgroups))
         self._artifact_days = live.part(lambda now: now.artifacts.keep_days)
         live.on_change(self._use)
@@ -330,6 +334,7 @@ class Components:
             "proxies": self.proxies.run(),
             "profiles": self.profiles.run(_not_deleted),
             "fleet": self.fleet.run(),
+            "load": self.load.run(),
             "dispatch": self.dispatcher.run(),
             "heartbeat": self.heartbeat.run(),
             "notifications": self.dispatcher.listen(),

@@ -15,7 +15,7 @@ from pageworker_supervisor import worker_report as reports
 from pageworker_supervisor.admin.allowed_hosts import answered_hosts
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints, HttpBounds
-from pageworker_supervisor.admin.status import Cancelled, ConfigReport, DrainLine, StatusReport
+from pageworker_supervisor.admin.status import AdmissionReport, Cancelled, ConfigReport, DrainLine, StatusReport
 from pageworker_supervisor.audit.decision_recorder import DecisionRecorder
 from pageworker_supervisor.components import Components, HostEnvironment, worker_queue
 from pageworker_supervisor.config.load import LocalLayers
@@ -232,7 +232,7 @@ class Worker:
             await self._redis_client.availability.probe_now()
 
     def ready(self) -> tuple[bool, str]:
-        """Whether the worker takes jobs, and why not."""
+        """Whether the worker takes jobs, and why none, or not all."""
         trouble = reports.redis_trouble(self._redis_client)
         if self._state is WorkerState.STARTING and trouble:
             return False, trouble
@@ -247,7 +247,9 @@ class Worker:
             return False, NO_TRUSTED_KEY
         if not trouble and self._components is not None:
             trouble = self._components.fleet.trouble() or ""
-        return not trouble, trouble
+        if trouble or self._components is None:
+            return not trouble, trouble
+        return self._components.load.takes_jobs, self._components.load.reason
 
     def status(self) -> StatusReport:
         """The state of the worker, its runners and its jobs."""
@@ -272,6 +274,7 @@ class Worker:
             gateway_proof=components.gateway.proof if components else {},
             rights=reports.rights_report(self._environment.uids),
             upstreams_down=components.upstreams.down() if components else (),
+            admission=reports.admission_report(components.load) if components else AdmissionReport(),
         )
 
     def _reported_state(self) -> tuple[ReportedState, str]:

@@ -7,14 +7,23 @@ from msgspec import Struct
 
 from pageworker_sandbox.state_machine import label
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
-from pageworker_supervisor.admin.status import DrainLine, RedisReport, RightsReport, RunnerReport, RunningJob
+from pageworker_supervisor.admin.status import (
+    AdmissionReport,
+    DrainLine,
+    RedisReport,
+    RightsReport,
+    RunnerReport,
+    RunningJob,
+)
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.worker_report import RUNNERS_REPORTED, ReportedRunner, ReportedState, WorkerReport
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.recent_service import RecentService
 from pageworker_supervisor.host.capabilities import own_rights
+from pageworker_supervisor.host.load_level import LoadLevel
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.runners.load_watch import LoadWatch
 from pageworker_supervisor.runners.placement import NO_TENANT
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.worker_state import WorkerState
@@ -55,6 +64,19 @@ def rights_report(uids: IdRange | None) -> RightsReport:
     """What this process may do. `uids`: the user ids of its sandboxes, if they have own ones."""
     rights = own_rights()
     return RightsReport(uid=rights.uid, capabilities=rights.capabilities, own_user_ids=uids is not None)
+
+
+LEVELS: dict[LoadLevel, Literal["open", "no_new_runners", "no_jobs"]] = {
+    LoadLevel.OPEN: "open",
+    LoadLevel.NO_NEW_RUNNERS: "no_new_runners",
+    LoadLevel.NO_JOBS: "no_jobs",
+}
+
+
+def admission_report(watch: LoadWatch) -> AdmissionReport:
+    """What the load of the host permits."""
+    load: dict[str, float] = {name: round(percent, 1) for name, percent in watch.load.items()}
+    return AdmissionReport(level=LEVELS[watch.level], reason=watch.reason, load_percent=load)
 
 
 class WorkerNow(Struct, frozen=True, kw_only=True):

@@ -213,6 +213,21 @@ def a_change_is_refused(world: AlertWorld) -> Iterator[None]:
     yield
 
 
+def the_host_is_loaded(world: AlertWorld) -> Iterator[None]:
+    """An operator sets the first marks of memory below what the host uses, and lifts them."""
+
+    async def mark(marks: list[float]) -> None:
+        async with world.queue() as queue:
+            base = (await queue.config.state()).version
+            values = texts_of_values({"admission.memory_percent": marks})
+            assert await queue.config.propose(f"marks-{base}", base, values, "test", "to see it") == "open"
+            await queue.config.wait_outcome(f"marks-{base}", 20)
+
+    asyncio.run(mark([0.001, 0.002, 100]))
+    yield
+    asyncio.run(mark([]))
+
+
 CASES = (
     FaultCase(("RedisDown",), redis_is_away, CUT_OFF),
     FaultCase(("CallbacksFailing",), callbacks_are_refused),
@@ -232,6 +247,7 @@ CASES = (
     FaultCase(("BadSignature",), the_index_is_changed),
     FaultCase(("RegistryExpiring",), the_index_is_not_renewed),
     FaultCase(("ConfigurationRefused",), a_change_is_refused),
+    FaultCase(("AdmissionClosed",), the_host_is_loaded),
 )
 
 

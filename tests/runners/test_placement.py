@@ -27,6 +27,7 @@ from pageworker_supervisor.runners.placement import (
     place,
     select_retirement,
     with_pending,
+    without_jobs,
 )
 
 RULES = PoolRules(runners=2, pages=2, residency_seconds=2.0)
@@ -318,3 +319,14 @@ def test_pending_jobs_keep_the_fleets_limits(wanted: list[ContextKey]) -> None:
     assert all(found.taken <= found.pages for found in expected)
     profiles = [found.context.profile for found in expected if found.context.profile is not None]
     assert len(profiles) == len(set(profiles))
+
+
+def test_a_claim_without_jobs_names_the_profiles_that_are_held_and_asks_for_nothing() -> None:
+    slots = [slot("a", "t"), slot("b", "t", profile="p"), slot("c", "t", profile="q", since=inf, taken=2)]
+    refused = ContextCapacity(ContextKey("t", "r"), 3, refused=True)
+    found = without_jobs(capacity(slots, RULES, 10.0, 32, broken=[refused]))
+    assert (found.limit, found.runner_slots) == (0, 0)
+    assert [(one.context.profile_id, one.free_pages, one.idle) for one in found.contexts] == [
+        ("p", 0, False),
+        ("q", NO_RUNNER_SLOT, False),
+    ]

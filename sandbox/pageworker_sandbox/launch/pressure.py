@@ -1,4 +1,4 @@
-"""How long sandboxes waited for memory: pressure stall information.
+"""How long processes waited for memory or a CPU: pressure stall information.
 
 Source: the kernel's Documentation/accounting/psi.rst.
 """
@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+_SOME = re.compile(r"^some avg10=(\d+\.\d+) ", re.MULTILINE)
 _TOTAL = re.compile(r"^(some|full) .*total=(\d+)$", re.MULTILINE)
 
 
@@ -34,3 +35,12 @@ def memory_stall(folder: Path | None) -> MemoryStall | None:
         return parse_pressure((folder / "memory.pressure").read_text())
     except OSError:
         return None
+
+
+def some_percent(file: Path) -> float | None:
+    """Share of the last ten seconds, in percent, in which some process waited. None: the kernel does not measure it."""
+    try:
+        found = _SOME.search(file.read_text())
+    except OSError:
+        return None
+    return None if found is None else float(found[1])

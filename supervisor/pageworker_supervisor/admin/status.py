@@ -89,6 +89,18 @@ class RightsReport(Struct, frozen=True, kw_only=True):
     own_user_ids: bool
 
 
+class AdmissionReport(Struct, frozen=True, kw_only=True):
+    """What the load of the host permits the worker to claim.
+
+    `level`: `open`, `no_new_runners` (jobs for runners that are up) or `no_jobs`. `reason`: why; "" while it is open.
+    `load_percent`: each load that is known, as last measured.
+    """
+
+    level: Literal["open", "no_new_runners", "no_jobs"] = "open"
+    reason: str = ""
+    load_percent: dict[str, float] = {}
+
+
 class StatusReport(Struct, frozen=True, kw_only=True):
     """One worker: its state, its runners and its running jobs."""
 
@@ -109,6 +121,7 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     """None: the worker is older than this field."""
     sandbox_rights: dict[str, bool] = {}
     """Each right that a host can give to sandboxes, and whether this one did when the worker started."""
+    admission: AdmissionReport = AdmissionReport()
     upstreams_down: tuple[DownUpstream, ...] = ()
     """Upstream proxies that do not work now, by policy."""
 

@@ -37,6 +37,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     # `id`, `tags` and `data_dir` are who the worker is, and which files of the host it owns.
     "worker": {"id": LOCAL, "data_dir": LOCAL, "tags": LOCAL, "drain_seconds": HOT},
     "pool": HOT,
+    "admission": HOT,
     # Which program is started, and what this host has installed.
     "browser": LOCAL,
     # The boundary itself.

@@ -11,6 +11,7 @@ from pageworker_sandbox.egress.messages import MAX_HOSTS, MAX_PORTS
 from pageworker_sandbox.page_rules import PageOptionsInvalid, is_ca, parse_options
 from pageworker_sandbox.sandbox_rights import ESSENTIAL, left_out
 from pageworker_sandbox.wire.messages import FLAG_NAME, MAX_FLAGS
+from pageworker_supervisor.config.admission_settings import MARKS, AdmissionSettings
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.errors import ConfigProblem
@@ -59,6 +60,7 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *_modules(settings, new_registry=new_registry),
         *_stores(settings),
         *_ranges(settings),
+        *_admission(settings.admission),
         *_domains(settings),
         *_limits(settings),
         *_profile_pages(settings),
@@ -86,6 +88,14 @@ def _checks(checks: CheckSettings) -> Iterator[RuleFinding]:
     for name, why in PROTECTING.items():
         if getattr(checks, name) == "off":
             yield ("checks", name), "off", "refuse or warn", f"this check cannot be off: {why}"
+
+
+def _admission(admission: AdmissionSettings) -> Iterator[RuleFinding]:
+    for name in AdmissionSettings.__struct_fields__:
+        marks = getattr(admission, name)
+        if marks and (len(marks) != MARKS or list(marks) != sorted(set(marks))):
+            wanted = "three marks, each above the one before, e.g. [88, 92, 96]; or [] for none"
+            yield ("admission", name), list(marks), wanted, "go on, stop new runners, stop all jobs"
 
 
 def _redis(settings: Settings) -> Iterator[RuleFinding]:

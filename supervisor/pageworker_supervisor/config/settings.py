@@ -13,6 +13,7 @@ from msgspec import Meta, field
 from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.sandbox_rights import ESSENTIAL, RightName
 from pageworker_sandbox.wire.messages import SECRET_NAME, BrowserLevel
+from pageworker_supervisor.config.admission_settings import AdmissionSettings
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings, Rate
@@ -364,6 +365,7 @@ class Settings(Section, frozen=True):
     config: ConfigSettings = ConfigSettings()
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     pool: PoolSettings = PoolSettings()
+    admission: AdmissionSettings = AdmissionSettings()
     browser: BrowserSettings = BrowserSettings()
     sandbox: SandboxSettings = SandboxSettings()
     profiles: ProfileSettings = ProfileSettings()

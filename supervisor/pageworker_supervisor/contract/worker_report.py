@@ -12,8 +12,8 @@ from msgspec import Meta, Struct
 from pageworker_supervisor.contract.job_errors import UNREADABLE
 
 ReportedState = Literal["starting", "ready", "draining", "cut_off", "failing", "stopped"]
-"""In `cut_off` Redis is away or refuses calls, in `failing` no job could run here. A worker in these states takes no
-jobs."""
+"""In `cut_off` Redis is away or refuses calls, in `failing` no job could run here, or the load of the host is too high
+for any. A worker in these states takes no jobs."""
 SILENT_SECONDS = 30.0
 """A worker whose last report is older is silent: nothing is known of its state now."""
 FORGOTTEN_SECONDS = 180.0
@@ -55,7 +55,7 @@ class WorkerReport(Struct, frozen=True, kw_only=True):
     version: Name
     state: ReportedState
     reason: Annotated[str, Meta(max_length=100_000)]
-    """Why it takes no jobs; "" while it does."""
+    """Why it takes no jobs, or in state `ready` not all; "" while it takes all."""
     tags: Annotated[tuple[Name, ...], Meta(max_length=1000)]
     started_at: Instant
     runner_slots: Number

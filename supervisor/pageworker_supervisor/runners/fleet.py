@@ -15,6 +15,7 @@ from pageworker_sandbox.state_machine import label
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.host.load_level import LoadLevel
 from pageworker_supervisor.queue.claim import Capacity
 from pageworker_supervisor.runners.errors import RunnerLost
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
@@ -23,7 +24,6 @@ from pageworker_supervisor.runners.placement import (
     NO_TENANT,
     STARTS_IDLE,
     PendingPlacement,
-    PoolRules,
     RunnerSlot,
     Spawn,
     Use,
@@ -35,8 +35,9 @@ from pageworker_supervisor.runners.placement import (
     select_retirement,
     surplus,
     with_pending,
+    without_jobs,
 )
-from pageworker_supervisor.runners.resources import RunnerResources
+from pageworker_supervisor.runners.resources import RunnerResources, pool_rules
 from pageworker_supervisor.runners.runner import Runner, RunnerEvents
 from pageworker_supervisor.runners.runner_state import RunnerState
 from pageworker_supervisor.runners.sandboxed_runner import SandboxedRunner
@@ -69,6 +70,7 @@ class Fleet:
         self._judge = StartJudge(resources.worker_id, resources.metrics, resources.decisions, self.look)
         self._starts = self._judge.history
         self._resting = False
+        self._level = LoadLevel.OPEN
         self._replaces: dict[str, str] = {}
         """Runners that open their folder, and the idle runner whose slot each of them is to have."""
         self._probe = HostProbe(self._starts.host, ProbeEffects(self._start_probe, self._may_probe))
@@ -83,7 +85,7 @@ class Fleet:
         """What each runner was started with."""
         self._names = (f"{name}.{number}" for number in itertools.count(1))
         self._tasks: asyncio.TaskGroup | None = None
-        self._rules = _rules(resources)
+        self._rules = pool_rules(resources)
         self._reroute = asyncio.Event()
 
     def reroute(self) -> None:
@@ -97,7 +99,7 @@ class Fleet:
         those above a lower `pool.runners`, the idle ones first.
         """
         self._resources = replace(resources, host=self._resources.host)
-        self._rules = _rules(resources)
+        self._rules = pool_rules(resources)
         self.reroute()
         for runner in list(self.runners.values()):
             if runner.context != NO_TENANT and self._terms[runner.runner_id] != self._resources.terms(runner.context):
@@ -117,16 +119,23 @@ class Fleet:
         """The fleet as placement sees it. A probe is not in it: it takes no runner slot from any job."""
         return [runner.slot() for runner in self.runners.values() if runner.context != NO_TENANT]
 
+    def admit(self, level: LoadLevel) -> None:
+        """Claim no more than this level permits, from the next claim on."""
+        self._level = level
+        self._notify()
+
     def capacity(self, limit: int, pending: Iterable[PendingPlacement] = ()) -> Capacity:
         """What this worker can claim now, beside the `pending` leases that are claimed and not placed yet.
 
-        There are no free runner slots while no browser starts here.
+        There are no free runner slots while no browser starts here, or while the load of the host is too high for one.
         """
         now = time.monotonic()
         coming = (lease for lease in pending if self._starts.refusal(lease.context, now) is None)
         slots = with_pending(self.slots(), self._rules, now, coming)
         broken = tuple(self._starts.broken_capacity(now, max(0, self._rules.runners - len(slots))))
-        return capacity(slots, self._rules, now, limit, starts=self._may_start(), broken=broken)
+        starts = self._may_start() and self._level is LoadLevel.OPEN
+        found = capacity(slots, self._rules, now, limit, starts=starts, broken=broken)
+        return without_jobs(found) if self._level is LoadLevel.NO_JOBS else found
 
     def trouble(self) -> str | None:
         """Why no runner can be started now; None while runners start."""
@@ -165,6 +174,8 @@ class Fleet:
         now = time.monotonic()
         if not self._may_start() or not self._starts.permits(wanted, now) or self._starts.careful(wanted, now):
             return
+        if self._level is not LoadLevel.OPEN:
+            return  # the slot that a runner leaves would stay empty
         if (holder := holder_with_other_values(self.slots(), wanted)) is not None:
             if holder.open and may_retire(holder, self._rules, now):
                 self.runners[holder.runner_id].retire("its profile is wanted with other hosts or options")
@@ -381,8 +392,3 @@ class Fleet:
                     runner.retire("idle")
             self._came_back = {context: until for context, until in self._came_back.items() if until > now}
             self._notify()
-
-
-def _rules(resources: RunnerResources) -> PoolRules:
-    pool = resources.pool
-    return PoolRules(pool.runners, pool.pages, pool.residency_seconds, resources.proxies.one_page)

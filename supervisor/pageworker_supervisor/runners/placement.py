@@ -17,6 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isinf
 
+from msgspec import structs
+
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.claim import Capacity, ContextCapacity
 
@@ -149,6 +151,20 @@ def capacity(
         pages_per_runner=rules.pages,
         one_page=rules.one_page,
     )
+
+
+def without_jobs(found: Capacity) -> Capacity:
+    """What a claim asks for that is to bring no job to run. Jobs that only need their result written still come.
+
+    The profiles stay in it: this worker holds them. Ephemeral contexts do not: the worker would be woken for their
+    jobs in place of one that can run them.
+    """
+    held = tuple(
+        structs.replace(one, free_pages=min(0, one.free_pages), idle=False)
+        for one in found.contexts
+        if one.context.profile is not None and not one.refused
+    )
+    return structs.replace(found, limit=0, contexts=held, runner_slots=0)
 
 
 def next_evictable_in(slots: Sequence[RunnerSlot], rules: PoolRules, now: float) -> float | None:

@@ -24,6 +24,7 @@ from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.gateway_process import GatewayProcess
 from pageworker_supervisor.runners.limit_breach import Breach, profile_breach
 from pageworker_supervisor.runners.option_sets import OptionSets
+from pageworker_supervisor.runners.placement import PoolRules
 from pageworker_supervisor.runners.request_permits import RequestPermits
 from pageworker_supervisor.runners.runner_turn import NO_TURN, RunnerTurn
 from pageworker_supervisor.runners.uid_pool import UidPool
@@ -180,3 +181,9 @@ class RunnerResources:
             fixed={policy_host_glob(host): address for host, address in self.egress.hosts.items()},
             connect_seconds=self.egress.connect_seconds,
         )
+
+
+def pool_rules(resources: RunnerResources) -> PoolRules:
+    """What placement goes by."""
+    pool = resources.pool
+    return PoolRules(pool.runners, pool.pages, pool.residency_seconds, resources.proxies.one_page)

@@ -49,6 +49,13 @@ class HealthMetrics:
             ("reason",),
             registry=registry,
         )
+        self.admission = Gauge(
+            "pageworker_admission_closed",
+            "What this load of the host keeps the worker from claiming: 0 nothing, 1 jobs that need a new runner, "
+            "2 all jobs.",
+            ("reason",),
+            registry=registry,
+        )
         self.build = Gauge(
             "pageworker_build_info",
             "Always 1. The labels are versions and the worker.",
@@ -57,6 +64,7 @@ class HealthMetrics:
         )
         self._connections_dropped = Bounded(self.connections_dropped)
         self._self_checks = Bounded(self.self_checks)
+        self._admission = Bounded(self.admission)
         self._clock_jumps = Bounded(self.clock_jumps)
         self._audit_records_lost = Bounded(self.audit_records_lost)
         self.build.labels(version, platform.python_version(), worker_id).set(1)
@@ -82,6 +90,10 @@ class HealthMetrics:
     def self_check(self, name: str, *, failed: bool) -> None:
         """Set whether the self-check of this name fails."""
         self._self_checks.of(name).set(int(failed))
+
+    def admission_closed(self, reason: str, level: int) -> None:
+        """Set the level of a load: 0 open, 1 no new runners, 2 no jobs."""
+        self._admission.of(reason).set(level)
 
     def audit_record_lost(self, reason: str) -> None:
         """Count a decision that is not recorded: `full`, `too_many`, `refused`, `stopped`."""
