@@ -32,6 +32,7 @@ async def never(*given):
 AttemptExecutor._recycle = never
 return {}
 """
+NUMERIC_PRICE = '[output.properties.price]\ntype = "number"\n'
 BODIES = {
     "floods": FLOODS,
     "hoards": HOARDS,
@@ -43,6 +44,7 @@ BODIES = {
     "leaves": "for n in range(20):\n    await helpers.artifact(f'a{n}', b'x')\nraise Failed('no')",
     "leaves_much": "for n in range(4):\n    await helpers.artifact('a', bytes(31 * 1024 * 1024))",
     "counts": "return {'count': len(payload['x'])}",
+    "lies": "return {'price': 'much'}",
     # Each module names as many hosts as it may. All together exceed the policy of one runner.
     **{f"wide{number}": "return {}" for number in range(MAX_HOSTS // MAX_ENTRIES + 1)},
 }
@@ -57,6 +59,7 @@ WANTED: dict[str, tuple[str, str | None]] = {
     "leaves": ("failed", "module_failure"),
     "leaves_much": ("failed", "output_limit"),
     "counts": ("succeeded", None),
+    "lies": ("failed", "result_invalid"),
     **{name: ("succeeded", None) for name in BODIES if name.startswith("wide")},
 }
 
@@ -64,7 +67,11 @@ WANTED: dict[str, tuple[str, str | None]] = {
 async def test_every_job_ends_as_documented_and_the_worker_does_not_mind(tmp_path: Path) -> None:
     modules = [
         write_module(
-            tmp_path, f"odd.{name}", body, [f"{name}-{n}.example" for n in range(MAX_ENTRIES) if "wide" in name]
+            tmp_path,
+            f"odd.{name}",
+            body,
+            [f"{name}-{n}.example" for n in range(MAX_ENTRIES) if "wide" in name],
+            more_toml=NUMERIC_PRICE if name == "lies" else "",
         )
         for name, body in BODIES.items()
     ]
@@ -80,6 +87,7 @@ async def test_every_job_ends_as_documented_and_the_worker_does_not_mind(tmp_pat
     found = {name: (result["status"], (result["error"] or {}).get("type")) for name, result in producer.results.items()}
     assert found == WANTED
     assert producer.results["counts"]["data"] == {"count": 60_000}
+    assert producer.results["lies"]["error"]["detail"][0]["field"] == "data.price"
     assert len(producer.results["leaves"]["artifacts"]) == 22
     assert "together" in producer.results["leaves_much"]["error"]["message"]
     assert producer.results["later"]["timing"]["total"] > 1.5

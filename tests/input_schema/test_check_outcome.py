@@ -7,7 +7,7 @@ import pytest
 from pageworker_sandbox.signing import BundleMalformed
 from pageworker_supervisor.input_schema.check_limits import CheckLimits
 from pageworker_supervisor.input_schema.check_outcome import conclude, encoded, exceeded
-from pageworker_supervisor.input_schema.errors import CheckerEnded, CheckerFailed, PayloadInvalid
+from pageworker_supervisor.input_schema.errors import CheckerEnded, CheckerFailed, OutputInvalid, PayloadInvalid
 from pageworker_supervisor.input_schema.messages import PayloadMistake, SchemaAnswer
 
 NAME = "the input schema of shop.product 1.4.2"
@@ -20,6 +20,8 @@ def test_answers() -> None:
         conclude(SchemaAnswer((PayloadMistake("payload.url", "is required"),)), NAME)
     with pytest.raises(BundleMalformed, match=r"^input schema: it is nested too deeply$"):
         conclude(SchemaAnswer(unusable="it is nested too deeply"), NAME)
+    with pytest.raises(OutputInvalid, match=r"`data\.price`: is required"):
+        conclude(SchemaAnswer((PayloadMistake("data.price", "is required"),)), NAME, "output")
     with pytest.raises(CheckerFailed, match=r"shop\.product 1\.4\.2: Traceback"):
         conclude(SchemaAnswer(bug="Traceback"), NAME)
 
@@ -27,6 +29,7 @@ def test_answers() -> None:
 def test_the_error_names_schema_module_and_limit() -> None:
     text = "the check of this payload against the input schema of shop.product 1.4.2 needs more than "
     assert str(exceeded(CheckerEnded(-signal.SIGPROF), NAME, LIMITS)) == text + "1.5 s of processor time"
+    assert str(exceeded(CheckerEnded(-signal.SIGPROF), "it", LIMITS, "output")).startswith("the check of this result")
     for status in (-signal.SIGABRT, -signal.SIGSEGV, 1):
         assert str(exceeded(CheckerEnded(status), NAME, LIMITS)) == (
             text + "512 MiB of memory, or is nested too deeply"

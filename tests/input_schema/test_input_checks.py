@@ -11,8 +11,8 @@ from pw_schemas import DOUBLES, HOSTILE, doubling
 
 from pageworker_sandbox.signing import BundleMalformed, VerifiedBundle, verify
 from pageworker_supervisor.input_schema.check_limits import CheckLimits
-from pageworker_supervisor.input_schema.errors import CheckLimitExceeded, PayloadInvalid
-from pageworker_supervisor.input_schema.input_checks import InputChecks, check_schema
+from pageworker_supervisor.input_schema.errors import CheckLimitExceeded, OutputInvalid, PayloadInvalid
+from pageworker_supervisor.input_schema.input_checks import InputChecks, check_schema, check_schemas
 from pageworker_supervisor.telemetry import log
 
 SLOW = doubling(25)
@@ -58,6 +58,19 @@ async def test_what_matches_passes_and_what_does_not_is_listed(checks: InputChec
         await checks.check(module, "a", b"{}")
     with pytest.raises(BundleMalformed, match=r"input schema: .*not valid"):
         await checks.check(bundle(author, {"type": "objekt"}), "a", b"{}")
+
+
+async def test_a_result_is_checked_by_the_output_schema_of_its_bundle(checks: InputChecks, author: Author) -> None:
+    """Both schemas of a bundle are kept side by side."""
+    output = {"type": "object", "required": ["price"], "properties": {"price": {"type": "number"}}}
+    text = packed(schema={"type": "object", "required": ["url"]}, more="[output]\n", output=output)
+    module = verify(author.signed(text), author.trust)
+    for _ in range(2):
+        await checks.check(module, "a", b'{"url":1}')
+        await checks.check_output(module, "a", b'{"price":1.5}')
+        with pytest.raises(OutputInvalid, match=r"`data\.price`: is not of type .number.; found a text"):
+            await checks.check_output(module, "a", b'{"price":"1.5"}')
+    await checks.check_output(bundle(author, {}), "a", b'{"anything":1}')
 
 
 async def test_a_slow_valid_payload_is_accepted_apart_from_then_on(
@@ -112,3 +125,5 @@ def test_an_author_and_a_publisher_are_told_before_a_worker_is() -> None:
         check_schema(DOUBLES[0])
     with pytest.raises(CheckLimitExceeded):
         check_schema(HOSTILE["many patterns"][0])
+    with pytest.raises(BundleMalformed, match=r"output schema: .*look-around"):
+        check_schemas(packed(more="[output]\n", output={"properties": {"a": {"pattern": "(?=x)"}}}))

@@ -30,10 +30,11 @@ def packed(
     more: str = "",
     code: bytes = CODE,
     schema: dict[str, Any] = SCHEMA,
+    output: dict[str, Any] | None = None,
 ) -> PackedBundle:
-    """A bundle of one small package."""
+    """A bundle of one small package. `output`: its output schema, which `more` must announce."""
     sources = {f"{name.replace('.', '_')}/__init__.py": code}
-    return read_bundle(write_bundle(manifest(name, version, more), schema, sources))
+    return read_bundle(write_bundle(manifest(name, version, more), schema, sources, output))
 
 
 def folder(parent: Path, text: str | None = None, code: bytes = CODE) -> Path:

@@ -73,6 +73,16 @@ def test_the_schema_comes_from_the_table_or_from_a_struct(tmp_path: Path) -> Non
     assert not list((tmp_path / "struct").rglob("__pycache__"))
 
 
+def test_the_output_schema_is_packed_if_the_manifest_has_one(tmp_path: Path) -> None:
+    bundle = pack(folder(tmp_path / "table", manifest(more='[output]\nrequired = ["a"]\n')))
+    assert bundle.output_schema == {"required": ["a"]}
+    assert "output.schema.json" in read_archive(bundle.data)
+    struct = pack(folder(tmp_path / "struct", manifest(more='output = "shop_product:Input"\n'), STRUCT))
+    assert struct.output_schema is not None
+    assert struct.output_schema["$defs"]["Input"]["required"] == ["url"]
+    assert pack(folder(tmp_path / "none")).output_schema is None
+
+
 @pytest.mark.parametrize(
     ("more", "code", "expected"),
     [
@@ -89,6 +99,12 @@ def test_the_schema_comes_from_the_table_or_from_a_struct(tmp_path: Path) -> Non
         ),
         ('[input]\ntype = "objekt"\n', STRUCT, "input schema"),
         ('[input]\ntype = "string"\n', STRUCT, "a payload is always one"),
+        ('[output]\ntype = "objekt"\n', STRUCT, "output schema"),
+        (
+            '[output]\ntype = "array"\n',
+            STRUCT,
+            "module.toml:6: `output.type`: found 'array', expected \"object\": a re",
+        ),
         ("", b"def handler(page, payload, helpers, context): ...\n", "expected `async def handler"),
         ("", b"async def handler(page, payload): ...\n", "2 parameters"),
         ("", b"async def handle(page, payload, helpers, context): ...\n", "did you mean `handle`?"),

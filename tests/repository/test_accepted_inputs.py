@@ -44,6 +44,8 @@ JOB_FIELDS = {
     "callback_url": "tests/queue/test_outbox.py::test_a_promise_is_made_with_the_result_and_ends_with_its_delivery",
     "domain": "tests/queue/test_claim.py::test_profiles_and_domains_of_a_tenant_take_turns",
     "meta": f"{OUTCOME}::test_a_success_has_its_data_its_attempts_and_its_times",
+    "output": "tests/dispatch/test_output_check.py::"
+    "test_data_that_does_not_match_ends_as_result_invalid_with_its_fields",
     "page": OPTIONS,
     "proxy": "tests/worker/test_proxies.py::test_a_job_has_the_policy_of_its_tenant_or_its_own",
 }

@@ -72,6 +72,7 @@ egress = [1]
 secrets = ["a b"]
 timeout_seconds = true
 input = 5
+output = 5
 proxy = "A"
 description = 1
 page = 1

@@ -23,6 +23,7 @@ from pageworker_sandbox.signing.version import SDK_VERSION, fits
 from pageworker_sandbox.wire.page_options import PageOptions
 
 SCHEMA_FILE = "input.schema.json"
+OUTPUT_FILE = "output.schema.json"
 
 _FILE_FIELD = re.compile(r"(?:^|\t)file:([^\t]*)")
 
@@ -45,6 +46,8 @@ class PackedBundle:
     manifest: Manifest
     input_schema: dict[str, Any] = field(repr=False)
     data: bytes = field(repr=False)
+    output_schema: dict[str, Any] | None = field(default=None, repr=False)
+    """None: the manifest has no `output`, and the handler may return any object."""
 
 
 @dataclass(frozen=True)
@@ -75,32 +78,53 @@ def sign(bundle: PackedBundle, key: SecretKey) -> bytes:
     return minisig.sign(bundle.data, key, _comment(bundle))
 
 
-def write_bundle(manifest_text: str, schema: dict[str, Any], sources: dict[str, bytes]) -> bytes:
-    """The bytes of a bundle. `sources` are the files by name, without module.toml and input.schema.json."""
-    encoded = msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2)
-    return write_archive({**sources, FILE: manifest_text.encode(), SCHEMA_FILE: encoded + b"\n"})
+def write_bundle(
+    manifest_text: str,
+    schema: dict[str, Any],
+    sources: dict[str, bytes],
+    output_schema: dict[str, Any] | None = None,
+) -> bytes:
+    """The bytes of a bundle. `sources` are the files by name, without module.toml and the schemas."""
+    schemas = {SCHEMA_FILE: schema} | ({} if output_schema is None else {OUTPUT_FILE: output_schema})
+    files = {name: _schema_text(each) for name, each in schemas.items()}
+    return write_archive({**sources, FILE: manifest_text.encode(), **files})
+
+
+def _schema_text(schema: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2) + b"\n"
 
 
 def read_bundle(data: bytes, limits: SigningLimits = LIMITS) -> PackedBundle:
     """Parse a bundle that we packed, or whose signature is verified. Raises BundleMalformed."""
     files = read_archive(data, limits)
-    for needed, most in ((FILE, limits.manifest_bytes), (SCHEMA_FILE, limits.schema_bytes)):
-        if needed not in files:
-            raise BundleMalformed(f"the bundle has no {needed}")
-        if len(files[needed]) > most:
-            raise BundleMalformed(f"{needed} has at most {most} bytes")
     try:
-        manifest = parse_manifest(files[FILE].decode())
-        schema = msgspec.json.decode(files[SCHEMA_FILE], type=dict[str, Any])
+        manifest = parse_manifest(_needed(files, FILE, limits.manifest_bytes).decode())
     except UnicodeDecodeError as error:
         raise BundleMalformed(f"{FILE} is not UTF-8") from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BundleMalformed(f"{SCHEMA_FILE}: {error}") from error
+    schema = _read_schema(files, SCHEMA_FILE, limits)
+    # A module without `output` may have a file of this name, which is its own affair.
+    output_schema = _read_schema(files, OUTPUT_FILE, limits) if manifest.output is not None else None
     if not is_in(manifest.entrypoint, files):
         raise BundleMalformed(f"entrypoint {manifest.entrypoint} is not in the bundle")
     manifest = msgspec.structs.replace(manifest, page=_with_ca(manifest.page, files))
     digest = hashlib.sha256(data).hexdigest()
-    return PackedBundle(manifest.name, manifest.version, digest, manifest, schema, data)
+    return PackedBundle(manifest.name, manifest.version, digest, manifest, schema, data, output_schema)
+
+
+def _needed(files: dict[str, bytes], name: str, most_bytes: int) -> bytes:
+    """A file that every bundle has. Raises BundleMalformed."""
+    if name not in files:
+        raise BundleMalformed(f"the bundle has no {name}")
+    if len(files[name]) > most_bytes:
+        raise BundleMalformed(f"{name} has at most {most_bytes} bytes")
+    return files[name]
+
+
+def _read_schema(files: dict[str, bytes], name: str, limits: SigningLimits) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(_needed(files, name, limits.schema_bytes), type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BundleMalformed(f"{name}: {error}") from error
 
 
 def _with_ca(page: PageOptions, files: dict[str, bytes]) -> PageOptions:

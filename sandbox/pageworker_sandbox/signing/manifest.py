@@ -56,6 +56,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Seconds per attempt if the job sets none."""
     input: dict[str, Any] | str | None = None
     """JSON Schema of the payload, or `package.module:Struct`. None: any object."""
+    output: dict[str, Any] | str | None = None
+    """The same of what the handler returns."""
     page: PageOptions = PageOptions()
     """How its browser context is opened. `ca` is still the name of a file if the manifest was read alone."""
     flavor: FlavorWish = "auto"
@@ -124,7 +126,7 @@ def _may_set(value: Any) -> bool:
     )
 
 
-def _input(value: Any) -> bool:
+def _schema(value: Any) -> bool:
     if not isinstance(value, dict):
         return _text(PLACE, MAX_NAME)(value)
     try:
@@ -152,7 +154,8 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "secrets": (_list(re.compile(SECRET_NAME)), 'a list of secret names such as ["shop_login"]', False),
     "proxy": (_text(PROXY_NAME, 63), 'the name of a proxy policy (1-63 of a-z0-9-), or "direct"', False),
     "timeout_seconds": (_seconds, f"a number of seconds, above 0, at most {MAX_TIMEOUT_SECONDS}", False),
-    "input": (_input, 'a table [input] with a JSON Schema, or "package:Struct"', False),
+    "input": (_schema, 'a table [input] with a JSON Schema, or "package:Struct"', False),
+    "output": (_schema, 'a table [output] with a JSON Schema, or "package:Struct"', False),
     "browser": (_browser, 'a table [browser] with one key, flavor = "auto", "full" or "shell"', False),
     # Its keys have rules of their own, in `page_rules.RULES`.
     "page": (lambda value: isinstance(value, dict), "a table [page] with the options of a browser context", False),

@@ -15,7 +15,7 @@ from pageworker_supervisor.cli.output import Json, note, put, show
 from pageworker_supervisor.cli.password import PasswordFile, open_key
 from pageworker_supervisor.cli.registry_access import KeyFile, configured, registry_errors
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.input_schema.input_checks import check_schema
+from pageworker_supervisor.input_schema.input_checks import check_schemas
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.scaffold import scaffold
 from pageworker_supervisor.registry.trust import load_trust
@@ -113,7 +113,7 @@ def verify_bundle(
     with registry_errors():
         trust = load_trust(trusted or configured(config).modules.trusted_keys)
         verified = verify(read_signed(bundle), trust)
-        check_schema(verified.input_schema)
+        check_schemas(verified)
     expected = verified.manifest.bundle_file
     if bundle.name != expected:
         note(f"Warning: the file is named {bundle.name}. In a registry its name is {expected}.")

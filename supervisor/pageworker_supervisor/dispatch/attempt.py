@@ -36,8 +36,9 @@ from pageworker_supervisor.dispatch.outcome import (
     trace_of,
     unbegun,
 )
+from pageworker_supervisor.dispatch.output_check import final_done
 from pageworker_supervisor.dispatch.run_message import run_message
-from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, masked_done, secret_user
+from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, secret_user
 from pageworker_supervisor.dispatch.wanted_context import wanted_context
 from pageworker_supervisor.input_schema.errors import PayloadInvalid
 from pageworker_supervisor.proxies.choice import ProxyRefused
@@ -175,7 +176,7 @@ class Attempt:
             await self._settle(self._settlement.secret_outage, away, begun=self.begun)
         except OSError as failed:
             # The supervisor has no descriptors, memory or disk left on the way to the runner. The job is not to blame.
-            await self._settle(self._settlement.defer, f"the host: {failed.strerror or failed}")
+            await self._settle(self._settlement.defer, f"the host: {failed.strerror or failed}", begun=self.begun)
 
     async def contain(self, step: Coroutine[Any, Any, None]) -> None:
         """Take a step. A bug in it is logged, and ends neither the worker nor its other attempts.
@@ -321,7 +322,7 @@ class Attempt:
         self.proxy = await page.used_proxy()
         if (why_not := page.secret_outage or lost) is not None:
             raise why_not
-        return await masked_done(await page.done, page.masker)
+        return await final_done(page, bundle, job.tenant_id, self._services.input_checks)
 
     async def _answer(self, page: PageReservation, message: m.Run, bundle: VerifiedBundle) -> m.Done:
         try:

@@ -1,1 +1,1 @@
-"""Checks payloads against the input schemas of modules, in processes of their own. Their authors may be hostile."""
+"""Checks payloads and results against the schemas of modules, in processes of their own: authors may be hostile."""

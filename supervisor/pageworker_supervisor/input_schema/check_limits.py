@@ -1,4 +1,4 @@
-"""How much a check of a payload may use. Pure."""
+"""How much a check of a payload or a result may use. Pure."""
 
 import signal
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ APART = CheckLimits(seconds=1.0, kept_bytes=512 * MIB)
 SLOW_SECONDS = 0.02
 """A check in the shared checker that took longer is the last one of its tenant and bundle there, for some time."""
 
-KEPT_SCHEMAS = 16
-"""Compiled schemas per checker."""
+KEPT_SCHEMAS = 32
+"""Compiled schemas per checker. A bundle has up to two."""
 
 TIMER, TIMER_SIGNAL = signal.ITIMER_PROF, signal.SIGPROF
 """Counts the processor time of a process. Without a handler, its signal ends the process at once."""

@@ -1,4 +1,5 @@
-"""The compiled input schema of a module. A payload must match it before the job gets a page.
+"""A compiled schema of a module. A payload must match its input schema before the job gets a page, and what the handler
+returns must match its output schema.
 
 Patterns are matched in time linear in the length of the text. References to other documents are not followed. Still a
 small schema can take time and memory without end: references and `anyOf` multiply at each level of the payload, and
@@ -12,10 +13,12 @@ from typing import Any
 
 import jsonschema_rs
 
-from pageworker_supervisor.input_schema.messages import PayloadMistake
+from pageworker_supervisor.input_schema.messages import PayloadMistake, SchemaKind
 
 MAX_MISTAKES = 5
 MAX_SHOWN = 200
+ROOTS: dict[SchemaKind, str] = {"input": "payload", "output": "data"}
+"""What the path of a field begins with."""
 _VALUE = "the value"
 _PATTERNS = jsonschema_rs.RegexOptions(size_limit=4 * 1024 * 1024, dfa_size_limit=8 * 1024 * 1024)
 _KINDS = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", dict: "an object"}
@@ -26,10 +29,11 @@ class SchemaUnusable(Exception):
 
 
 class CompiledSchema:
-    """Checks payloads. Creating it raises SchemaUnusable."""
+    """Checks payloads, or the data of results. Creating it raises SchemaUnusable."""
 
-    def __init__(self, schema: dict[str, Any]) -> None:
+    def __init__(self, schema: dict[str, Any], kind: SchemaKind = "input") -> None:
         self._schema = schema
+        self._kind = kind
         try:
             self._validator = jsonschema_rs.validator_for(
                 schema, pattern_options=_PATTERNS, offline=True, validate_formats=True, mask=_VALUE
@@ -41,16 +45,16 @@ class CompiledSchema:
             raise SchemaUnusable(reason) from error
 
     def mistakes(self, payload: Any) -> tuple[PayloadMistake, ...]:
-        """The first few mistakes; none if the payload matches. They never contain values of the payload."""
+        """The first few mistakes; none if the value matches. They never contain its values."""
         if self._validator.is_valid(payload):
             return ()
         errors = islice(self._validator.iter_errors(payload), MAX_MISTAKES)
-        return tuple(_explain(error, self._schema) for error in errors)
+        return tuple(_explain(error, self._schema, self._kind) for error in errors)
 
 
-def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> PayloadMistake:
+def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any], kind: SchemaKind) -> PayloadMistake:
     facts = error.kind.as_dict()
-    field = _path(error.instance_path)
+    field = _path(ROOTS[kind], error.instance_path)
     here = error.instance
     match error.kind.name:
         case "required":
@@ -63,15 +67,15 @@ def _explain(error: jsonschema_rs.ValidationError, schema: dict[str, Any]) -> Pa
             known = _at(schema, error.schema_path[:-1]).get("properties")
             hint = _near(name, known)
             hint = f"did you mean {hint}?" if hint else ""
-            return PayloadMistake(f"{field}.{_short(name)}", "is not a field of this module's input", hint)
+            return PayloadMistake(f"{field}.{_short(name)}", f"is not a field of this module's {kind}", hint)
         case "type":
             found = _KINDS.get(type(here), "a list" if isinstance(here, list) else "null")
             return PayloadMistake(field, _short(error.message.removeprefix(_VALUE + " ")), f"found {found}")
     return PayloadMistake(field, _short(error.message.removeprefix(_VALUE + " ")))
 
 
-def _path(steps: Iterable[str | int]) -> str:
-    return _short("payload" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps))
+def _path(root: str, steps: Iterable[str | int]) -> str:
+    return _short(root + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps))
 
 
 def _at(schema: Any, steps: Iterable[str | int]) -> dict[str, Any]:

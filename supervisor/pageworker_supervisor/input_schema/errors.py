@@ -1,4 +1,4 @@
-"""Why a payload is not accepted by its module."""
+"""Why a payload is not accepted by its module, or a result is not what its module promises."""
 
 from typing import ClassVar
 
@@ -17,12 +17,23 @@ class PayloadInvalid(ModuleError):
         self.mistakes = mistakes
 
 
+class OutputInvalid(ModuleError):
+    """What the handler returned does not match the output schema of its module. `mistakes` lists the first few."""
+
+    type: ClassVar[str] = "result_invalid"
+    mend = "correct the handler, or `output` in module.toml"
+
+    def __init__(self, mistakes: tuple[PayloadMistake, ...]) -> None:
+        super().__init__("; ".join(map(str, mistakes)))
+        self.mistakes = mistakes
+
+
 class CheckLimitExceeded(ModuleError):
-    """The input schema and this payload need more than a check may use."""
+    """The schema and this payload or result need more than a check may use."""
 
     type: ClassVar[str] = "module_check_limit"
     mend = (
-        "simplify the input schema: fewer nested `anyOf`, `oneOf`, `allOf` and `$ref`, shorter `enum` lists and "
+        "simplify the schema: fewer nested `anyOf`, `oneOf`, `allOf` and `$ref`, shorter `enum` lists and "
         "patterns; or send a smaller payload"
     )
 

@@ -1,4 +1,4 @@
-"""Checks the payloads of a worker's jobs against the input schemas of their modules.
+"""Checks the payloads of a worker's jobs, and what their handlers return, against the schemas of their modules.
 
 An ordinary check takes some microseconds in the shared checker, which has tight limits. A check that exceeds them is
 repeated in a checker of its own, which has wider limits. After such a check, or a slow one, the next checks of the same
@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from pageworker_sandbox.signing import VerifiedBundle
+from pageworker_sandbox.signing import PackedBundle, VerifiedBundle
 from pageworker_supervisor.input_schema.check_apart import check_apart
 from pageworker_supervisor.input_schema.check_limits import APART, SHARED, SLOW_SECONDS, CheckLimits
 from pageworker_supervisor.input_schema.check_outcome import ANY_OBJECT, conclude, encoded, exceeded
-from pageworker_supervisor.input_schema.errors import CheckerEnded, PayloadInvalid
-from pageworker_supervisor.input_schema.messages import SchemaAnswer, SchemaCheck
+from pageworker_supervisor.input_schema.errors import CheckerEnded, OutputInvalid, PayloadInvalid
+from pageworker_supervisor.input_schema.messages import SchemaAnswer, SchemaCheck, SchemaKind
 from pageworker_supervisor.input_schema.shared_checker import SharedChecker
 from pageworker_supervisor.telemetry import log
 
@@ -51,27 +51,39 @@ class InputChecks:
 
         Raises OSError if the host has no process for the check.
         """
-        if bundle.input_schema == ANY_OBJECT:
+        await self._check(bundle, tenant_id, payload, bundle.input_schema, "input")
+
+    async def check_output(self, bundle: VerifiedBundle, tenant_id: str, data: bytes) -> None:
+        """Check the data of a result (JSON). Raises OutputInvalid, and otherwise as `check`."""
+        if bundle.output_schema is not None:
+            await self._check(bundle, tenant_id, data, bundle.output_schema, "output")
+
+    async def _check(
+        self, bundle: VerifiedBundle, tenant_id: str, value: bytes, schema: dict[str, Any], kind: SchemaKind
+    ) -> None:
+        if schema == ANY_OBJECT:
             return
-        name = f"the input schema of {bundle.name} {bundle.version}"
-        answer = await self._check_shared(bundle, tenant_id, payload)
+        name = f"the {kind} schema of {bundle.name} {bundle.version}"
+        answer = await self._check_shared(bundle, tenant_id, value, schema, kind)
         if answer is None:
-            check = SchemaCheck(bundle.sha256, payload, encoded(bundle.input_schema))
+            check = SchemaCheck(bundle.sha256, value, encoded(schema, kind), kind)
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._thread, _check_apart, check, self._limits, name)
-        conclude(answer, name)
+        conclude(answer, name, kind)
 
-    async def _check_shared(self, bundle: VerifiedBundle, tenant_id: str, payload: bytes) -> SchemaAnswer | None:
+    async def _check_shared(
+        self, bundle: VerifiedBundle, tenant_id: str, value: bytes, schema: dict[str, Any], kind: SchemaKind
+    ) -> SchemaAnswer | None:
         """None if the check needs a checker of its own."""
         if time.monotonic() < self._apart_until.get((bundle.sha256, tenant_id), 0.0):
             return None
         try:
-            answer = await self._shared.check(bundle.sha256, lambda: encoded(bundle.input_schema), payload)
+            answer = await self._shared.check(bundle.sha256, lambda: encoded(schema, kind), value, kind)
         except CheckerEnded as ended:
             self._move_apart(bundle, tenant_id, str(ended))
             return None
         if answer.too_large:
-            self._move_apart(bundle, tenant_id, "its input schema is too large")
+            self._move_apart(bundle, tenant_id, f"its {kind} schema is too large")
             return None
         if answer.seconds > SLOW_SECONDS:
             self._move_apart(bundle, tenant_id, f"a check took {answer.seconds:.3f} s")
@@ -86,25 +98,36 @@ class InputChecks:
         )
 
 
-def check_schema(schema: dict[str, Any]) -> None:
-    """Compile an input schema and check an empty payload, in a process of its own. Blocks.
+def check_schema(schema: dict[str, Any], kind: SchemaKind = "input") -> None:
+    """Compile a schema and check an empty object, in a process of its own. Blocks.
 
     Raises BundleMalformed if the schema cannot be used, CheckLimitExceeded, OSError.
     """
-    with suppress(PayloadInvalid):
-        check_payload(schema, b"{}")
+    with suppress(PayloadInvalid, OutputInvalid):
+        _check_once(schema, b"{}", kind)
+
+
+def check_schemas(bundle: PackedBundle) -> None:
+    """`check_schema` for all schemas of a bundle."""
+    check_schema(bundle.input_schema)
+    if bundle.output_schema is not None:
+        check_schema(bundle.output_schema, "output")
 
 
 def check_payload(schema: dict[str, Any], payload: bytes) -> None:
     """Check one payload (JSON) in a process of its own. Blocks. Raises PayloadInvalid, and as `check_schema`."""
+    _check_once(schema, payload, "input")
+
+
+def _check_once(schema: dict[str, Any], value: bytes, kind: SchemaKind) -> None:
     if schema == ANY_OBJECT:
         return
-    check = SchemaCheck("", payload, encoded(schema))
-    conclude(_check_apart(check, APART, "the input schema"), "the input schema")
+    check, name = SchemaCheck("", value, encoded(schema, kind), kind), f"the {kind} schema"
+    conclude(_check_apart(check, APART, name), name, kind)
 
 
 def _check_apart(check: SchemaCheck, limits: CheckLimits, name: str) -> SchemaAnswer:
     try:
         return check_apart(check, limits)
     except CheckerEnded as ended:
-        raise exceeded(ended, name, limits) from None
+        raise exceeded(ended, name, limits, check.kind) from None

@@ -1,15 +1,19 @@
 """What the supervisor and a schema checker exchange: frames of MessagePack, each behind its length in four bytes."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 LENGTH_BYTES = 4
 
+SchemaKind = Literal["input", "output"]
+"""Of a payload, or of what a handler returns."""
+
 
 class PayloadMistake(Struct, frozen=True):
-    """One broken rule of the input schema. `field` is a path such as `payload.items[0].url`."""
+    """One broken rule of a schema. `field` is a path such as `payload.items[0].url`, or `data.price` of a result."""
 
     field: str
     rule: str
@@ -20,15 +24,19 @@ class PayloadMistake(Struct, frozen=True):
 
 
 class SchemaCheck(Struct, array_like=True):
-    """Check a payload. `schema`: JSON, or None if the checker got the schema of this SHA-256 before."""
+    """Check a payload, or the data of a result. `schema`: JSON, or None if the checker got this bundle's before.
+
+    `kind`: which of the bundle's two schemas it is. `payload`: JSON.
+    """
 
     sha256: str
     payload: bytes
     schema: bytes | None = None
+    kind: SchemaKind = "input"
 
 
 class SchemaAnswer(Struct, array_like=True):
-    """`mistakes`: none if the payload matches. `unusable`: why the schema cannot be used.
+    """`mistakes`: none if the value matches. `unusable`: why the schema cannot be used.
 
     `unknown`: the checker does not have the schema (any more). `too_large`: compiled, it is too large to be kept.
     `bug`: the traceback of an unexpected error. `seconds`: processor time of the check, without the compilation.

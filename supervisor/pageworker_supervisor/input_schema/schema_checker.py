@@ -1,4 +1,4 @@
-"""The schema checker: compiles input schemas and checks payloads, in a process that has limits.
+"""The schema checker: compiles schemas and checks payloads and results, in a process that has limits.
 
     python -I -m pageworker_supervisor.input_schema.schema_checker PARENT_PID SECONDS MEMORY_BYTES KEPT_BYTES
 
@@ -23,7 +23,7 @@ import msgspec
 
 from pageworker_supervisor.input_schema.check_limits import KEPT_SCHEMAS, TIMER, CheckLimits
 from pageworker_supervisor.input_schema.compiled_schema import CompiledSchema, SchemaUnusable
-from pageworker_supervisor.input_schema.messages import SchemaAnswer, SchemaCheck, frame, take_frames
+from pageworker_supervisor.input_schema.messages import SchemaAnswer, SchemaCheck, SchemaKind, frame, take_frames
 
 PR_SET_PDEATHSIG = 1
 READ_BYTES = 1 << 20
@@ -35,7 +35,7 @@ class SchemaChecker:
 
     def __init__(self, limits: CheckLimits) -> None:
         self._limits = limits
-        self._kept: OrderedDict[str, CompiledSchema] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, SchemaKind], CompiledSchema] = OrderedDict()
 
     def answer(self, check: SchemaCheck) -> SchemaAnswer:
         """Compile the schema if it comes along, and check the payload."""
@@ -55,9 +55,10 @@ class SchemaChecker:
             return SchemaAnswer(bug=traceback.format_exc())
 
     def _compiled(self, check: SchemaCheck) -> CompiledSchema | None:
-        kept = self._kept.get(check.sha256)
+        key = check.sha256, check.kind
+        kept = self._kept.get(key)
         if kept is not None:
-            self._kept.move_to_end(check.sha256)
+            self._kept.move_to_end(key)
             return kept
         if check.schema is None:
             return None
@@ -67,10 +68,10 @@ class SchemaChecker:
                 schema = msgspec.json.decode(check.schema)
             except RecursionError as error:
                 raise SchemaUnusable("it is nested too deeply") from error
-            compiled = CompiledSchema(schema)
+            compiled = CompiledSchema(schema, check.kind)
         if _resident_bytes() - before > self._limits.kept_bytes:
             return None
-        self._kept[check.sha256] = compiled
+        self._kept[key] = compiled
         if len(self._kept) > KEPT_SCHEMAS:
             self._kept.popitem(last=False)
         return compiled

@@ -16,7 +16,7 @@ import msgspec
 from pageworker_supervisor.input_schema.check_apart import ANSWER_SECONDS, command
 from pageworker_supervisor.input_schema.check_limits import CheckLimits
 from pageworker_supervisor.input_schema.errors import CheckerEnded
-from pageworker_supervisor.input_schema.messages import SchemaAnswer, SchemaCheck, frame, take_frames
+from pageworker_supervisor.input_schema.messages import SchemaAnswer, SchemaCheck, SchemaKind, frame, take_frames
 
 
 class _ConnectionLost(Exception):
@@ -104,8 +104,10 @@ class SharedChecker:
         self._starting = asyncio.Lock()
         self._closed = False
 
-    async def check(self, sha256: str, schema: Callable[[], bytes], payload: bytes) -> SchemaAnswer:
-        """Check a payload against the schema of the bundle with this SHA-256. `schema` is called where it is not there.
+    async def check(
+        self, sha256: str, schema: Callable[[], bytes], payload: bytes, kind: SchemaKind = "input"
+    ) -> SchemaAnswer:
+        """Check a payload against a schema of the bundle with this SHA-256. `schema` is called where it is not there.
 
         Raises CheckerEnded if the check ended the process. Raises OSError if the process does not start or does
         not answer.
@@ -114,9 +116,9 @@ class SharedChecker:
             running = await self._started()
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
-                    answer = await running.connection.ask(SchemaCheck(sha256, payload))
+                    answer = await running.connection.ask(SchemaCheck(sha256, payload, kind=kind))
                     if answer.unknown:
-                        answer = await running.connection.ask(SchemaCheck(sha256, payload, schema()))
+                        answer = await running.connection.ask(SchemaCheck(sha256, payload, schema(), kind))
                     return answer
             except TimeoutError as late:
                 await running.end()

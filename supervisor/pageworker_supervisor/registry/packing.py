@@ -4,7 +4,7 @@ import ast
 import os
 import tomllib
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from pageworker_sandbox.signing import (
     read_bundle,
 )
 from pageworker_sandbox.signing.archive import name_rule
-from pageworker_sandbox.signing.bundle import SCHEMA_FILE, module_file, write_bundle
+from pageworker_sandbox.signing.bundle import OUTPUT_FILE, SCHEMA_FILE, module_file, write_bundle
 from pageworker_sandbox.signing.manifest import FILE
 from pageworker_supervisor.config.toml_lines import error_line, lines_of
+from pageworker_supervisor.input_schema.check_outcome import CHECKED
 from pageworker_supervisor.input_schema.errors import CheckLimitExceeded
 from pageworker_supervisor.input_schema.input_checks import check_schema
+from pageworker_supervisor.input_schema.messages import SchemaKind
 from pageworker_supervisor.registry.errors import PackRefused
 from pageworker_supervisor.registry.struct_schema import StructUnusable, struct_schema
 
@@ -33,8 +35,21 @@ SKIPPED_SUFFIXES = (".pyc", ".pyo", ".zip", ".minisig", ".key", ".egg-info")
 HANDLER_PARAMETERS = 4
 
 
-def pack(folder: Path) -> PackedBundle:
-    """The bundle of a folder, without hidden files, caches, archives and keys. Raises PackRefused."""
+@dataclass(frozen=True)
+class ExaminedFolder:
+    """The folder of a module as its files show it. Nothing of it was imported.
+
+    `sources`: the files by their name in the bundle, without module.toml and the schemas.
+    """
+
+    manifest_text: str
+    manifest: Manifest
+    sources: dict[str, bytes]
+    mistakes: tuple[Mistake, ...]
+
+
+def examine(folder: Path) -> ExaminedFolder:
+    """Read the folder of a module. Raises PackRefused if its module.toml is not valid."""
     manifest_text = _manifest_text(folder)
     try:
         manifest = parse_manifest(manifest_text)
@@ -44,10 +59,22 @@ def pack(folder: Path) -> PackedBundle:
     sources = dict(_sources(folder, mistakes))
     mistakes += _syntax_mistakes(sources)
     mistakes += _entrypoint_mistakes(manifest, sources)
-    schema = _schema(folder, manifest, mistakes) if not mistakes else {}
+    return ExaminedFolder(manifest_text, manifest, sources, _with_lines(mistakes, manifest_text))
+
+
+def pack(folder: Path) -> PackedBundle:
+    """The bundle of a folder, without hidden files, caches, archives and keys. Raises PackRefused."""
+    found = examine(folder)
+    if found.mistakes:
+        raise PackRefused(found.mistakes)
+    mistakes: list[Mistake] = []
+    manifest_text, manifest, sources = found.manifest_text, found.manifest, found.sources
+    schemas = {"input": schema_of(folder, manifest.input, "input", mistakes)}
+    if manifest.output is not None:
+        schemas["output"] = schema_of(folder, manifest.output, "output", mistakes)
     if mistakes:
         raise PackRefused(_with_lines(mistakes, manifest_text))
-    data = write_bundle(manifest_text, schema, sources)
+    data = write_bundle(manifest_text, schemas["input"], sources, schemas.get("output"))
     try:
         return read_bundle(data)
     except BundleMalformed as error:
@@ -91,14 +118,14 @@ def _known_key(key: str, lines: Container[tuple[str, ...]]) -> tuple[str, ...] |
 
 
 def _sources(folder: Path, mistakes: list[Mistake]) -> Iterator[tuple[str, bytes]]:
-    """The files by their name in the bundle, without module.toml and input.schema.json."""
+    """The files by their name in the bundle, without module.toml and the schemas."""
     root = folder.resolve()
     for place, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not _skipped(name)]
         for name in sorted([*files, *(name for name in folders if (Path(place) / name).is_symlink())]):
             path = Path(place) / name
             inside = path.relative_to(root).as_posix()
-            if _skipped(name) or inside in (FILE, SCHEMA_FILE):
+            if _skipped(name) or inside in (FILE, SCHEMA_FILE, OUTPUT_FILE):
                 continue
             mistake = _file_mistake(path, inside, root)
             if mistake is None:
@@ -171,19 +198,23 @@ def _bound_names(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
                 yield from ((name.id, node) for name in node.targets if isinstance(name, ast.Name))
 
 
-def _schema(folder: Path, manifest: Manifest, mistakes: list[Mistake]) -> dict[str, Any]:
+def schema_of(
+    folder: Path, given: dict[str, Any] | str | None, kind: SchemaKind, mistakes: list[Mistake]
+) -> dict[str, Any]:
+    """A schema as it is packed. What is wrong with it is added to `mistakes`. A Struct is imported, a table is not."""
     schema: dict[str, Any] = {"type": "object"}
     expected = "a JSON Schema (2020-12)"
     try:
-        if isinstance(manifest.input, str):
-            schema = struct_schema(folder, manifest.input)
-        elif manifest.input is not None:
-            schema = manifest.input
-        check_schema(schema)
+        if isinstance(given, str):
+            schema = struct_schema(folder, given)
+        elif given is not None:
+            schema = given
+        check_schema(schema, kind)
     except StructUnusable as error:
-        mistakes.append(Mistake(FILE, "input", str(error), "a msgspec.Struct that can be imported"))
+        mistakes.append(Mistake(FILE, kind, str(error), "a msgspec.Struct that can be imported"))
     except (BundleMalformed, CheckLimitExceeded) as error:
-        mistakes.append(Mistake(FILE, "input", str(error), expected))
+        mistakes.append(Mistake(FILE, kind, str(error), expected))
     if "object" not in (schema.get("type", "object")):
-        mistakes.append(Mistake(FILE, "input.type", repr(schema["type"]), '"object": a payload is always one'))
+        what = f'"object": a {CHECKED[kind]} is always one'
+        mistakes.append(Mistake(FILE, f"{kind}.type", repr(schema["type"]), what))
     return schema

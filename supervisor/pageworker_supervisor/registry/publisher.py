@@ -14,7 +14,7 @@ from pageworker_sandbox.signing import (
     sign_index,
     verify,
 )
-from pageworker_supervisor.input_schema.input_checks import check_schema
+from pageworker_supervisor.input_schema.input_checks import check_schemas
 from pageworker_supervisor.registry.index_file import SIGNATURE, bundle_file, fetch_newest, write_index
 from pageworker_supervisor.registry.index_update import EXPIRY_DAYS, Edit, add, next_index, renew
 from pageworker_supervisor.registry.registry import utc_now
@@ -46,10 +46,10 @@ class Publisher:
     async def verified(self, untrusted: UntrustedBundle) -> VerifiedBundle:
         """The bundle, if it may be published. Changes nothing.
 
-        Raises ModuleError (unsigned, wrongly signed, malformed, an input schema that exceeds the limits of a check).
+        Raises ModuleError (unsigned, wrongly signed, malformed, a schema that exceeds the limits of a check).
         """
         bundle = verify(untrusted, self._trust)
-        await asyncio.to_thread(check_schema, bundle.input_schema)
+        await asyncio.to_thread(check_schemas, bundle)
         return bundle
 
     async def add(self, bundle: VerifiedBundle, signature: bytes, channel: str) -> Index:
