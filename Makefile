@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 
 .PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling mutants bench soak e2e-n8n playwright-suite \
-  image image-test sbom lock install clean
+  image image-test sbom sdk lock install clean
 
 install:
 	@./install.sh dev
@@ -101,6 +101,11 @@ sbom: install
 # SUITE=FOLDER: a checkout of playwright-python. FILES="test_click.py": only these, and docs/sdk.md stays as it is.
 playwright-suite: install
 	PYTHONPATH=.:tests $(PYTHON) -m playwright_suite $(SUITE) $(FILES)
+
+# The wheel of `pageworker-sdk`, in dist/. Built from a copy: setuptools leaves folders beside what it builds.
+sdk: install
+	rm -rf build/sdk && mkdir -p build/sdk && cp -RL runner/pyproject.toml runner/LICENSE runner/pageworker build/sdk
+	$(PYTHON) -m pip wheel -q --disable-pip-version-check --no-index --no-deps --no-build-isolation -w dist build/sdk
 
 lock: install
 	$(PYTHON) -m pip install -q pip-tools

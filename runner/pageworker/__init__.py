@@ -12,6 +12,9 @@ from pageworker.device_list import devices
 from pageworker.helpers import Context, DownloadedFile, Helpers, Log, Sink
 from pageworker.outcomes import Blocked, BlockerKind, Failed, RetryLater
 
+__version__ = "1.1.0"
+"""Semantic version of this package, apart from that of the worker. `sdk` in module.toml names a range of it."""
+
 __all__ = [
     "Blocked",
     "BlockerKind",

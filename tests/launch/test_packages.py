@@ -120,8 +120,25 @@ def test_a_missing_playwright_is_a_problem_with_its_fix(monkeypatch: pytest.Monk
     assert problem.what == "Playwright is not installed"
 
 
+def test_the_sdk_installed_beside_the_product_is_a_problem_with_its_fix(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its uninstallation would take the product's SDK along."""
+    assert packages.rival_distribution() is None
+    metadata = tmp_path / "pageworker_sdk-1.1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: pageworker-sdk\nVersion: 1.1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert packages.rival_distribution() is None, "without a RECORD, it is a folder that was built"
+    (metadata / "RECORD").write_text("pageworker/__init__.py,,\n")
+    problem = packages.rival_distribution()
+    assert problem is not None
+    assert problem.mend.startswith("pip uninstall pageworker-sdk")
+
+
 def test_the_package_asks_for_the_tested_releases_of_playwright() -> None:
     (first, wanted), (before, limit) = packages.TESTED_PLAYWRIGHT
     asked = f"playwright>={first}.{wanted},<{before}.{limit}"
     for file in ("setup.cfg", "requirements/run.in"):
         assert asked in (ROOT / file).read_text().split(), file
+    assert f'"{asked}"' in (ROOT / "runner/pyproject.toml").read_text()

@@ -28,6 +28,8 @@ from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Tasks, a
 from pageworker_runner.thread_ownership import Threads
 from pageworker_sandbox.wire import messages as m
 
+MAX_DEPRECATED = 10
+"""Warnings about deprecated names, per version of a module. `workerctl module lint` lists all."""
 STOPPED = frozenset({"timed_out", "cancelled"})
 """Outcomes of attempts that did not end by themselves. The supervisor kills a runner that reports them late."""
 
@@ -206,6 +208,8 @@ class AttemptExecutor:
         if not imported:
             version.settings = self._interpreter.imported(before)
             version.expect_timeout = self._expect_timeouts.get(attempt.attempt_id)
+            for text in version.deprecated[:MAX_DEPRECATED]:
+                attempt.log("warning", text, {})
         self._expect_timeouts.begin(attempt.attempt_id, version.expect_timeout)
         return entrypoint
 

@@ -8,6 +8,7 @@ import re
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 
+from pageworker.deprecations import DEPRECATED, announced
 from pageworker_runner.errors import ModuleBroken
 from pageworker_runner.interpreter.state import SettingChange
 from pageworker_runner.modules.bundle import LoadedBundle
@@ -35,6 +36,8 @@ class ModuleVersion:
     """Of the whole process, as the import has set them. They are set again for each attempt."""
     expect_timeout: float | None = None
     """Milliseconds, as the import has set it by Playwright's `expect.set_options`."""
+    deprecated: list[str] = field(default_factory=list)
+    """A warning for each line of its source that names something deprecated. Known once it is imported."""
     asks_for_requests: bool = False
     """Whether its source has a call of `page.requests`. Known once it is imported."""
     broken: str | None = None
@@ -96,6 +99,7 @@ class Catalog:
             try:
                 version.context = copy_context()
                 version.asks_for_requests = self._asks_for_requests(version)
+                version.deprecated = self._deprecated(version)
                 version.loaded = version.context.run(load, version.package, version.label, version.entrypoint)
             except ModuleBroken as error:
                 version.broken = f"{version.label}: {error}"
@@ -128,6 +132,17 @@ class Catalog:
         bundle = self._importer.bundle(version.package)
         sources = [] if bundle is None else (bundle.read(name) for name in bundle.files if name.endswith(".py"))
         return any(REQUESTS.search(source) for source in sources)
+
+    def _deprecated(self, version: ModuleVersion) -> list[str]:
+        bundle = self._importer.bundle(version.package)
+        if bundle is None or not DEPRECATED:
+            return []
+        return [
+            f"{name}:{line}: `{entry.name}` is deprecated since SDK {entry.since}: {entry.instead}"
+            for name in sorted(bundle.files)
+            if name.endswith(".py")
+            for line, entry in announced(bundle.read(name).decode("utf-8", "replace"), DEPRECATED)
+        ]
 
     def _unload(self, version: ModuleVersion) -> None:
         version.forgotten = True

@@ -1,7 +1,7 @@
 """Which Python packages a sandbox gets, one by one. A package that is not named here cannot be imported inside."""
 
 import re
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +19,7 @@ RUNNER_SITE = ("playwright", "greenlet", "pyee", "msgspec", "typing_extensions")
 GATEWAY_SITE = ("uvloop", "h11", "msgspec", "socksio")
 OPTIONAL_SITE = frozenset({"pyee", "typing_extensions"})
 """Only older releases of the other packages need these."""
+SDK_DISTRIBUTION = "pageworker-sdk"
 TESTED_PLAYWRIGHT = ((1, 65), (1, 66))
 """The first release that is accepted, and the first one that is not. The runner uses private parts of Playwright."""
 
@@ -70,6 +71,23 @@ def driver() -> Path | HostProblem:
     if not node.is_file():
         return HostProblem("Playwright's driver is missing", str(node), "pip install --force-reinstall playwright")
     return node.resolve()
+
+
+def rival_distribution() -> HostProblem | None:
+    """The problem if `pageworker-sdk` is installed beside `pageworker`: the one installed last wrote the SDK's files.
+
+    A checkout that has built the SDK has metadata without a RECORD, and no second copy.
+    """
+    try:
+        if distribution(SDK_DISTRIBUTION).read_text("RECORD") is None:
+            return None
+    except PackageNotFoundError:
+        return None
+    return HostProblem(
+        f"{SDK_DISTRIBUTION} is installed beside pageworker, and both have the package `pageworker`",
+        "the installed packages",
+        f"pip uninstall {SDK_DISTRIBUTION}, then install pageworker again with --force-reinstall --no-deps",
+    )
 
 
 def _untested_playwright() -> HostProblem | None:

@@ -74,6 +74,7 @@ def survey(
     runner_code, runner_site = take(packages.code(packages.RUNNER_CODE)), take(packages.site(packages.RUNNER_SITE))
     gateway_code, gateway_site = take(packages.code(packages.GATEWAY_CODE)), take(packages.site(packages.GATEWAY_SITE))
     driver = take(packages.driver())
+    take(packages.rival_distribution())
     if not (
         bwrap
         and chosen_python

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-SDK_VERSION = "1.0.0"
-"""Version of what `from pageworker import …` offers."""
+SDK_VERSION = "1.1.0"
+"""`pageworker.__version__`, which this zone cannot import: the version of what `from pageworker import …` offers."""
 
 NUMBER = r"(?:0|[1-9][0-9]*)"
 IDENTIFIERS = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"

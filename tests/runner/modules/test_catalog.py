@@ -7,6 +7,7 @@ import pytest
 from pw_runner.bundles import Packed, pack
 from pw_runner.catalogs import add, call
 
+from pageworker.deprecations import Deprecation
 from pageworker_runner.errors import ModuleBroken
 from pageworker_runner.modules.catalog import Catalog
 from pageworker_runner.modules.importer import ROOT, versioned_name
@@ -145,3 +146,19 @@ def test_a_broken_bundle_is_reported_by_the_attempt_that_uses_it(catalog: Catalo
     add(catalog, module)
     with pytest.raises(ModuleBroken, match=r"a@1.0.0: the bundle is not a zip file"):
         call(catalog, module)
+
+
+def test_lines_with_deprecated_names_are_known_once_a_version_is_imported(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = pack({"a.py": COUNTS, "b.py": "import x\nx.Failed()\n"}, entrypoint="a:handler")
+    add(catalog, module)
+    held = catalog.hold(module.name, module.version)
+    catalog.load(held)
+    assert held.deprecated == []
+    monkeypatch.setattr("pageworker_runner.modules.catalog.DEPRECATED", (Deprecation("Failed", "1.2.0", "use `x`"),))
+    other = pack({"a.py": COUNTS, "b.py": "import x\nx.Failed()\n"}, version="1.0.1", entrypoint="a:handler")
+    add(catalog, other)
+    held = catalog.hold(other.name, other.version)
+    catalog.load(held)
+    assert held.deprecated == ["b.py:2: `Failed` is deprecated since SDK 1.2.0: use `x`"]
