@@ -61,7 +61,8 @@ def test_what_is_closest_to_its_limit_counts(
     tmp_path: Path, files: Mapping[str, str], memory: float, processes: float
 ) -> None:
     found = load(tmp_path, files)
-    assert (found["memory"], found["processes"]) == (memory, pytest.approx(processes))
+    assert found["memory"] == memory
+    assert found["processes"] == pytest.approx(processes)
 
 
 def test_a_cgroup_with_more_room_than_the_host_does_not_count(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ class Host:
         self.watch = LoadWatch(self.settings, lambda: self.load, self.told.append, self.metrics.health)
 
     def look(self, **load: float) -> LoadLevel:
-        self.load = {**self.load, **load}  # type: ignore[typeddict-item,dict-item]  # names are given as keywords
+        self.load = {**self.load, **load}  # type: ignore[dict-item]  # names are given as keywords
         self.watch.look()
         return self.watch.level
 
