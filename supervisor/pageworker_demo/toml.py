@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date, time
+from math import isfinite
 from typing import Any
 
 
@@ -23,4 +25,13 @@ def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
 
 def _value(value: object) -> str:
     """JSON differs from TOML in strings: its `\\u` escapes may be surrogate pairs, and it does not escape DEL."""
+    match value:
+        case Mapping():  # within a list: TOML has no other form for it there
+            return "{" + ", ".join(f"{_value(key)} = {_value(inner)}" for key, inner in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(_value, value)) + "]"
+        case float() if not isfinite(value):
+            return str(value)
+        case date() | time():
+            return value.isoformat()
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

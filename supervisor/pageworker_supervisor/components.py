@@ -60,6 +60,7 @@ from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner_usage import RunnerUsage
 from pageworker_supervisor.runners.stall_meter import StallMeter
 from pageworker_supervisor.runners.uid_pool import UidPool
+from pageworker_supervisor.secrets.backend import SecretBackend
 from pageworker_supervisor.secrets.fleet_secrets import FleetSecrets
 from pageworker_supervisor.secrets.grants import SecretGrants
 from pageworker_supervisor.secrets.open_backend import open_backend
@@ -109,6 +110,8 @@ class HostEnvironment:
     """What the worker decides by itself, for the audit log."""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     """The worker's environment, where two secret backends look."""
+    secret_backend: SecretBackend | None = None
+    """In place of the one that the settings name. A local run has one."""
 
     @cached_property
     def live(self) -> Live[Settings]:
@@ -189,7 +192,7 @@ class Components:
         most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
         namespace = environment.host.namespace_descriptor
         self.profiles = ProfileFolders(environment.data_dir / "profiles", most, namespace)
-        self.secrets = SecretStore(open_backend(settings.secrets, environment.environ))
+        self.secrets = SecretStore(environment.secret_backend or open_backend(settings.secrets, environment.environ))
         secret_service = SecretService(self.secrets, SecretGrants(live.part(lambda now: now.secrets.grants)), metrics)
         mask_lines(partial(secret_service.log_masker.text, cut=False))
         fleet_secrets = FleetSecrets(self.secrets, secret_service.log_masker, metrics)

@@ -39,6 +39,7 @@ from pageworker_supervisor.registry.publisher import Publisher
 from pageworker_supervisor.registry.resolve import STABLE
 from pageworker_supervisor.registry.store import Store
 from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.secrets.backend import SecretBackend
 from pageworker_supervisor.task_supervision import leaves
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -64,10 +65,16 @@ class LocalSetup:
     scratch: Path
     """Holds the registry of this run."""
     uids: IdRange | None
+    secret_backend: SecretBackend | None = None
+    """In place of the one that the settings name."""
 
     def with_settings(self, settings: Settings) -> "LocalSetup":
         """The same with other settings."""
         return dataclasses.replace(self, settings=settings)
+
+    def with_secrets(self, backend: SecretBackend | None) -> "LocalSetup":
+        """The same with secrets of this backend. None: of the one that the settings name."""
+        return dataclasses.replace(self, secret_backend=backend)
 
 
 class LocalConsumer(JobConsumer):
@@ -258,6 +265,7 @@ async def local_worker(setup: LocalSetup) -> AsyncIterator[LocalWorker]:
         metrics,
         uids=setup.uids,
         http_ports=tuple(port for port in (int(settings.http.bind.rpartition(":")[2]),) if port),
+        secret_backend=setup.secret_backend,
     )
     components = Components(environment, NAME, redis_client, queue, registry)
     try:

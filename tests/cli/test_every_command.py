@@ -101,7 +101,7 @@ ALONE: tuple[tuple[str, str], ...] = (
 )
 WITH_WORKER = (("status", ""), ("logs", ""), ("drain", ""), ("undrain", ""))
 # `redis password` needs the embedded Redis, the others a sandbox: their own tests check what they print.
-ELSEWHERE = {"doctor", "module run", "redis password"}
+ELSEWHERE = {"doctor", "module dev", "module run", "redis password"}
 
 Printed = list[tuple[str, str, int, str, str]]
 """Command, the rest of its command line, exit code, stdout, stderr."""

@@ -167,7 +167,7 @@ def test_every_setting_is_read_somewhere() -> None:
 
 # ---- metrics ----
 
-METRIC = re.compile(r"\bpageworker_(?!supervisor|sandbox|runner|profiles|demo|modules)[a-z_]+")
+METRIC = re.compile(r"\bpageworker_(?!supervisor|sandbox|runner|profiles|author|demo|har|modules)[a-z_]+")
 
 
 def metrics() -> set[str]:

@@ -47,6 +47,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "key show": ("cli.answers:PublicKeyAnswer",),
     "logs": ("cli.answers:LogLineAnswer",),
     "module channel set": ("cli.answers:PublishedAnswer",),
+    "module dev": ("contract.result:Result",),
     "module list": ("registry.publisher:Index",),
     "module pack": ("cli.answers:PackedAnswer",),
     "module publish": ("cli.answers:PublishedAnswer",),

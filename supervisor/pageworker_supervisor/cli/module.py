@@ -1,4 +1,5 @@
-"""`workerctl module`: from an author's folder to a registry. `run` is imported when it is called: it is large."""
+"""`workerctl module`: from an author's folder to a registry. `run` and `dev` are imported when they are called:
+they are large."""
 
 from pathlib import Path
 from typing import Annotated
@@ -127,6 +128,11 @@ app.command(
     "pageworker_supervisor.cli.module_run:run_folder",
     name="run",
     help="Run the module in a folder once, without Redis.",
+)
+app.command(
+    "pageworker_supervisor.cli.module_dev:develop",
+    name="dev",
+    help="Run the module in a folder on each save, without Redis.",
 )
 app.command(publishing.publish)
 app.command(publishing.list_modules, name="list")

@@ -1,38 +1,25 @@
 """`workerctl module run`: runs a module from its folder once, in the sandbox of a worker, without Redis."""
 
-import datetime as dt
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import uvloop
 from cyclopts import Parameter
-from msgspec import structs
 
+from pageworker_author.local_job import for_one_page
 from pageworker_demo.run import cancel_on_signals
 from pageworker_sandbox.signing import PackedBundle
-from pageworker_sandbox.signing.manifest import FILE
 from pageworker_supervisor.cli.connect import Config, settings_of
+from pageworker_supervisor.cli.local_job import author_errors, check_given, given_job
 from pageworker_supervisor.cli.local_run import start_locally
-from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show_json
-from pageworker_supervisor.cli.payload import GivenPayload, read_payload
-from pageworker_supervisor.cli.registry_access import registry_errors
+from pageworker_supervisor.cli.output import CommandExit, Json, show_json
+from pageworker_supervisor.cli.payload import read_payload
 from pageworker_supervisor.config.data_dir import data_dir_of
-from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.contract.errors import ContractError
-from pageworker_supervisor.contract.job import parse_job
-from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.input_schema.errors import PayloadInvalid
-from pageworker_supervisor.input_schema.input_checks import check_payload
 from pageworker_supervisor.local_worker import LOCAL_FOLDER, LocalSetup, local_worker
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.telemetry.logs import log_for_author
-
-JOB = "run"
-"""Prefix of the job's id."""
 
 
 def run_folder(
@@ -71,58 +58,17 @@ def run_folder(
         Folder for screenshots and other files of the module. It is created with the first file.
     """
     settings = settings_of(config)
-    with _ended_by_errors():
+    with author_errors():
         packed = pack(folder)
         given = read_payload(payload, folder)
-        text = _job_text(packed, given, tenant, profile, timeout)
-        _check_payload(packed, given, folder)
+        text = given_job(packed, given, tenant, profile, timeout)
+        check_given(packed, given, folder)
         data_dir = None if profile is None else data_dir_of(settings) / LOCAL_FOLDER
         log_for_author(sys.stderr)
-        with start_locally(_for_one_run(settings, artifacts), data_dir) as setup:
+        with start_locally(for_one_page(settings, artifacts), data_dir) as setup:
             result = uvloop.run(_run_once(packed, text, setup))
     show_json(result, json)
     return CommandExit.DONE if msgspec.json.decode(result)["status"] == "succeeded" else CommandExit.FAILED
-
-
-def _job_text(
-    packed: PackedBundle, given: GivenPayload, tenant: str, profile: str | None, timeout: float | None
-) -> bytes:
-    job = {
-        "job_id": f"{JOB}-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S.%f}",
-        "tenant_id": tenant,
-        "endpoint_module": f"{packed.name}@{packed.version}",
-        "payload": msgspec.Raw(given.text.encode()),
-        "profile_id": profile,
-        "timeout_seconds": timeout,
-        "max_retries": 0,
-    }
-    text = msgspec.json.encode({name: value for name, value in job.items() if value is not None})
-    try:
-        parse_job(text)
-    except ContractError as error:
-        where = f"{given.source}: " if error.field.partition(".")[0] == "payload" else ""
-        raise CommandError(printable(f"{where}{error}")) from error
-    return text
-
-
-def _check_payload(packed: PackedBundle, given: GivenPayload, folder: Path) -> None:
-    try:
-        check_payload(packed.input_schema, given.text.encode())
-    except PayloadInvalid as invalid:
-        lines = "\n".join(f"  {line}" for line in given.explain(invalid))
-        raise CommandError(
-            f"the payload does not match the module's input schema:\n{lines}",
-            f"Correct the payload, or `input` in {folder / FILE}.",
-        ) from invalid
-
-
-def _for_one_run(settings: Settings, artifacts: Path) -> Settings:
-    """The worker's settings, with one runner and one page."""
-    return structs.replace(
-        settings,
-        pool=structs.replace(settings.pool, runners=1, pages=1),
-        artifacts=structs.replace(settings.artifacts, url=artifacts.absolute().as_uri()),
-    )
 
 
 async def _run_once(packed: PackedBundle, text: bytes, setup: LocalSetup) -> bytes:
@@ -130,15 +76,3 @@ async def _run_once(packed: PackedBundle, text: bytes, setup: LocalSetup) -> byt
     async with local_worker(setup) as worker:
         await worker.publish(packed)
         return await worker.run(text)
-
-
-@contextmanager
-def _ended_by_errors() -> Iterator[None]:
-    """Every error of the module, the payload or the host ends the command with exit code 1; a signal with 130."""
-    try:
-        with registry_errors():
-            yield
-    except CommandError as error:
-        if error.exit_code is CommandExit.REFUSED:
-            raise CommandError(str(error), error.mend) from error
-        raise

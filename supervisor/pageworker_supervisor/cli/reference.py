@@ -44,6 +44,7 @@ NEEDS: dict[str, Need] = {
     "key show": "files",
     "logs": "worker",
     "module channel set": "registry",
+    "module dev": "host",
     "module list": "registry",
     "module new": "files",
     "module pack": "files",

@@ -121,11 +121,11 @@ def _sources(folder: Path, mistakes: list[Mistake]) -> Iterator[tuple[str, bytes
     """The files by their name in the bundle, without module.toml and the schemas."""
     root = folder.resolve()
     for place, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not _skipped(name)]
+        folders[:] = [name for name in folders if not is_skipped(name)]
         for name in sorted([*files, *(name for name in folders if (Path(place) / name).is_symlink())]):
             path = Path(place) / name
             inside = path.relative_to(root).as_posix()
-            if _skipped(name) or inside in (FILE, SCHEMA_FILE, OUTPUT_FILE):
+            if is_skipped(name) or inside in (FILE, SCHEMA_FILE, OUTPUT_FILE):
                 continue
             mistake = _file_mistake(path, inside, root)
             if mistake is None:
@@ -134,7 +134,8 @@ def _sources(folder: Path, mistakes: list[Mistake]) -> Iterator[tuple[str, bytes
                 mistakes.append(mistake)
 
 
-def _skipped(name: str) -> bool:
+def is_skipped(name: str) -> bool:
+    """Whether a file or folder of this name is left out of bundles."""
     return name.startswith(".") or name in SKIPPED_FOLDERS or name.endswith(SKIPPED_SUFFIXES)
 
 
