@@ -34,7 +34,7 @@ class ProfileBusy(ProfileError):
 class StaleFence(ProfileError):
     """A later lease has opened the profile already, so the job with this fence has lost its lease."""
 
-    def __init__(self, where: Path, fence: int, seen: int) -> None:
+    def __init__(self, where: Path | str, fence: int, seen: int) -> None:
         super().__init__(f"{where} was opened with fence {seen}; fence {fence} is older, so its lease is lost")
         self.fence = fence
         self.seen = seen
@@ -68,6 +68,36 @@ class FolderWorkerFailed(ProfileError):
     """The folder worker process ended without an answer: it was killed, or the host has no memory. Retryable."""
 
     retryable = True
+
+
+class ProfileElsewhere(ProfileError):
+    """The profile lives in the store of another host. It cannot be had here, and is never begun anew here."""
+
+    retryable = True
+
+
+class SnapshotStoreAway(ProfileError):
+    """The object store does not answer, is too slow, or refuses this worker. Retryable."""
+
+    retryable = True
+
+
+class SnapshotTampered(ProfileError):
+    """A snapshot is not what its worker published: changed, cut, swapped, or that of another profile."""
+
+
+class SnapshotsUnusable(ProfileError):
+    """The head names snapshots of the profile, and none of them can be used. The profile is never begun anew."""
+
+
+class SnapshotKeyMissing(ProfileError):
+    """This worker has no key for the snapshot, or one that cannot be used. The blame is the configuration's."""
+
+    retryable = True
+
+
+class HeadUnreadable(ProfileError):
+    """The object that names a profile's snapshots has unexpected content. It is never overwritten."""
 
 
 class StoreFull(ProfileError):

@@ -3,6 +3,9 @@
     folder_worker.py PARENT_PID NAMESPACE prepare FOLDER MAX_FILES MAX_BYTES UID GID FD   UID -1: keep the owner
     folder_worker.py PARENT_PID NAMESPACE measure FOLDER MAX_FILES MAX_BYTES
     folder_worker.py PARENT_PID NAMESPACE remove FOLDER
+    folder_worker.py PARENT_PID NAMESPACE move FOLDER                          message: to
+    folder_worker.py PARENT_PID NAMESPACE pack FOLDER MAX_FILES MAX_BYTES      message: file, key, bound, packages
+    folder_worker.py PARENT_PID NAMESPACE unpack FOLDER MAX_FILES MAX_BYTES    message: the same
 
 NAMESPACE is an inherited descriptor of the daemon's user namespace, in which this worker may read and change the
 folders of the runners' users. `-`: the daemon has none.
@@ -10,7 +13,8 @@ folders of the runners' users. `-`: the daemon has none.
 FD is an inherited descriptor of the folder, which is prepared whatever FOLDER names by now. The daemon runs the worker
 as a script by path, with `-I -S`, and may kill it at any time. It writes one dict to stdout, in marshal format because
 importing json costs milliseconds: `files` and `bytes`, or `error` (a class of errors.py), `text` and `fields`. The next
-walk repeats one that was killed: see trees.reown.
+walk repeats one that was killed: see trees.reown. A message is a dict on stdin, also in marshal format:
+snapshots/transfers.py has its fields.
 """
 
 import ctypes

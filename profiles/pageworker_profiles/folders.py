@@ -6,18 +6,17 @@ background, one at a time.
 """
 
 import asyncio
-import marshal
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pageworker_profiles import errors, folder_worker
-from pageworker_profiles.errors import FolderWorkerFailed, ProfileError
+from pageworker_profiles import homes
+from pageworker_profiles.errors import ProfileError, explained
+from pageworker_profiles.folder_calls import call_worker, walk
+from pageworker_profiles.homes import ProfileHomes
 from pageworker_profiles.lease import ProfileLease
 from pageworker_profiles.sizes import MOST, FolderSize
 from pageworker_profiles.store import ProfileStore, owner
@@ -33,11 +32,18 @@ class ProfileFolders:
     """Opens profiles of at most the size `most`. All calls raise ProfileError.
 
     `namespace`: descriptor of a user namespace in which this user may change owners; None: it is root, or gives no
-    folder away.
+    folder away. `profile_homes`: where profiles live; None: all of them live here.
     """
 
-    def __init__(self, root: Path, most: FolderSize = MOST, namespace: int | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        most: FolderSize = MOST,
+        namespace: int | None = None,
+        profile_homes: ProfileHomes | None = None,
+    ) -> None:
         self.most = most
+        self._homes = profile_homes
         self._namespace = namespace
         self._store = ProfileStore(root, others_pass=namespace is not None or os.geteuid() == 0)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="profile")
@@ -45,15 +51,78 @@ class ProfileFolders:
         self._trash_filled = asyncio.Event()
 
     async def open(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
-        """As ProfileStore.open. Raises ProfileTooLarge too."""
-        lease = await self._hold(tenant_id, profile_id, fence, uid)
+        """As ProfileStore.open. Raises ProfileTooLarge and ProfileElsewhere too."""
+        if self._homes is not None:
+            # First: a profile that lives elsewhere must not get an empty folder here.
+            await self._homes.claim(tenant_id, profile_id, await self.store_id())
+        lease = await self.hold(tenant_id, profile_id, fence, uid)
         try:
-            folder, lock = lease.folder_descriptor, lease.lock_descriptor
-            await self._walk("prepare", lease.path, *self.most, *owner(uid), folder, held=[lock, folder])
+            await self.prepare(lease)
         except BaseException:
             lease.close()
             raise
         return lease
+
+    async def release(self, lease: ProfileLease, fence: int | None, *, clean: bool, browser_version: str) -> None:
+        """What the browser left stays where it is."""
+
+    async def store_id(self) -> str:
+        """The name of this folder of profiles. See homes.store_id."""
+
+        def read() -> str:
+            with explained("reading the id of", self._store.root):
+                return homes.store_id(self._store.root)
+
+        return await self.in_thread(read)
+
+    async def prepare(self, lease: ProfileLease) -> None:
+        """The second half of `open`: the owner of the folder, and its size."""
+        folder, lock = lease.folder_descriptor, lease.lock_descriptor
+        await self._walk("prepare", lease.path, *self.most, *owner(lease.uid), folder, held=[lock, folder])
+
+    async def call(
+        self, lease: ProfileLease, action: str, folder: Path, *numbers: int, message: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """Run an action of the folder worker that takes a message, under the lock of the lease."""
+        held = [lease.lock_descriptor]
+        return await call_worker(action, folder, *numbers, held=held, namespace=self._namespace, message=message)
+
+    async def discard(self, lease: ProfileLease) -> None:
+        """Move the data into the trash, where `run` deletes it, and begin with an empty folder."""
+        await self._replace(lease, self._store.new_trash())
+        self._trash_filled.set()
+
+    async def set_aside(self, lease: ProfileLease, reason: str, keep: int) -> Path:
+        """Keep the data beside an empty folder, with the reason. Of those with such a reason only `keep` stay."""
+        aside = await self.in_thread(lambda: self._store.new_aside(lease, reason))
+        await self._replace(lease, aside / "data")
+        await self.in_thread(lambda: self._store.trim_aside(lease, keep))
+        self._trash_filled.set()
+        return aside
+
+    async def remove_folder(self, folder: Path) -> None:
+        """Delete a folder of ours, if there is one."""
+        await self._walk("remove", folder)
+
+    def folder(self, tenant_id: str, profile_id: str) -> Path:
+        """The folder of a profile, which may not exist. Raises InvalidName."""
+        return self._store.folder(tenant_id, profile_id)
+
+    async def profiles(self) -> list[tuple[str, str]]:
+        """`(tenant, profile)` of every profile that has a folder here."""
+        store = self._store
+        return await self.in_thread(lambda: [(one, each) for one in store.tenants() for each in store.list(one)])
+
+    async def _replace(self, lease: ProfileLease, to: Path) -> None:
+        # In the folder worker: to move a folder of another user into another one, the kernel writes to it.
+        await self.call(lease, "move", lease.path, message={"to": str(to)})
+
+        def begin() -> None:
+            with explained("opening", lease.path):
+                lease.path.mkdir(mode=0o700)
+                lease.follow_path()
+
+        await self.in_thread(begin)
 
     async def measure(self, folder: Path) -> FolderSize:
         """Size of a folder, which a browser may be using. Raises ProfileTooLarge as soon as a limit is exceeded."""
@@ -62,24 +131,25 @@ class ProfileFolders:
 
     async def remove(self, tenant_id: str, profile_id: str) -> bool:
         """As ProfileStore.remove, but `run` deletes the folder later."""
-        removed = await self._in_thread(lambda: self._store.set_aside(tenant_id, profile_id))
+        removed = await self.in_thread(lambda: self._store.set_aside(tenant_id, profile_id))
         self._trash_filled.set()
         return removed
 
     async def run(self, on_error: Callable[[ProfileError], None]) -> None:
         """Delete removed folders, for ever. Begins with those that dead processes left. Retries a failure with the next
         folder."""
-        await self._in_thread(self._store.collect_abandoned)
+        await self.in_thread(self._store.collect_abandoned)
         while True:
             self._trash_filled.clear()
-            for folder in await self._in_thread(self._store.trash):
+            for folder in await self.in_thread(self._store.trash):
                 try:
                     await self._walk("remove", folder)
                 except ProfileError as error:
                     on_error(error)
             await self._trash_filled.wait()
 
-    async def _hold(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
+    async def hold(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
+        """As ProfileStore.hold."""
         hold = partial(self._store.hold, tenant_id, profile_id, fence, uid)
         holding = asyncio.get_running_loop().run_in_executor(self._threads, hold)
         try:
@@ -90,52 +160,14 @@ class ProfileFolders:
             await asyncio.wait({holding})
             raise
 
-    async def _in_thread(self, act: Callable[[], T]) -> T:
+    async def in_thread(self, act: Callable[[], T]) -> T:
+        """Run a short call that blocks on the disk."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, act)
 
     async def _walk(self, action: str, folder: Path, *numbers: int, held: Sequence[int] = ()) -> FolderSize:
         return await walk(action, folder, *numbers, held=held, namespace=self._namespace)
 
 
-async def walk(
-    action: str, folder: Path, *numbers: int, held: Sequence[int] = (), namespace: int | None = None
-) -> FolderSize:
-    """Run one action of folder_worker.py. Raises ProfileError.
-
-    `held` are descriptors that the worker inherits. With that of a lock, a worker that outlives the daemon keeps the
-    lock. `namespace`: as in ProfileFolders.
-    """
-    inside = "-" if namespace is None else str(namespace)
-    command = [_interpreter(), "-I", "-S", folder_worker.__file__, str(os.getpid()), inside, action, str(folder)]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        *map(str, numbers),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=[*held, *([] if namespace is None else [namespace])],
-        cwd="/",
-        env={},
-    )
-    try:
-        output, errors_text = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await asyncio.shield(process.wait())
-    if process.returncode != 0:
-        text = errors_text.decode(errors="replace").strip()[-2000:]
-        raise FolderWorkerFailed(f"{action} {folder}: the worker ended with status {process.returncode}: {text}")
-    answer = marshal.loads(output)  # noqa: S302 - folder_worker.py wrote it, with the same interpreter
-    if "error" in answer:
-        raise getattr(errors, answer["error"])(answer["text"], **answer["fields"])
-    return FolderSize(answer["files"], answer["bytes"])
-
-
 def _close(holding: asyncio.Future[ProfileLease]) -> None:
     if not holding.cancelled() and holding.exception() is None:
         holding.result().close()
-
-
-def _interpreter() -> str:
-    return str(getattr(sys, "_base_executable", None) or sys.executable)

@@ -11,6 +11,9 @@ from pageworker_profiles.lease import ProfileLease
 from pageworker_profiles.locks import Lock, holder
 from pageworker_profiles.sizes import MOST, FolderSize
 
+REPLACED = "-replaced"
+"""End of the name of a folder with data that was replaced by a snapshot, so that the names sort by time."""
+
 
 class ProfileStore:
     """All calls block on the disk for milliseconds. `open`, `remove` and `size_bytes` walk the whole profile.
@@ -49,7 +52,7 @@ class ProfileStore:
 
     def hold(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
         """The first half of `open`: lock, fence, and a data folder that is not prepared yet."""
-        folder = self._folder(tenant_id, profile_id)
+        folder = self.folder(tenant_id, profile_id)
         lock = self._lock(folder)
         try:
             with explained("opening", folder):
@@ -67,7 +70,7 @@ class ProfileStore:
         """Move a profile's data aside and start with an empty folder. The runner must have ended. Returns the path."""
         if not lease.open:
             raise ValueError("the lease is closed")
-        aside = lease.path.parent / "aside" / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(3).hex()}"
+        aside = lease.path.parent / "aside" / _stamp()
         with explained("quarantining", lease.path):
             aside.mkdir(parents=True, mode=0o700)
             (aside / "reason.txt").write_text(reason + "\n", "utf-8")
@@ -77,6 +80,23 @@ class ProfileStore:
             walks.prepare(lease.path, lease.folder_descriptor, self._most, *owner(lease.uid))
         return aside
 
+    def new_aside(self, lease: ProfileLease, reason: str) -> Path:
+        """A folder for data that a newer state of the profile replaces. Its `data` is still to be moved into it."""
+        if not lease.open:
+            raise ValueError("the lease is closed")
+        aside = lease.path.parent / "aside" / f"{_stamp()}{REPLACED}"
+        with explained("quarantining", lease.path):
+            aside.mkdir(parents=True, mode=0o700)
+            (aside / "reason.txt").write_text(reason + "\n", "utf-8")
+        return aside
+
+    def trim_aside(self, lease: ProfileLease, keep: int) -> None:
+        """Move all but the newest `keep` of such folders into the trash."""
+        aside = lease.path.parent / "aside"
+        with explained("removing", aside):
+            for folder in sorted(path for path in aside.iterdir() if path.name.endswith(REPLACED))[:-keep]:
+                self._discard(folder)
+
     def remove(self, tenant_id: str, profile_id: str) -> bool:
         """Remove a profile with its fence and quarantined data. False: there is no such profile. Raises ProfileBusy."""
         removed = self.set_aside(tenant_id, profile_id)
@@ -85,7 +105,7 @@ class ProfileStore:
 
     def set_aside(self, tenant_id: str, profile_id: str) -> bool:
         """The first half of `remove`: rename the profile into the trash, so that its path never holds half of it."""
-        folder = self._folder(tenant_id, profile_id)
+        folder = self.folder(tenant_id, profile_id)
         if not folder.exists():
             return False
         lock = self._lock(folder)
@@ -110,13 +130,13 @@ class ProfileStore:
 
     def size_bytes(self, tenant_id: str, profile_id: str) -> int:
         """Bytes on disk, quarantined data included. 0 if there is no such profile."""
-        folder = self._folder(tenant_id, profile_id)
+        folder = self.folder(tenant_id, profile_id)
         with explained("measuring", folder):
             return trees.measure(folder).bytes if folder.exists() else 0
 
     def holder(self, tenant_id: str, profile_id: str) -> str | None:
         """The holder of the profile, or None. It may have changed by the time the caller reads it."""
-        folder = self._folder(tenant_id, profile_id)
+        folder = self.folder(tenant_id, profile_id)
         with explained("reading the lock of", folder):
             if not (folder / "lock").exists():
                 return None
@@ -127,7 +147,8 @@ class ProfileStore:
         lock.release()
         return None
 
-    def _folder(self, tenant_id: str, profile_id: str) -> Path:
+    def folder(self, tenant_id: str, profile_id: str) -> Path:
+        """The folder of a profile, which may not exist. Raises InvalidName."""
         return self.root / names.tenant_name(tenant_id) / names.profile_name(profile_id)
 
     def _lock(self, folder: Path) -> Lock:
@@ -149,7 +170,11 @@ class ProfileStore:
             folder.chmod(self._mode)
 
     def _discard(self, folder: Path) -> None:
-        folder.rename(self._trash / f"{os.getpid()}-{os.urandom(8).hex()}")
+        folder.rename(self.new_trash())
+
+    def new_trash(self) -> Path:
+        """A path in the trash that nothing has yet."""
+        return self._trash / f"{os.getpid()}-{os.urandom(8).hex()}"
 
     def trash(self) -> tuple[Path, ...]:
         """Folders that are still to be deleted, by this process or another one."""
@@ -179,6 +204,10 @@ class ProfileStore:
             finally:
                 if guard is not None:
                     guard.release()
+
+
+def _stamp() -> str:
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(3).hex()}"
 
 
 def owner(uid: int | None) -> tuple[int, int]:

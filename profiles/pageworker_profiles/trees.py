@@ -166,7 +166,7 @@ def _visit(top: int, act: Callable[[int, str], None]) -> None:
             if len(levels) > MAX_DEPTH:
                 raise ProfileTampered(f"more than {MAX_DEPTH} levels of folders: quarantine the profile")
             try:
-                inner = _open_folder(parent, name)
+                inner = open_folder(parent, name)
             except FileNotFoundError:
                 continue  # a browser may be using the folder
             if inner is None:
@@ -183,7 +183,7 @@ def _names(folder: int) -> list[str]:
         return [entry.name for entry in entries]
 
 
-def _open_folder(parent: int, name: str) -> int | None:
+def open_folder(parent: int, name: str) -> int | None:
     """Open the folder of this name; None: it is no folder. A mode that keeps its owner out is changed to 0700."""
     try:
         return os.open(name, _FOLDER, dir_fd=parent)
@@ -201,7 +201,7 @@ def _open_folder(parent: int, name: str) -> int | None:
 @contextmanager
 def _opened_at(parent: int, name: str) -> Iterator[int]:
     """Open the folder of this name and make it writable. Raises FileNotFoundError if there is none."""
-    descriptor = _open_folder(parent, name)
+    descriptor = open_folder(parent, name)
     if descriptor is None:
         raise FileNotFoundError(name)
     try:

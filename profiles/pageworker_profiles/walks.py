@@ -16,10 +16,9 @@ def answer(action: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
     """Do the action. Returns its result or its error as plain data."""
     try:
         with explained(f"{action}:", folder):
-            size = _do(action, folder, numbers)
+            return _do(action, folder, numbers)
     except ProfileError as error:
         return {"error": type(error).__name__, "text": str(error), "fields": error.fields()}
-    return {"files": size.files, "bytes": size.bytes}
 
 
 def prepare(data: Path, descriptor: int, most: FolderSize, uid: int, gid: int) -> FolderSize:
@@ -39,14 +38,19 @@ def prepare(data: Path, descriptor: int, most: FolderSize, uid: int, gid: int) -
     return size
 
 
-def _do(action: str, folder: Path, numbers: list[int]) -> FolderSize:
+def _do(action: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
     match action:
         case "prepare":
             files, size_bytes, uid, gid, descriptor = numbers
-            return prepare(folder, descriptor, FolderSize(files, size_bytes), uid, gid)
+            size = prepare(folder, descriptor, FolderSize(files, size_bytes), uid, gid)
         case "measure":
-            return trees.measure(folder, FolderSize(*numbers))
+            size = trees.measure(folder, FolderSize(*numbers))
         case "remove":
             trees.remove(folder)
-            return FolderSize(0, 0)
-    raise ValueError(f"unknown action of the folder worker: {action}")
+            size = FolderSize(0, 0)
+        case _:
+            # Only here: the other actions are frequent, and need no more than the two modules above.
+            from pageworker_profiles.snapshots import transfers
+
+            return transfers.answer(action, folder, numbers)
+    return {"files": size.files, "bytes": size.bytes}

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from pageworker_profiles import FolderSize, ProfileError, ProfileFolders
+from pageworker_profiles import ProfileError
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.launch.pressure import memory_stall
 from pageworker_sandbox.state_machine import label
@@ -42,6 +42,7 @@ from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.intake.enqueuer import ModuleContext
 from pageworker_supervisor.intake.timing import IntakeTimeouts
+from pageworker_supervisor.profile_stores.open_store import open_profiles
 from pageworker_supervisor.proxies.health import UpstreamReports
 from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.queue import QueueClient
@@ -189,13 +190,14 @@ class Components:
             settings.artifacts.waiting_bytes,
             None if settings.artifacts.links == "plain" else settings.artifacts.link_seconds,
         )
-        most = FolderSize(settings.profiles.max_files, settings.profiles.max_bytes)
-        namespace = environment.host.namespace_descriptor
-        self.profiles = ProfileFolders(environment.data_dir / "profiles", most, namespace)
         self.secrets = SecretStore(environment.secret_backend or open_backend(settings.secrets, environment.environ))
         secret_service = SecretService(self.secrets, SecretGrants(live.part(lambda now: now.secrets.grants)), metrics)
         mask_lines(partial(secret_service.log_masker.text, cut=False))
         fleet_secrets = FleetSecrets(self.secrets, secret_service.log_masker, metrics)
+        namespace, stores = environment.host.namespace_descriptor, queue.profile_stores
+        self.profiles, self.profile_reports = open_profiles(
+            settings, environment.data_dir, namespace, stores, availability, fleet_secrets, metrics
+        )
         self.tracing = Tracing(
             settings.tracing, settings.redis.prefix, settings.worker.id, fleet_secrets, metrics.traces.spans_dropped
         )
@@ -336,6 +338,7 @@ class Components:
             "secrets": self.secrets.run(),
             "proxies": self.proxies.run(),
             "profiles": self.profiles.run(_not_deleted),
+            "profile_reports": self.profile_reports.run(),
             "fleet": self.fleet.run(),
             "load": self.load.run(),
             "dispatch": self.dispatcher.run(),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec import Struct, field
 
 from pageworker_sandbox.wire.page_options import HIDDEN
+from pageworker_supervisor.config.profile_settings import ProfileSettings
 from pageworker_supervisor.config.redact import (
     SecretText,
     fingerprint,
@@ -17,7 +18,7 @@ from pageworker_supervisor.config.redact import (
     redact_url,
     redacted,
 )
-from pageworker_supervisor.config.settings import ProfileSettings, RedisSettings, Settings
+from pageworker_supervisor.config.settings import RedisSettings, Settings
 
 WORDS = st.text(string.ascii_letters + string.digits + "!$%&*+,;._~-", min_size=1)
 

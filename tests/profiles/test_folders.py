@@ -21,7 +21,7 @@ from pageworker_profiles import (
     ProfileStore,
     ProfileTampered,
     ProfileTooLarge,
-    folders,
+    folder_calls,
 )
 
 ONE, TWO = (261_500, 261_501) if os.geteuid() == 0 else (None, None)
@@ -121,7 +121,7 @@ async def test_errors_come_over_from_the_other_process(tmp_path: Path) -> None:
     with pytest.raises(ProfileTampered, match="SingletonLock is a folder"):
         await opened.open("acme", "shop", 1, None)
     with pytest.raises(FolderWorkerFailed, match="unknown action"):
-        await folders.walk("paint", tmp_path)
+        await folder_calls.walk("paint", tmp_path)
     assert ProfileStore(tmp_path).holder("acme", "shop") is None
 
 

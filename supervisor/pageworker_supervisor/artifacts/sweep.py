@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from pageworker_profiles import ProfileError
-from pageworker_profiles.folders import walk
+from pageworker_profiles.folder_calls import walk
 from pageworker_supervisor.telemetry import log
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -43,7 +43,17 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     # The boundary itself.
     "sandbox": LOCAL,
     # Options of a profile hold passwords, and certificates that its browser trusts.
-    "profiles": {"max_bytes": RESTART, "max_files": RESTART, "page": LOCAL},
+    # `store` may send the logins of all tenants to a foreign bucket, and the keys are secrets of the fleet.
+    "profiles": {
+        "max_bytes": RESTART,
+        "max_files": RESTART,
+        "store": LOCAL,
+        "key_secret": LOCAL,
+        "key_secrets_before": LOCAL,
+        "keep_snapshots": RESTART,
+        "store_seconds": RESTART,
+        "page": LOCAL,
+    },
     # A fixed address is the only way to a private address.
     # The dialer's process is confined to its ports when it starts, and an upstream may have a private address.
     "egress": {

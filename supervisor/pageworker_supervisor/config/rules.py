@@ -16,6 +16,7 @@ from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.limit_settings import SharedLimits
+from pageworker_supervisor.config.profile_rules import snapshot_findings
 from pageworker_supervisor.config.proxy_rules import proxy_findings
 from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.config.secret_rules import secret_settings_findings
@@ -64,6 +65,7 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *_domains(settings),
         *_limits(settings),
         *_profile_pages(settings),
+        *snapshot_findings(settings),
         *_flags(settings),
         *secret_settings_findings(settings.secrets),
         *proxy_findings(settings),

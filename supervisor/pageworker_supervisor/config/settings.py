@@ -6,7 +6,7 @@ a value.
 
 import socket
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
@@ -17,6 +17,7 @@ from pageworker_supervisor.config.admission_settings import AdmissionSettings
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings, Rate
+from pageworker_supervisor.config.profile_settings import ProfileSettings
 from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.redact import SecretText
 from pageworker_supervisor.config.relative_paths import LOCATION
@@ -146,20 +147,6 @@ class SandboxSettings(Section, frozen=True):
     processes: Annotated[int, Meta(ge=64)] = 1000
     """Processes and threads per runner. A runner at the limit cannot start more, and its job ends with error
     `process_limit`."""
-
-
-class ProfileSettings(Section, frozen=True):
-    """Persistent browser profiles. A larger profile is not opened, its runner is killed, and the job ends with error
-    `disk_limit`."""
-
-    max_bytes: Annotated[int, Meta(ge=16 * 1024 * 1024)] = 2 * 1024**3
-    """Bytes of one profile on disk."""
-    max_files: Annotated[int, Meta(ge=1000)] = 50_000
-    """Files and folders of one profile."""
-    page: dict[str, dict[str, Any]] = {}
-    """Options of the browser context, as in `[page]` of a module, by `TENANT/PROFILE` or a glob of it: `acme/berlin-*`.
-    The longest matching key wins. An option of the profile replaces the module's. Values of `http_credentials` and
-    `extra_http_headers` are never shown."""
 
 
 class EgressSettings(Section, frozen=True):

@@ -18,6 +18,7 @@ from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.pauses import Pauses
 from pageworker_supervisor.queue.producer import JobProducer
+from pageworker_supervisor.queue.profile_stores import ProfileStores
 from pageworker_supervisor.queue.request_counts import RequestCounts
 from pageworker_supervisor.queue.request_rates import RequestRates
 from pageworker_supervisor.queue.tenants import Tenants
@@ -53,6 +54,7 @@ class QueueClient:
         self.workers = FleetWorkers(self._shards)
         self.request_rates = RequestRates(self._shards)
         self.request_counts = RequestCounts(self._shards)
+        self.profile_stores = ProfileStores(self._shards)
 
     @property
     def options(self) -> QueueOptions:

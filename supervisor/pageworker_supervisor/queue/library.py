@@ -61,6 +61,7 @@ SHARD_KEYS = {
     "profile": "profile:<tenant>/<profile>",
     "profile_contexts": "profile_contexts:<tenant>/<profile>",
     "profile_locks": "profile_locks",
+    "profile_store": "profile_store:<tenant>/<profile>",
     "held_contexts": "held_contexts:<tenant>",
     "waiting_contexts": "waiting_contexts",
     "workers": "workers",
@@ -148,7 +149,8 @@ FILES = (
     *("backlog", "browser_context", "profile_lock", "history", "job", "cancellation", "push", "listing"),
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
     *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
-    *("fn_inspect", "fn_tenants", "fn_demand", "fn_check_consistency", "fn_record", "fn_apply_event", "register"),
+    *("fn_inspect", "fn_tenants", "fn_profiles", "fn_demand", "fn_check_consistency", "fn_record", "fn_apply_event"),
+    "register",
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
 
@@ -165,6 +167,7 @@ ENCLOSED = frozenset(
         "cancellation",
         "push",
         "fn_tenants",
+        "fn_profiles",
     )
 )
 """Sources whose local names no other source uses. Each is a block of its own, because Lua takes 200 local names per

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pageworker_profiles import ProfileFolders, ProfileTooLarge
+from pageworker_profiles import ProfileLease, ProfileTooLarge
+from pageworker_profiles.backend import ProfileBackend
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.egress.policy import CompiledPolicy
 from pageworker_sandbox.hostname import policy_host_glob
 from pageworker_sandbox.launch import Host, SandboxedProcess, SandboxSpec, launch
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
@@ -40,9 +42,12 @@ class RunnerFolder:
 
     path: Path | None
     uid: int | None
-    profiles: ProfileFolders
+    profiles: ProfileBackend
     descriptor: int | None = None
     """O_PATH descriptor of the folder at `path`, as it was checked. It belongs to the lease."""
+    lease: ProfileLease | None = None
+    fence: int | None = None
+    """Under which the profile was opened."""
 
     async def breach(self) -> Breach | None:
         """Measure it: does it hold more than a profile may? Raises ProfileError."""
@@ -53,6 +58,16 @@ class RunnerFolder:
         except ProfileTooLarge as large:
             return profile_breach(large)
         return None
+
+    async def keep(self, clean: bool, browser_version: str) -> None:
+        """The runner's process tree has ended. `clean`: its browser was closed in good order."""
+        if self.lease is None:
+            return
+        # In a task of its own, for the reason that `SandboxedRunner._let_it_exit` has: a store that does not answer in
+        # time would end as CancelledError, which would end the worker.
+        async with TaskGroup() as tasks:
+            keeping = self.profiles.release(self.lease, self.fence, clean=clean, browser_version=browser_version)
+            tasks.create_task(keeping, name="keep profile")
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,7 @@ class RunnerResources:
     """By tenant id."""
     host: Host
     gateway: GatewayProcess
-    profiles: ProfileFolders
+    profiles: ProfileBackend
     metrics: Metrics
     decisions: Decisions
     uids: UidPool
@@ -90,7 +105,7 @@ class RunnerResources:
             else:
                 opened = await self.profiles.open(context.tenant_id, context.profile_id, fence, uid)
                 with closing(opened) as lease:
-                    yield RunnerFolder(lease.path, uid, self.profiles, lease.folder_descriptor)
+                    yield RunnerFolder(lease.path, uid, self.profiles, lease.folder_descriptor, lease, fence)
 
     async def launch(self, runner_id: str, folder: RunnerFolder) -> SandboxedProcess:
         """Start a runner's process in its sandbox. Raises HostUnfit, OSError."""

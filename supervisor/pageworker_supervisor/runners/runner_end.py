@@ -63,6 +63,11 @@ class RunnerEnd:
         """For results: how its process ended."""
         return "the runner exited" if self.status is None else exit_reason(self.status)
 
+    @property
+    def closed_in_order(self) -> bool:
+        """Whether the browser was closed and has written its profile."""
+        return self.status is not None and self.status.code == CLOSED and self.status.signal is None and not self._oom
+
     def note(self, reason: Restart, breach: Breach | None = None) -> None:
         """The worker ends the runner for this reason, or for this limit that it exceeded. The first one counts."""
         if breach is not None:

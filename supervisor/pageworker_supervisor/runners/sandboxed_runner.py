@@ -132,6 +132,7 @@ class SandboxedRunner(Runner):
             last = lines[-1] if lines else process.stderr[-2000:]
             raise BrowserNotReady(f"it did not get ready ({why}); its last words: {last}") from error
         self.evidence = dict(ready.evidence)
+        self.browser_version = ready.browser_version
         self.proof = await process.proof()
         check_rights(self._resources.host.required, self.evidence, self.proof, os.geteuid())
         self._connection = connection

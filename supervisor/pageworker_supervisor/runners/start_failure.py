@@ -4,10 +4,15 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from pageworker_profiles.errors import (
+    HeadUnreadable,
     ProfileBusy,
+    ProfileElsewhere,
     ProfileError,
     ProfileTampered,
     ProfileTooLarge,
+    SnapshotKeyMissing,
+    SnapshotStoreAway,
+    SnapshotsUnusable,
     StaleFence,
     StoreDamaged,
 )
@@ -98,6 +103,18 @@ def explain(error: BaseException) -> StartFailure:
                 retryable=False,
                 had_slot=False,
             )
+        case SnapshotsUnusable():
+            return StartFailure(
+                Blame.CONTEXT,
+                reason,
+                "profile_tampered",
+                "No snapshot of the profile can be used. Restore one, or remove the profile to start afresh.",
+                retryable=False,
+                had_slot=False,
+            )
+        case SnapshotStoreAway() | SnapshotKeyMissing() | HeadUnreadable() | ProfileElsewhere():
+            # The profile cannot be had here now: its jobs wait, and no other context is concerned.
+            return StartFailure(Blame.CONTEXT, reason, charged=False, had_slot=False)
         case ProfileBusy() | StaleFence():
             return StartFailure(Blame.CONTEXT, reason, charged=False, had_slot=False)
         case InvalidPolicy():

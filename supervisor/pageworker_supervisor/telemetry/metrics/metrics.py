@@ -12,6 +12,7 @@ from pageworker_supervisor.telemetry.metrics.health_metrics import HealthMetrics
 from pageworker_supervisor.telemetry.metrics.job_metrics import JobMetrics
 from pageworker_supervisor.telemetry.metrics.labels import MetricLabels
 from pageworker_supervisor.telemetry.metrics.module_metrics import ModuleMetrics
+from pageworker_supervisor.telemetry.metrics.profile_metrics import ProfileMetrics
 from pageworker_supervisor.telemetry.metrics.redis_metrics import RedisMetrics
 from pageworker_supervisor.telemetry.metrics.result_metrics import ResultMetrics
 from pageworker_supervisor.telemetry.metrics.runner_metrics import RunnerMetrics
@@ -33,6 +34,7 @@ class Metrics:
         self._labels = MetricLabels(tenants)
         self.jobs = JobMetrics(self.registry, self._labels)
         self.runners = RunnerMetrics(self.registry)
+        self.profiles = ProfileMetrics(self.registry)
         self.egress = EgressMetrics(self.registry, self._labels)
         self.results = ResultMetrics(self.registry)
         self.modules = ModuleMetrics(self.registry)

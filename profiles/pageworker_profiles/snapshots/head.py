@@ -1,0 +1,166 @@
+"""The head of a profile in an object store: its fence, who has it open, and its snapshots. Pure.
+
+Each change is a function from the head to the next one. It may be applied again to its own result: a writer that does
+not know whether its write arrived reads the head and applies the change once more.
+"""
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from pageworker_profiles.errors import HeadUnreadable
+
+SCHEMA = 1
+MAX_HEAD_BYTES = 256 * 1024
+MAX_REASON_CHARS = 300
+_ID = re.compile(r"[0-9]{20}-[0-9a-f]{16}")
+
+
+class SnapshotRecord(Struct, frozen=True, kw_only=True):
+    """One snapshot, as the head names it."""
+
+    id: str
+    fence: int
+    """Under which it was published."""
+    bytes: int
+    """Of its container."""
+    sha256: str
+    """Of its container, hex."""
+    key_id: str
+    """Of the key that encrypts it."""
+    browser_version: str = ""
+    """Of the browser that wrote it; "": not known."""
+    published_at: float
+    """Unix seconds."""
+    clean: bool = True
+    """Whether its browser was closed in good order."""
+    bad: str = ""
+    """Why it must not be used; "": it is good."""
+
+
+class ProfileHolder(Struct, frozen=True, kw_only=True):
+    """Who has the profile open."""
+
+    worker: str
+    host: str
+    since: float
+    """Unix seconds."""
+
+
+class ProfileHead(Struct, frozen=True, kw_only=True):
+    """The whole state of a profile in the store."""
+
+    schema: int = SCHEMA
+    fence: int
+    """The highest fencing token that opened the profile."""
+    holder: ProfileHolder | None = None
+    """Who opened it under `fence`. None: it was closed in good order."""
+    snapshots: tuple[SnapshotRecord, ...] = ()
+    """The newest first."""
+
+    @property
+    def good(self) -> tuple[SnapshotRecord, ...]:
+        """Those that may be used, the newest first."""
+        return tuple(record for record in self.snapshots if not record.bad)
+
+
+class FenceTooOld(Exception):
+    """A later lease has opened the profile: this change must not be written."""
+
+    def __init__(self, fence: int, seen: int) -> None:
+        super().__init__(f"fence {fence}, and fence {seen} has opened the profile")
+        self.fence = fence
+        self.seen = seen
+
+
+def parse_head(untrusted_data: bytes, where: str) -> ProfileHead:
+    """The head that an object holds. Raises HeadUnreadable."""
+    try:
+        schema = msgspec.json.decode(untrusted_data, type=_OnlySchema).schema
+        if schema != SCHEMA:
+            raise HeadUnreadable(f"{where} has schema {schema}, this version reads {SCHEMA}: update this worker")
+        head = msgspec.json.decode(untrusted_data, type=ProfileHead)
+    except msgspec.DecodeError as error:
+        raise HeadUnreadable(f"{where} is no profile head ({error}): restore it from a backup of the store") from error
+    if wrong := next((record.id for record in head.snapshots if not _ID.fullmatch(record.id)), None):
+        raise HeadUnreadable(f"{where} names a snapshot {wrong[:80]!r}: restore it from a backup of the store")
+    return head
+
+
+def head_bytes(head: ProfileHead) -> bytes:
+    """The head as JSON, for the object."""
+    return msgspec.json.format(msgspec.json.encode(head), indent=1)
+
+
+def snapshot_id(fence: int, random: bytes) -> str:
+    """A new snapshot's id. It sorts by fence. `random`: 8 bytes."""
+    return f"{fence:020d}-{random.hex()}"
+
+
+def opened(head: ProfileHead | None, fence: int, holder: ProfileHolder) -> ProfileHead:
+    """A lease with this fence opens the profile. Raises FenceTooOld."""
+    if head is None:
+        return ProfileHead(fence=fence, holder=holder)
+    _refuse_older(head, fence)
+    return replace(head, fence=fence, holder=holder)
+
+
+def closed(head: ProfileHead, fence: int) -> ProfileHead:
+    """The lease with this fence ends without a snapshot. Raises FenceTooOld."""
+    _refuse_older(head, fence)
+    return replace(head, holder=None)
+
+
+def published(head: ProfileHead, record: SnapshotRecord, keep: int) -> ProfileHead:
+    """A snapshot is stored and verified. `keep`: how many good and how many bad ones stay. Raises FenceTooOld."""
+    _refuse_older(head, record.fence)
+    if any(known.id == record.id for known in head.snapshots):
+        return head
+    return replace(
+        head, fence=max(head.fence, record.fence), holder=None, snapshots=_kept((record, *head.snapshots), keep)
+    )
+
+
+def marked_bad(head: ProfileHead, snapshot: str, reason: str) -> ProfileHead:
+    """A snapshot must not be used any more. It stays in the store."""
+    reason = reason[:MAX_REASON_CHARS] or "no reason given"
+    return replace(
+        head,
+        snapshots=tuple(
+            replace(record, bad=record.bad or reason) if record.id == snapshot else record for record in head.snapshots
+        ),
+    )
+
+
+def marked_good(head: ProfileHead, snapshot: str) -> ProfileHead:
+    """A snapshot may be used again, and counts as the newest from now on."""
+    chosen = tuple(replace(record, bad="") for record in head.snapshots if record.id == snapshot)
+    return replace(head, snapshots=(*chosen, *(record for record in head.snapshots if record.id != snapshot)))
+
+
+def dropped(before: ProfileHead, after: ProfileHead) -> tuple[str, ...]:
+    """Ids that `before` names and `after` does not."""
+    kept = {record.id for record in after.snapshots}
+    return tuple(record.id for record in before.snapshots if record.id not in kept)
+
+
+def _refuse_older(head: ProfileHead, fence: int) -> None:
+    if fence < head.fence:
+        raise FenceTooOld(fence, head.fence)
+
+
+def _kept(snapshots: Iterable[SnapshotRecord], keep: int) -> tuple[SnapshotRecord, ...]:
+    left = {False: keep, True: keep}
+    kept = []
+    for record in snapshots:
+        if left[bool(record.bad)] > 0:
+            left[bool(record.bad)] -= 1
+            kept.append(record)
+    return tuple(kept)
+
+
+class _OnlySchema(Struct):
+    schema: int

@@ -1,0 +1,375 @@
+"""Profiles in an object store, for an event loop: the newest good snapshot becomes a local folder, and the folder
+becomes a snapshot when its browser was closed in good order.
+
+The local folder stays: while it is the newest snapshot, the next opening here transfers nothing. What cannot be
+published stays too, marked with its fence, and is published later, unless another worker has opened the profile since.
+"""
+
+import asyncio
+import errno
+import os
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn, TypeVar
+
+import nacl
+from msgspec.structs import replace
+
+from pageworker_profiles.errors import (
+    ProfileBusy,
+    ProfileError,
+    ProfileTampered,
+    SnapshotsUnusable,
+    SnapshotTampered,
+    StaleFence,
+    explained,
+)
+from pageworker_profiles.folders import ProfileFolders
+from pageworker_profiles.homes import ProfileHomes
+from pageworker_profiles.lease import ProfileLease
+from pageworker_profiles.sizes import FolderSize
+from pageworker_profiles.snapshots.head import ProfileHead, SnapshotRecord, snapshot_id
+from pageworker_profiles.snapshots.keys import SnapshotKeys, bound_to
+from pageworker_profiles.snapshots.local_copy import (
+    CopyUse,
+    LocalCopy,
+    boot_id,
+    drop_copy,
+    next_use,
+    read_copy,
+    write_copy,
+)
+from pageworker_profiles.snapshots.profile_snapshots import ProfileSnapshots
+
+TRANSFER = "transfer"
+ASIDE_KEPT = 2
+"""Folders of one profile that a snapshot has replaced. They hold what a killed browser wrote."""
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 300.0
+
+Step = Literal["fetch", "publish"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SnapshotEvents:
+    """What others want to know, as calls. None of them may block or raise."""
+
+    moved: Callable[[Step, float, int], None]
+    """A container was fetched or published: seconds, bytes."""
+    failed: Callable[[Step, str, str, ProfileError], None]
+    """A transfer failed: tenant, profile."""
+    refused: Callable[[str, str, str, str], None]
+    """A snapshot must not be used: tenant, profile, snapshot, reason. The one before it is used."""
+    set_aside: Callable[[str, str, str], None]
+    """A local folder was replaced and kept: tenant, profile, reason."""
+
+
+class SnapshotFolders:
+    """See ProfileBackend. `folders`: the local ones, on the disk of this worker alone."""
+
+    def __init__(
+        self,
+        folders: ProfileFolders,
+        snapshots: ProfileSnapshots,
+        keys: SnapshotKeys,
+        homes: ProfileHomes,
+        events: SnapshotEvents,
+    ) -> None:
+        self._folders = folders
+        self._snapshots = snapshots
+        self._keys = keys
+        self._homes = homes
+        self._events = events
+        self._boot = boot_id()
+        self._left: set[tuple[str, str]] = set()
+        """Profiles whose local folder is not published yet."""
+        self._some_left = asyncio.Event()
+
+    async def open(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
+        """See ProfileBackend."""
+        if fence is None:
+            raise ValueError("a profile in a snapshot store is opened under a fence")
+        lease = await self._folders.hold(tenant_id, profile_id, fence, uid)
+        try:
+            try:
+                await self._bring(lease, fence)
+            except ProfileError as error:
+                self._events.failed("fetch", tenant_id, profile_id, error)
+                raise
+            await self._folders.prepare(lease)
+        except BaseException:
+            lease.close()
+            raise
+        return lease
+
+    async def release(self, lease: ProfileLease, fence: int | None, *, clean: bool, browser_version: str) -> None:
+        """See ProfileBackend. A folder that is not clean keeps its mark: the next opening sets it aside."""
+        if not clean:
+            return
+        try:
+            copy = await self._copy(lease)
+            if copy is None or copy.state != "open" or copy.fence != fence:
+                return
+            await self._publish(lease, replace(copy, state="unpublished", browser_version=browser_version))
+        except ProfileError as error:
+            self._events.failed("publish", lease.tenant_id, lease.profile_id, error)
+
+    async def measure(self, folder: Path) -> FolderSize:
+        """See ProfileBackend."""
+        return await self._folders.measure(folder)
+
+    async def run(self, on_error: Callable[[ProfileError], None]) -> None:
+        """See ProfileBackend. Publishes what was left, also by this worker's last life."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._folders.run(on_error), name="profile trash")
+            tasks.create_task(self._publish_left(), name="unpublished profiles")
+
+    # ---- opening ----
+
+    async def _bring(self, lease: ProfileLease, fence: int) -> None:
+        """Make the local folder the newest good state of the profile, and mark it as open."""
+        store = await self._snapshots.store_id()
+        copy = await self._copy(lease)
+        if copy is not None and copy.state == "unpublished" and copy.store == store:
+            # Under the fence that it was written under. After the next step, this worker's own fence is higher.
+            await self._publish_or_set_aside(lease, copy)
+            copy = await self._copy(lease)
+        has_data = await self._has_data(lease) if copy is None or copy.state == "open" else True
+        head = await self._take(lease, store, fence, begins_here=copy is None and has_data)
+        newest = head.good[0].id if head is not None and head.good else ""
+        use = next_use(
+            copy,
+            has_data=has_data,
+            store=store,
+            boot=self._boot,
+            newest=newest,
+            fence=None if head is None else head.fence,
+        )
+        began = newest
+        if use is CopyUse.ADOPT:
+            # Before its browser may be killed with it: so far this folder is all that there is of the profile.
+            began = await self._publish(lease, LocalCopy(state="unpublished", store=store, fence=fence))
+        if use is CopyUse.SET_ASIDE and has_data:
+            await self._set_aside(lease, "its browser was killed, or a snapshot is newer")
+        if use in (CopyUse.FETCH, CopyUse.SET_ASIDE):
+            began = await self._fetch(lease, head)
+        await self._mark(lease, LocalCopy(state="open", store=store, fence=fence, snapshot=began, boot=self._boot))
+
+    async def _take(self, lease: ProfileLease, store: str, fence: int, *, begins_here: bool) -> ProfileHead | None:
+        """Write the fence into the head. Returns the head as it was before; None: the profile is new in this store.
+
+        `begins_here`: there is a local folder from before this worker had a snapshot store.
+        """
+        tenant_id, profile_id = lease.tenant_id, lease.profile_id
+        taken = await self._snapshots.open(tenant_id, profile_id, fence, new=False)
+        if taken is not None:
+            await self._homes.keep(tenant_id, profile_id, store)
+            return taken.before
+        # First: a worker that must not open the profile must not end another one's lease by its fence.
+        lives_in = await self._folders.store_id() if begins_here else store
+        if await self._homes.claim(tenant_id, profile_id, lives_in):
+            raise SnapshotsUnusable(
+                f"{self._snapshots.label} held snapshots of the profile, and names none now: "
+                "restore the store from a backup, or remove the profile to begin anew"
+            )
+        taken = await self._snapshots.open(tenant_id, profile_id, fence, new=True)
+        return None if taken is None else taken.before
+
+    async def _fetch(self, lease: ProfileLease, head: ProfileHead | None) -> str:
+        """Replace the local folder by the newest good snapshot, or by an empty one if there was never a snapshot."""
+        for record in head.good if head is not None else ():
+            try:
+                await self._fetch_one(lease, record)
+            except SnapshotTampered as tampered:
+                self._events.failed("fetch", lease.tenant_id, lease.profile_id, tampered)
+                self._events.refused(lease.tenant_id, lease.profile_id, record.id, str(tampered))
+                await self._snapshots.mark_bad(lease.tenant_id, lease.profile_id, record.id, str(tampered))
+                continue
+            return record.id
+        if head is not None and head.snapshots:
+            raise SnapshotsUnusable(
+                "no snapshot of the profile can be used: restore one, or remove the profile to begin anew"
+            )
+        await self._forget(lease)
+        return ""
+
+    async def _fetch_one(self, lease: ProfileLease, record: SnapshotRecord) -> None:
+        began = time.monotonic()
+        transfer = await self._transfer_folder(lease)
+        file, unpacked = transfer / "incoming", transfer / "data"
+        key = await self._keys.find(record.key_id)
+        try:
+            await self._snapshots.fetch(lease.tenant_id, lease.profile_id, record, file)
+            message = _message(lease, record.id, key.key, file)
+            await self._folders.call(lease, "unpack", unpacked, *self._folders.most, message=message)
+        finally:
+            await self._folders.in_thread(lambda: file.unlink(missing_ok=True))
+        await self._forget(lease)
+        await self._folders.in_thread(lambda: _put_in_place(lease, unpacked))
+        self._events.moved("fetch", time.monotonic() - began, record.bytes)
+
+    async def _forget(self, lease: ProfileLease) -> None:
+        """Empty the local folder. First its mark: a crash must not leave an empty folder that counts as a snapshot."""
+        await self._in_folder(lease, "forgetting the copy in", lambda: drop_copy(lease.path.parent))
+        if await self._has_data(lease):
+            await self._folders.discard(lease)
+
+    # ---- publishing ----
+
+    async def _publish(self, lease: ProfileLease, copy: LocalCopy) -> str:
+        """Pack, encrypt, store and verify the local folder, and let the head name it. Returns the snapshot's id.
+
+        Raises StaleFence. What fails is tried again later.
+        """
+        began = time.monotonic()
+        await self._mark(lease, copy)
+        self._remember(lease)
+        tenant_id, profile_id = lease.tenant_id, lease.profile_id
+        key = await self._keys.current()
+        snapshot = snapshot_id(copy.fence, os.urandom(8))
+        file = await self._transfer_folder(lease) / f"{snapshot}.outgoing"
+        try:
+            message = _message(lease, snapshot, key.key, file)
+            packed = await self._folders.call(lease, "pack", lease.path, *self._folders.most, message=message)
+            record = SnapshotRecord(
+                id=snapshot,
+                fence=copy.fence,
+                bytes=packed["stored"],
+                sha256=packed["sha256"],
+                key_id=key.id,
+                browser_version=copy.browser_version,
+                published_at=time.time(),
+            )
+            done = await self._snapshots.publish(tenant_id, profile_id, record, file)
+        finally:
+            await self._folders.in_thread(lambda: file.unlink(missing_ok=True))
+        await self._mark(lease, replace(copy, state="published", snapshot=snapshot, boot=self._boot))
+        self._left.discard((tenant_id, profile_id))
+        if done.before is None or not done.before.snapshots:
+            await self._homes.keep(tenant_id, profile_id, copy.store)
+        self._events.moved("publish", time.monotonic() - began, record.bytes)
+        await self._snapshots.sweep(tenant_id, profile_id)
+        return snapshot
+
+    async def _publish_or_set_aside(self, lease: ProfileLease, copy: LocalCopy) -> None:
+        try:
+            await self._publish(lease, copy)
+        except (StaleFence, ProfileTampered) as refused:
+            self._events.failed("publish", lease.tenant_id, lease.profile_id, refused)
+            await self._set_aside(lease, f"it cannot be published: {refused}")
+            await self._in_folder(lease, "forgetting the copy in", lambda: drop_copy(lease.path.parent))
+            self._left.discard((lease.tenant_id, lease.profile_id))
+
+    async def _publish_left(self) -> NoReturn:
+        for tenant_id, profile_id in await self._folders.profiles():
+            self._left.add((tenant_id, profile_id))
+        self._some_left.set()
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            await self._some_left.wait()
+            self._some_left.clear()
+            for tenant_id, profile_id in sorted(self._left):
+                await self._publish_one(tenant_id, profile_id)
+            if not self._left:
+                pause = FIRST_PAUSE_SECONDS
+                continue
+            # What is left waits for the store. A release that fails meanwhile does not shorten the pause.
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            self._some_left.set()
+
+    async def _publish_one(self, tenant_id: str, profile_id: str) -> None:
+        try:
+            # Without the lock: to take it for a moment would make an opening fail.
+            copy = await self._folders.in_thread(lambda: read_copy(self._folders.folder(tenant_id, profile_id)))
+            if copy is None or copy.state != "unpublished":
+                self._left.discard((tenant_id, profile_id))
+                return
+            with closing(await self._folders.hold(tenant_id, profile_id, None, None)) as lease:
+                copy = await self._copy(lease)
+                if copy is not None and copy.state == "unpublished":
+                    await self._publish_or_set_aside(lease, copy)
+        except ProfileBusy:
+            # A runner has it: its end publishes it, or marks it again.
+            return
+        except ProfileError as error:
+            self._events.failed("publish", tenant_id, profile_id, error)
+            if error.retryable:
+                return
+        self._left.discard((tenant_id, profile_id))
+
+    def _remember(self, lease: ProfileLease) -> None:
+        self._left.add((lease.tenant_id, lease.profile_id))
+        self._some_left.set()
+
+    # ---- the local folder ----
+
+    async def _set_aside(self, lease: ProfileLease, reason: str) -> None:
+        await self._folders.set_aside(lease, reason, ASIDE_KEPT)
+        self._events.set_aside(lease.tenant_id, lease.profile_id, reason)
+
+    async def _transfer_folder(self, lease: ProfileLease) -> Path:
+        """An empty folder beside the data: what a killed worker left in it is worth nothing."""
+        folder = lease.path.parent / TRANSFER
+        if not await self._in_folder(lease, "emptying", lambda: _is_empty(folder)):
+            await self._folders.remove_folder(folder)
+            await self._in_folder(lease, "creating", lambda: folder.mkdir(mode=0o700))
+        return folder
+
+    async def _copy(self, lease: ProfileLease) -> LocalCopy | None:
+        return await self._in_folder(lease, "reading the mark in", lambda: read_copy(lease.path.parent))
+
+    async def _mark(self, lease: ProfileLease, copy: LocalCopy) -> None:
+        await self._in_folder(lease, "marking", lambda: write_copy(lease.path.parent, copy))
+
+    async def _has_data(self, lease: ProfileLease) -> bool:
+        return await self._in_folder(lease, "opening", lambda: _has_data(lease))
+
+    async def _in_folder(self, lease: ProfileLease, act: str, call: Callable[[], T]) -> T:
+        def explain() -> T:
+            with explained(act, lease.path.parent):
+                return call()
+
+        return await self._folders.in_thread(explain)
+
+
+def _has_data(lease: ProfileLease) -> bool:
+    empty = _is_empty(lease.path)
+    lease.follow_path()
+    return not empty
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether the folder is empty. It is a new one then: this process may not be permitted to list another user's."""
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
+        raise
+    folder.mkdir(mode=0o700)
+    return True
+
+
+def _put_in_place(lease: ProfileLease, unpacked: Path) -> None:
+    with explained("replacing", lease.path):
+        with suppress(FileNotFoundError):
+            lease.path.rmdir()
+        unpacked.rename(lease.path)
+        lease.follow_path()
+
+
+def _message(lease: ProfileLease, snapshot: str, key: bytes, file: Path) -> dict[str, object]:
+    bound = bound_to(lease.tenant_id, lease.profile_id, snapshot)
+    return {"file": str(file), "key": key, "bound": bound, "packages": _packages()}
+
+
+def _packages() -> str:
+    """The folder with PyNaCl, for the folder worker: it has no site-packages of its own."""
+    return str(Path(nacl.__file__).parents[1])

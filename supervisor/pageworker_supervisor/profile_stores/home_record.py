@@ -1,0 +1,35 @@
+"""The fleet's record of the store of each profile, as the profiles' package asks for it."""
+
+import socket
+
+from pageworker_profiles.errors import ProfileElsewhere
+from pageworker_supervisor.queue.profile_stores import ProfileStores
+from pageworker_supervisor.redis_client.availability import Availability
+
+
+class HomeRecord:
+    """See ProfileHomes. A call waits while Redis is away, as every call for a job does."""
+
+    def __init__(self, stores: ProfileStores, availability: Availability, host: str | None = None) -> None:
+        self._stores = stores
+        self._availability = availability
+        self._host = socket.gethostname() if host is None else host
+
+    async def claim(self, tenant_id: str, profile_id: str, store: str) -> bool:
+        """See ProfileHomes."""
+        found = await self._availability.retry_until_available(
+            lambda: self._stores.claim(tenant_id, profile_id, store, self._host)
+        )
+        if found.store != store:
+            where = f"the store of host {found.host}" if found.host != self._host else "another store of this host"
+            raise ProfileElsewhere(
+                f"the profile {tenant_id}/{profile_id} lives in {where} ({found.store}), and this worker has {store}: "
+                "run its jobs there, or share one store (docs/profiles.md)"
+            )
+        return found.kept
+
+    async def keep(self, tenant_id: str, profile_id: str, store: str) -> None:
+        """See ProfileHomes."""
+        await self._availability.retry_until_available(
+            lambda: self._stores.claim(tenant_id, profile_id, store, self._host, keep=True)
+        )

@@ -1,0 +1,31 @@
+-- Where a profile lives. `profile_store:<tenant>/<profile>` holds the id of the `store` with its data, the `host` that
+-- opened it there last, and `kept`: 1 once a snapshot of it was stored. It stays until the profile is removed: a worker with
+-- another store must not begin the profile anew, however long it was not used.
+--
+-- claim_profile_store
+--   request: tenant, profile, store, host; keep (true: a snapshot is in this store, so it lives here, wherever it lived)
+--   reply: store, host, kept: of the record as it is now. Another store than that of the request: nothing was changed.
+-- forget_profile_store
+--   request: tenant, profile. Reply 1: there was a record.
+-- profile_event
+--   request: tenant, event (its text). It is published on the channel of the tenant.
+
+function Profile.claim_store(request)
+  local key = Key.profile_store(request.tenant, request.profile)
+  local found = call('HMGET', key, 'store', 'host', 'kept')
+  if found[1] and found[1] ~= request.store and not request.keep then
+    return { found[1], found[2] or '', found[3] or '0' }
+  end
+  local kept = (request.keep or found[3] == '1') and '1' or '0'
+  call('HSET', key, 'store', request.store, 'host', request.host, 'kept', kept)
+  return { request.store, request.host, kept }
+end
+
+function Profile.forget_store(request)
+  return call('DEL', Key.profile_store(request.tenant, request.profile))
+end
+
+function Profile.tell(request)
+  call('PUBLISH', PREFIX .. ':events:' .. request.tenant, request.event)
+  return 1
+end

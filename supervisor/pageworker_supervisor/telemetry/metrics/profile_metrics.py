@@ -1,0 +1,43 @@
+"""Snapshots of profiles."""
+
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from pageworker_supervisor.telemetry.metrics.bounded import Bounded
+from pageworker_supervisor.telemetry.metrics.buckets import FAST
+
+
+class ProfileMetrics:
+    """What moves between this worker and the snapshot store."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.seconds = Histogram(
+            "pageworker_profile_snapshot_seconds",
+            "Seconds to fetch and unpack a snapshot, or to pack, store and verify one.",
+            ("step",),
+            buckets=FAST,
+            registry=registry,
+        )
+        self.bytes = Counter(
+            "pageworker_profile_snapshot_bytes",
+            "Bytes of snapshots that were fetched or stored.",
+            ("step",),
+            registry=registry,
+        )
+        self.failures = Counter(
+            "pageworker_profile_snapshot_failures",
+            "Snapshots that were not fetched or stored, by the kind of error. What is retried counts each time.",
+            ("step", "reason"),
+            registry=registry,
+        )
+        self._failures = Bounded(self.failures)
+
+    def moved(self, step: Literal["fetch", "publish"], seconds: float, size_bytes: int) -> None:
+        """Count a snapshot that was fetched or published."""
+        self.seconds.labels(step).observe(seconds)
+        self.bytes.labels(step).inc(size_bytes)
+
+    def failed(self, step: Literal["fetch", "publish"], reason: str) -> None:
+        """Count a failure. `reason`: the class of its error, such as `SnapshotStoreAway`."""
+        self._failures.of(step, reason).inc()
