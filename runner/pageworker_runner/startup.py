@@ -11,6 +11,7 @@ from pageworker import devices
 from pageworker_runner.attempts.executor import AttemptExecutor
 from pageworker_runner.attempts.running_attempt import page_crashed
 from pageworker_runner.browser.browser import RunnerBrowser, launch
+from pageworker_runner.browser.empty_proof import files_in, stored_in
 from pageworker_runner.browser.sandbox_check import chromium_sandbox
 from pageworker_runner.environment import RunnerEnvironment, programs
 from pageworker_runner.errors import StartError
@@ -54,6 +55,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
     environment.confinement.allow_exec(programs(boot.browser, node_program()))
     try:
         with own_work():
+            files = files_in(environment.profile)
             browser = await launch(boot, environment.profile, port)
             limit_own_data(boot.memory_bytes)
             devices.fill(browser.playwright.devices)
@@ -65,6 +67,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             await RequestLimiter(browser.context, permits, failures, tasks).start()
             # Before the pool watches for new pages: the page of this check belongs to no attempt.
             sandbox = await chromium_sandbox(browser.context)
+            empty = {} if boot.persistent else {"profile_files": str(files), **await stored_in(browser.context)}
             catalog = Catalog()
             pool = PagePool(
                 browser.context,
@@ -97,7 +100,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
         m.Ready(
             browser_version=browser.version,
             pages=boot.pages,
-            evidence={**answers, "chromium_sandbox": sandbox},
+            evidence={**answers, **empty, "chromium_sandbox": sandbox},
         )
     )
     return StartedRunner(browser, attempts, catalog, permits)

@@ -25,6 +25,7 @@ from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.config.egress_budget import EgressBudgets
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.load import LocalLayers
+from pageworker_supervisor.config.module_isolation import ModuleIsolation
 from pageworker_supervisor.config.settings import Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages, limits_for
 from pageworker_supervisor.contract.context_key import ContextKey
@@ -46,7 +47,7 @@ from pageworker_supervisor.profile_stores.open_store import open_profiles
 from pageworker_supervisor.proxies.health import UpstreamReports
 from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS, QueueOptions
+from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS, QueueOptions, queue_options
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
@@ -118,21 +119,6 @@ class HostEnvironment:
     def live(self) -> Live[Settings]:
         """The settings that count now. They begin as `settings`; the central configuration replaces them."""
         return Live(self.settings)
-
-
-def queue_options(settings: Settings, given: QueueOptions) -> QueueOptions:
-    """The options of the queue with what these settings say."""
-    return msgspec.structs.replace(
-        given,
-        result_ttl_seconds=settings.results.ttl_seconds,
-        stream_length=settings.results.stream_length,
-        dead_length=settings.results.dead_length,
-        dead_bytes=settings.results.dead_bytes,
-        rejected_length=settings.results.rejected_length,
-        rejected_bytes=settings.results.rejected_bytes,
-        dead_text_bytes=settings.results.dead_text_bytes,
-        cancel_memory_seconds=settings.jobs.cancel_memory_seconds,
-    )
 
 
 def worker_queue(environment: HostEnvironment, redis_client: RedisClient, *, replicas: int) -> QueueClient:
@@ -219,6 +205,7 @@ class Components:
             counts=queue.request_counts,
             worker_id=settings.worker.id,
         )
+        isolation = ModuleIsolation(live.part(lambda now: now.modules))
         self._resources = resources = RunnerResources(
             worker_id=settings.worker.id,
             pool=settings.pool,
@@ -249,6 +236,7 @@ class Components:
             artifacts=self.artifacts,
             settlement=self.settlement,
             fleet=self.fleet,
+            isolation=isolation,
             profile_pages=profile_pages,
             egress_sets=egress_sets,
             option_sets=option_sets,
@@ -286,7 +274,7 @@ class Components:
             settings.worker.id,
             metrics,
             environment.timeouts.intake,
-            ModuleContext(registry, profile_pages, proxies, budgets).with_context,
+            ModuleContext(registry, profile_pages, proxies, budgets, isolation).with_context,
             self.tracing.tracer,
         )
         self._metrics = metrics

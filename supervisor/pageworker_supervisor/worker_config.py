@@ -9,12 +9,13 @@ from pageworker_supervisor.admin.status import ConfigReport
 from pageworker_supervisor.central.follower import ConfigFollower
 from pageworker_supervisor.central.parameter_follower import ParameterFollower
 from pageworker_supervisor.central.parameter_store import ParameterStore
-from pageworker_supervisor.components import Components, HostEnvironment, queue_options
+from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.config.central_document import parameter_path
 from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.reload import running, waiting
 from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
 from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import queue_options
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.telemetry import log_to

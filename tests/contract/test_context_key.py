@@ -1,6 +1,7 @@
 """The one type of a context: its text in Redis, and the names of egress sets."""
 
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey, egress_digest, egress_set
+from pageworker_supervisor.contract.isolation import Isolation
 
 SHOP, BANK = egress_digest(["shop.test"]), egress_digest(["bank.test"])
 
@@ -46,6 +47,27 @@ def test_one_page_is_a_value_of_the_text() -> None:
         assert ContextKey.parse("t", key.text) == key
     assert ContextKey("t", "p", SHOP, proxy="de-1", one_page=True).text == f"p~{SHOP}+pde-1+1"
     assert not ContextKey.parse("t", f"~{SHOP}+p1").one_page
+
+
+def test_isolation_is_values_of_the_text() -> None:
+    for isolation, text in (
+        (Isolation("cart"), f"~{SHOP}+gcart"),
+        (Isolation(module="shop.product"), f"~{SHOP}+mshop.product"),
+        (Isolation("cart", "shop.product"), f"~{SHOP}+gcart+mshop.product"),
+        (Isolation(one_job=True), f"~{SHOP}+j"),
+    ):
+        key = ContextKey("t", None, SHOP, isolation=isolation)
+        assert (key.text, ContextKey.parse("t", text)) == (text, key)
+        assert ContextKey.parse("t", f"!{text[1:]}") == key
+    whole = ContextKey("t", "p", SHOP, "0123456789ab", "shell", "de-1", True, Isolation("j", "j"))
+    assert whole.text == f"p~{SHOP}+o0123456789ab+fshell+pde-1+1+gj+mj"
+    assert ContextKey.parse("t", whole.text) == whole
+    assert ContextKey.parse("t", f"~{SHOP}+g1+mj").isolation == Isolation("1", "j")
+
+
+def test_a_runner_has_one_page_for_a_budget_and_for_one_job() -> None:
+    keys = ContextKey("t"), ContextKey("t", one_page=True), ContextKey("t", isolation=Isolation(one_job=True))
+    assert [key.has_one_page for key in keys] == [False, True, True]
 
 
 def test_the_text_does_not_name_the_tenant() -> None:

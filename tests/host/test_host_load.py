@@ -65,7 +65,7 @@ def test_what_is_closest_to_its_limit_counts(
     assert found["processes"] == pytest.approx(processes)
 
 
-def test_a_cgroup_with_more_room_than_the_host_does_not_count(tmp_path: Path) -> None:
+def test_a_cgroup_with_more_free_memory_than_the_host_does_not_count(tmp_path: Path) -> None:
     assert load(tmp_path, {**V2, "cg/a/memory.current": "500\n"})["memory"] == 40.0
 
 

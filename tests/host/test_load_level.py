@@ -65,9 +65,18 @@ def test_a_higher_load_never_opens(before: LoadLevel, lower: float, more: float)
     assert next_level(before, lower + more, MARKS) >= next_level(before, lower, MARKS)
 
 
+SETTINGS: dict[LoadName, AdmissionSettings] = {
+    "memory": AdmissionSettings(memory_percent=MARKS),
+    "memory_pressure": AdmissionSettings(memory_pressure_percent=MARKS),
+    "cpu_pressure": AdmissionSettings(cpu_pressure_percent=MARKS),
+    "processes": AdmissionSettings(processes_percent=MARKS),
+    "descriptors": AdmissionSettings(descriptors_percent=MARKS),
+}
+
+
 @pytest.mark.parametrize("name", LOAD_NAMES)
 def test_each_load_closes_by_its_own_marks(name: LoadName) -> None:
-    settings = AdmissionSettings(**{f"{name}_percent": MARKS})
+    settings = SETTINGS[name]
     assert marks_of(settings, name) == MARKS
     levels = next_levels(ALL_OPEN, {name: 98}, settings)
     assert {other for other in LOAD_NAMES if levels[other] is not OPEN} == {name}

@@ -21,9 +21,11 @@ from pageworker_sandbox.page_rules import options_digest, parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.egress_budget import EgressBudgets
 from pageworker_supervisor.config.live import Live
-from pageworker_supervisor.config.settings import EgressSettings, JobSettings, TenantSettings
+from pageworker_supervisor.config.module_isolation import ModuleIsolation
+from pageworker_supervisor.config.settings import EgressSettings, JobSettings, ModuleSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest
+from pageworker_supervisor.contract.isolation import Isolation
 from pageworker_supervisor.intake import enqueuer as enqueuer_module
 from pageworker_supervisor.intake.admission import Admission, RejectedText, missing_field
 from pageworker_supervisor.intake.arrival import Arrival
@@ -148,6 +150,7 @@ async def test_a_refused_call_is_repeated_and_its_time_counts_as_waiting() -> No
 
 
 NO_PROFILES = ProfilePages({})
+ISOLATION = ModuleIsolation(Live(ModuleSettings()))
 NO_BUDGETS = EgressBudgets(Live(EgressSettings()), Live({}))
 
 
@@ -183,7 +186,7 @@ async def test_a_job_is_queued_with_the_set_of_its_release(place: Path, tmp_path
     await author.publish(place, packed(version="1.0.0", more='egress = ["a.test"]\n'))
     await author.publish(place, packed(version="2.0.0", more='egress = ["B.test.", "a.test"]\n'))
     modules = ModuleContext(
-        await Registry.open(place, author.trust, tmp_path / "state"), NO_PROFILES, policies(), NO_BUDGETS
+        await Registry.open(place, author.trust, tmp_path / "state"), NO_PROFILES, policies(), NO_BUDGETS, ISOLATION
     )
     assert await egress(modules, "shop.product", None) == egress_digest(["a.test", "b.test"])
     assert await egress(modules, "shop.product", "1.0.0") == egress_digest(["a.test"])
@@ -196,7 +199,7 @@ async def test_a_registry_that_is_away_holds_up_the_first_job_only(place: Path, 
     await author.publish(place, packed(more='egress = ["a.test"]\n'))
     registry = await Registry.open(place, author.trust, tmp_path / "state")
     shutil.rmtree(place)
-    modules = ModuleContext(registry, NO_PROFILES, policies(), NO_BUDGETS)
+    modules = ModuleContext(registry, NO_PROFILES, policies(), NO_BUDGETS, ISOLATION)
     assert await egress(modules, "shop.product", None) == NO_EGRESS
     await author.publish(place, packed(more='egress = ["a.test"]\n'))
     assert await egress(modules, "shop.product", None) == NO_EGRESS, "it rests"
@@ -210,7 +213,7 @@ async def test_a_worker_without_free_descriptors_queues_the_job_all_the_same(
     author = Author()
     await author.publish(place, packed(more='egress = ["a.test"]\n'))
     registry = await Registry.open(place, author.trust, tmp_path / "state")
-    modules = ModuleContext(registry, NO_PROFILES, policies(), NO_BUDGETS)
+    modules = ModuleContext(registry, NO_PROFILES, policies(), NO_BUDGETS, ISOLATION)
 
     async def no_descriptor(release: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
@@ -237,7 +240,7 @@ async def test_a_slow_registry_holds_up_no_longer_than_a_moment(
 
     monkeypatch.setattr(registry, "bundle", never)
     monkeypatch.setattr(enqueuer_module, "FETCH_SECONDS", 0.05)
-    modules = ModuleContext(registry, NO_PROFILES, policies(), NO_BUDGETS)
+    modules = ModuleContext(registry, NO_PROFILES, policies(), NO_BUDGETS, ISOLATION)
     for _ in range(3):
         assert await egress(modules, "shop.product", None) == NO_EGRESS
     assert asked == 1
@@ -250,7 +253,7 @@ async def test_a_job_is_queued_with_the_options_of_module_profile_and_job(place:
     tenant = TenantSettings(block=("image",))
     profiles = ProfilePages({"acme/lyon-*": {"locale": "fr-FR", "color_scheme": "light"}}, lambda _: tenant)
     modules = ModuleContext(
-        await Registry.open(place, author.trust, tmp_path / "state"), profiles, policies(), NO_BUDGETS
+        await Registry.open(place, author.trust, tmp_path / "state"), profiles, policies(), NO_BUDGETS, ISOLATION
     )
     asked = parse_options({"locale": "it-IT"})
     for asked_for, options in (
@@ -284,7 +287,7 @@ async def test_a_job_is_queued_with_the_policy_of_job_module_or_tenant(place: Pa
     await author.publish(place, packed("shop.plain"))
     proxies = policies({name: {} for name in ("job", "module", "tenant")}, {"acme": {"proxy": "tenant"}})
     registry = await Registry.open(place, author.trust, tmp_path / "state")
-    modules = ModuleContext(registry, NO_PROFILES, proxies, NO_BUDGETS)
+    modules = ModuleContext(registry, NO_PROFILES, proxies, NO_BUDGETS, ISOLATION)
     for job_, policy in (
         (new_job(proxy_wish="job"), "job"),
         (new_job(), "module"),
@@ -302,8 +305,28 @@ async def test_a_job_with_a_budget_waits_for_a_runner_with_one_page(place: Path,
     await author.publish(place, packed("shop.plain"))
     registry = await Registry.open(place, author.trust, tmp_path / "state")
     tenants = {"small": TenantSettings(egress_budget_bytes=10)}
-    modules = ModuleContext(registry, NO_PROFILES, policies(), EgressBudgets(Live(EgressSettings()), Live(tenants)))
+    modules = ModuleContext(
+        registry, NO_PROFILES, policies(), EgressBudgets(Live(EgressSettings()), Live(tenants)), ISOLATION
+    )
     plain = ("shop.plain", None)
     assert (await modules.with_context(new_job())).context.one_page
     assert (await modules.with_context(new_job(module=plain, tenant_id="small"))).context.one_page
     assert not (await modules.with_context(new_job(module=plain))).context.one_page
+
+
+async def test_a_job_is_queued_with_the_isolation_of_its_module_and_of_the_operator(
+    place: Path, tmp_path: Path
+) -> None:
+    author = Author()
+    for version, more in (("1.0.0", 'group = "cart"\n'), ("2.0.0", 'isolation = "job"\n')):
+        await author.publish(place, packed(version=version, more=more))
+    registry = await Registry.open(place, author.trust, tmp_path / "state")
+    strict = ModuleIsolation(Live(ModuleSettings(isolation="module")))
+    for isolation, first in ((ISOLATION, Isolation("cart")), (strict, Isolation("cart", "shop.product"))):
+        modules = ModuleContext(registry, NO_PROFILES, policies(), NO_BUDGETS, isolation)
+        grouped = await modules.with_context(new_job(module=("shop.product", "1.0.0")))
+        assert grouped.context.isolation == first
+        alone = await modules.with_context(new_job(module=("shop.product", "2.0.0")))
+        assert alone.context.isolation == Isolation(one_job=True)
+        refused = new_job(module=("shop.product", "2.0.0"), profile_id="p")
+        assert await modules.with_context(refused) == refused, "the worker that runs it rejects it"

@@ -8,6 +8,7 @@ import pytest
 from pw_queue import QueueHarness, everything, places, ticket
 
 from pageworker_supervisor.contract.context_key import ANY_PROFILE, NO_EGRESS, ContextKey
+from pageworker_supervisor.contract.isolation import Isolation
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.queue.claim import Capacity, ContextCapacity, Lease, lease_from
 
@@ -57,6 +58,24 @@ async def test_a_context_whose_jobs_have_budgets_gets_one_job_per_slot(harness: 
     taken = Counter(lease.context.profile_id for lease in await harness.take(capacity=capacity))
     assert (taken["p1"], taken["p2"]) in ((1, 3), (0, 3))
     assert taken[None] == 2 - taken["p1"], "one job per slot"
+
+
+async def test_jobs_of_one_job_contexts_get_a_slot_each_and_others_share(harness: QueueHarness) -> None:
+    for isolation in (Isolation(one_job=True), Isolation("j"), Isolation(module="j")):
+        jobs = [ticket(f"{isolation.group}-{isolation.module}-{n}", isolation=isolation) for n in range(3)]
+        await harness.producer.enqueue(jobs)
+    capacity = Capacity(limit=20, runner_slots=5, pages_per_runner=3)
+    taken = Counter(lease.context.isolation for lease in await harness.take(capacity=capacity))
+    assert taken == {Isolation(one_job=True): 3, Isolation("j"): 3, Isolation(module="j"): 3}
+
+
+async def test_a_warm_context_takes_no_job_of_another_isolation(harness: QueueHarness) -> None:
+    warm, other = Isolation("cart"), Isolation("cart", "shop.product")
+    await harness.producer.enqueue([ticket("other", isolation=other), ticket("mine", isolation=warm)])
+    held = [ContextCapacity(ContextKey("acme", isolation=warm), 3)]
+    claimed = await harness.consumer.claim("w1", Capacity(limit=9, contexts=held))
+    assert [(lease.job_id, lease.context.isolation) for lease in claimed.leases] == [("mine", warm)]
+    assert claimed.wanted == (ContextKey("acme", isolation=other),)
 
 
 async def test_within_a_priority_the_first_comes_first(harness: QueueHarness) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pw_queue import JobEnd, QueueHarness, everything, places, ref, ticket
 
+from pageworker_supervisor.contract.isolation import Isolation
 from pageworker_supervisor.queue.demand import ShardDemand, demand_from
 from pageworker_supervisor.queue.limits_table import LimitsTable
 from pageworker_supervisor.queue.producer import QuotaLimits
@@ -54,6 +55,8 @@ async def test_each_context_needs_runners_of_its_own(harness: QueueHarness) -> N
     assert (await demand_of(harness)).slots == 3, "seven jobs of one context, one of another"
     await push(harness, 3, "third", one_page=True)
     assert (await demand_of(harness)).slots == 6
+    await push(harness, 2, "fourth", isolation=Isolation(one_job=True))
+    assert (await demand_of(harness)).slots == 8
 
 
 async def test_jobs_over_their_tenants_limit_ask_for_nothing(harness: QueueHarness) -> None:

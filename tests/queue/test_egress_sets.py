@@ -3,6 +3,7 @@
 from pw_queue import DONE, QueueHarness, everything, places, ticket
 
 from pageworker_supervisor.contract.context_key import ContextKey, egress_digest
+from pageworker_supervisor.contract.isolation import Isolation
 from pageworker_supervisor.queue.claim import Capacity, ContextCapacity, Lease
 
 SHOP, BANK = egress_digest(["shop.test"]), egress_digest(["bank.test"])
@@ -176,12 +177,15 @@ async def test_a_profile_is_open_with_one_set_of_options(harness: QueueHarness) 
 
 async def test_options_stay_with_a_job_that_crashes_moves_or_comes_back(harness: QueueHarness) -> None:
     await harness.producer.enqueue([ticket("j", egress=SHOP)])
-    assert await harness.consumer.reassign(await harness.one(), ContextKey("acme", None, SHOP, "0123456789ab"))
+    isolation = Isolation(one_job=True)
+    key = ContextKey("acme", None, SHOP, "0123456789ab", isolation=isolation)
+    assert await harness.consumer.reassign(await harness.one(), key)
     await harness.consumer.crash(await harness.one(), 10, b"{}")
     await harness.later(50)
     alone = await harness.one()
     assert (alone.exclusive, alone.egress, alone.options) == (True, SHOP, "0123456789ab")
+    assert alone.context == key
     await harness.consumer.finish(alone, status="failed", result=b"{}", dead_letter=b"{}")
     (letter,) = (await harness.dead_letters.page()).letters
     await harness.dead_letters.retry([letter.id])
-    assert (await harness.one()).options == "0123456789ab"
+    assert (await harness.one()).context == key

@@ -10,7 +10,7 @@ NAME = "pageworker_admission_closed"
 MARKS = AdmissionSettings(memory_percent=(80, 90, 97), descriptors_percent=(80, 90, 97))
 
 
-class Host:
+class LoadedHost:
     """A host with this load, and what the fleet was told."""
 
     def __init__(self, settings: AdmissionSettings = MARKS) -> None:
@@ -21,7 +21,7 @@ class Host:
         self.watch = LoadWatch(self.settings, lambda: self.load, self.told.append, self.metrics.health)
 
     def look(self, **load: float) -> LoadLevel:
-        self.load = {**self.load, **load}  # type: ignore[dict-item]  # names are given as keywords
+        self.load = {**self.load, **load}  # type: ignore[dict-item]  # mypy does not know the names of keywords
         self.watch.look()
         return self.watch.level
 
@@ -30,7 +30,7 @@ class Host:
 
 
 def test_the_fleet_is_told_of_each_change_once() -> None:
-    host = Host()
+    host = LoadedHost()
     for percent in (10, 89, 91, 85, 98, 95, 85, 79, 79):
         host.look(memory=percent)
     assert host.told == [
@@ -42,7 +42,7 @@ def test_the_fleet_is_told_of_each_change_once() -> None:
 
 
 def test_a_second_load_changes_the_reason_and_not_the_level() -> None:
-    host = Host()
+    host = LoadedHost()
     host.look(memory=91)
     assert host.look(descriptors=91) is LoadLevel.NO_NEW_RUNNERS
     assert "admission.descriptors_percent" in host.watch.reason
@@ -53,7 +53,7 @@ def test_a_second_load_changes_the_reason_and_not_the_level() -> None:
 
 
 def test_every_load_has_its_level_as_a_metric_from_the_start() -> None:
-    host = Host()
+    host = LoadedHost()
     assert {host.shown(name) for name in LOAD_NAMES} == {0}
     host.look(memory=91, descriptors=99)
     assert (host.shown("memory"), host.shown("descriptors"), host.shown("processes")) == (1, 2, 0)
@@ -63,7 +63,7 @@ def test_every_load_has_its_level_as_a_metric_from_the_start() -> None:
 
 
 def test_other_marks_count_at_once() -> None:
-    host = Host()
+    host = LoadedHost()
     host.look(memory=50)
     host.settings.replace(AdmissionSettings(memory_percent=(10, 20, 30)))
     assert host.told == [LoadLevel.NO_JOBS]

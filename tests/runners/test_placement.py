@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.contract.context_key import ContextKey, egress_digest
+from pageworker_supervisor.contract.isolation import Isolation
 from pageworker_supervisor.queue.claim import ContextCapacity
 from pageworker_supervisor.runners.placement import (
     LINGER_SECONDS,
@@ -330,3 +331,33 @@ def test_a_claim_without_jobs_names_the_profiles_that_are_held_and_asks_for_noth
         ("p", 0, False),
         ("q", NO_RUNNER_SLOT, False),
     ]
+
+
+ALONE = ContextKey("t", isolation=Isolation(one_job=True))
+
+
+def alone(name: str, *, taken: int = 1, since: float = 0.0) -> RunnerSlot:
+    return RunnerSlot(name, ALONE, 1, taken, True, since, 0.0)
+
+
+def test_each_job_of_a_one_job_context_gets_a_runner_slot_of_its_own() -> None:
+    rules = replace(RULES, runners=3)
+    assert place([alone("a", since=inf)], rules, 10.0, ALONE) == Spawn(None)
+    pending = [PendingPlacement(ALONE, exclusive=False)] * 2
+    expected = with_pending([alone("a")], rules, 10.0, pending)
+    assert [(slot.context, slot.pages, slot.free) for slot in expected] == [(ALONE, 1, 0)] * 3
+
+
+def test_a_one_job_runner_that_starts_holds_up_no_other_job_of_its_context() -> None:
+    shared = slot("b", "u", since=inf)
+    found = capacity([alone("a", since=inf), replace(shared, taken=2)], replace(RULES, runners=4), 10.0, 32)
+    assert [(one.context.tenant_id, one.free_pages) for one in found.contexts] == [("u", NO_RUNNER_SLOT)]
+    assert found.runner_slots == 2
+
+
+def test_a_one_job_runner_is_never_retired_and_keeps_no_other_from_it() -> None:
+    full = [alone("a"), slot("b", "u", taken=2)]
+    assert select_retirement(full, RULES, 10.0, ContextKey("v")) == "b"
+    closing = [replace(full[0], open=False), full[1]]
+    assert select_retirement(closing, RULES, 10.0, ContextKey("v")) == "b"
+    assert select_retirement([alone("a"), alone("b")], RULES, 10.0, ContextKey("v")) is None

@@ -1,5 +1,7 @@
 """module.toml: valid files are accepted, and every mistake is listed."""
 
+import json
+
 import pytest
 from pw_modules.author import manifest
 
@@ -74,6 +76,8 @@ timeout_seconds = true
 input = 5
 output = 5
 proxy = "A"
+isolation = "host"
+group = "A"
 description = 1
 page = 1
 browser = "shell"
@@ -146,6 +150,30 @@ def test_a_module_may_ask_for_one_flavor_of_the_browser() -> None:
 @pytest.mark.parametrize("table", ['flavor = "headless"', "flavor = 1", 'executable = "/bin/sh"', ""])
 def test_another_flavor_or_another_key_of_the_browser_is_a_mistake(table: str) -> None:
     assert set(mistakes(manifest(more=f"[browser]\n{table}\n"))) == {"browser"}
+
+
+@pytest.mark.parametrize("isolation", ["tenant", "module", "job"])
+def test_a_module_may_say_with_which_jobs_it_shares(isolation: str) -> None:
+    assert parse_manifest(manifest(more=f'isolation = "{isolation}"\n')).isolation == isolation
+    assert parse_manifest(manifest()).isolation == "tenant"
+
+
+@pytest.mark.parametrize("value", ['"host"', "1", '["job"]', '""', "true"])
+def test_another_isolation_is_a_mistake(value: str) -> None:
+    assert 'one of "tenant", "module", "job"' in mistakes(manifest(more=f"isolation = {value}\n"))["isolation"]
+
+
+def test_a_group_is_for_modules_that_share_with_others() -> None:
+    assert parse_manifest(manifest()).group is None
+    for more in ('group = "cart.1_a-b"\n', 'group = "cart.1_a-b"\nisolation = "tenant"\n'):
+        assert parse_manifest(manifest(more=more)).group == "cart.1_a-b"
+    for isolation in ("job", "module"):
+        assert set(mistakes(manifest(more=f'group = "cart"\nisolation = "{isolation}"\n'))) == {"group"}
+
+
+@pytest.mark.parametrize("group", ["", "a+b", "a~b", "a!", "a/b", "a:b", "-a", "A", "a" * 64, "a\nb"])
+def test_another_group_is_refused(group: str) -> None:
+    assert set(mistakes(manifest(more=f"group = {json.dumps(group)}\n"))) == {"group"}
 
 
 def test_the_options_of_the_browser_context_are_read() -> None:

@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -30,6 +30,9 @@ MAX_BUDGET = 2**53 - 1
 NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*")
 PLACE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*")
 PROXY_NAME = re.compile(r"[a-z0-9-]{1,63}")
+GROUP = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+"""It is part of a key in Redis, whose texts have `+`, `~`, `!`, `/` and `:` as signs."""
+ISOLATIONS = ("tenant", "module", "job")
 TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
 
 
@@ -66,6 +69,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """Proxy policy of its jobs if the job names none, or `direct`. The operator defines policies."""
     job_may_set: tuple[str, ...] = ()
     """`[page] job_may_set`: the options that a job may give."""
+    isolation: Literal["tenant", "module", "job"] = "tenant"
+    """With which other jobs of its tenant a job of it may share a browser context: all, its own, or none."""
+    group: str | None = None
+    """With isolation `tenant`: with those of modules that name the same group."""
     description: str = ""
 
     @property
@@ -159,6 +166,8 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "browser": (_browser, 'a table [browser] with one key, flavor = "auto", "full" or "shell"', False),
     # Its keys have rules of their own, in `page_rules.RULES`.
     "page": (lambda value: isinstance(value, dict), "a table [page] with the options of a browser context", False),
+    "isolation": (lambda value: value in ISOLATIONS, 'one of "tenant", "module", "job"', False),
+    "group": (_text(GROUP, 63), "a name (1-63 of a-z0-9._-, the first one a letter or digit)", False),
     "description": (lambda value: isinstance(value, str) and len(value) <= 1000, "a text", False),
 }
 
@@ -176,6 +185,9 @@ def parse_manifest(untrusted_text: str, file: str = FILE) -> Manifest:
                 mistakes.append(Mistake(file, key, "nothing", expected, _misspelt(key, given)))
         elif not check(given[key]):
             mistakes.append(Mistake(file, key, _show(given[key]), expected))
+    if "group" in given and given.get("isolation", "tenant") in ("module", "job"):
+        hint = 'leave out `group`, or write `isolation = "tenant"`'
+        mistakes.append(Mistake(file, "group", _show(given["group"]), "no group beside this isolation", hint))
     page, job_may_set, more = _page(file, given.pop("page", {}))
     egress, wrong = _egress(file, given.pop("egress", {}))
     mistakes += more + wrong

@@ -102,6 +102,9 @@ class PoolSettings(Section, frozen=True):
     """Maximum seconds for the start of a runner. Then the start counts as failed."""
     idle_seconds: Seconds = 300.0
     """Seconds without a job after which a runner is closed."""
+    ephemeral_seconds: Seconds = 3600.0
+    """Seconds after which a runner without a profile takes no more jobs and is replaced. So cookies and storage of an
+    ephemeral browser context live no longer than this and the jobs that run then, however steady the load is."""
     residency_seconds: Seconds = 2.0
     """Minimum seconds that a busy runner stays up before another context may replace it. If five times its start time
     is longer, that counts instead, up to 20 s. An idle runner can be replaced after 0.25 s. If its context comes back
@@ -236,6 +239,10 @@ class ModuleSettings(Section, frozen=True):
     """Folder or URL of the registry. The folder must exist. Default: `registry` in the data folder."""
     trusted_keys: tuple[Location, ...] = ()
     """Minisign public keys (the base64 line) or paths of .pub files. Without a key the worker refuses every module."""
+    isolation: Literal["tenant", "module"] = "tenant"
+    """Least isolation of jobs. `tenant`: modules of one tenant may share an interpreter and a browser context, unless
+    their manifest asks for more. `module`: jobs of different modules never do, so each module of a tenant needs a
+    runner of its own. All workers need the same value."""
     channel: Label = "stable"
     """Channel that this worker follows for jobs that do not pin a version."""
     refresh_seconds: Seconds = 5.0

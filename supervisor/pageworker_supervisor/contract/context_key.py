@@ -1,13 +1,14 @@
 """What jobs must have in common to share one runner, and with it one browser context.
 
 In Redis a context is a text within its tenant: `~<values>` (ephemeral), `!<values>` (one job that runs alone) or
-`<profile>~<values>`. The values are `<egress>`, `+o<options>` where the browser context has options, and
-`+f<flavor>` where its modules ask for one flavor of the browser, `+p<policy>` where its jobs have a proxy policy, and
-`+1` where its runner has one page.
+`<profile>~<values>`. The values are `<egress>`, and `+o<options>` where the browser context has options,
+`+f<flavor>` where its modules ask for one flavor of the browser, `+p<policy>` where its jobs have a proxy policy,
+`+1` where its runner has one page, and what isolates its jobs from others of their tenant: `+g<group>`, `+m<module>`,
+and `+j` where its runner runs one job.
 `ContextKey` is the only type that writes and reads the text in Python, `Context.parse` in
 `queue/lua/browser_context.lua` the only function that reads it in Lua. There the values are one text, but for the
-policy and `+1`, which limit the pages of a runner. A feature that tells contexts apart by one more value adds it to
-`ContextKey`, and no key in Redis changes.
+policy, `+1` and `+j`, which limit the pages of a runner. A feature that tells contexts apart by one more value adds it
+to `ContextKey`, and no key in Redis changes.
 """
 
 import hashlib
@@ -17,9 +18,11 @@ from functools import lru_cache
 from msgspec import Struct
 
 from pageworker_sandbox.flavor import WISHES, FlavorWish
+from pageworker_supervisor.contract.isolation import TENANT_ISOLATION, Isolation
 
 SHARED, EXCLUSIVE = "~", "!"
 VALUE, OPTIONS, FLAVOR, PROXY, ONE_PAGE = "+", "o", "f", "p", "1"
+GROUP, MODULE, ONE_JOB = "g", "m", "j"
 """A value after the first one: this sign, a letter that says which value it is, and the value."""
 
 
@@ -47,7 +50,7 @@ class ContextKey(Struct, frozen=True):
     of the options with which the browser context is opened (`options_digest`), "" for none. `flavor` is the flavor of
     the browser that the module asks for. "auto" is no flavor: each worker has one for such contexts. `proxy` is the
     name of the job's proxy policy, "" for none. `one_page`: the runner has one page, whatever the settings say, because
-    its jobs have egress budgets.
+    its jobs have egress budgets. `isolation`: from which other jobs of the tenant its jobs are separate.
     """
 
     tenant_id: str
@@ -57,6 +60,12 @@ class ContextKey(Struct, frozen=True):
     flavor: FlavorWish = "auto"
     proxy: str = ""
     one_page: bool = False
+    isolation: Isolation = TENANT_ISOLATION
+
+    @property
+    def has_one_page(self) -> bool:
+        """Whether its runner has one page, whatever the settings say."""
+        return self.one_page or self.isolation.one_job
 
     @property
     def profile(self) -> tuple[str, str] | None:
@@ -75,7 +84,11 @@ class ContextKey(Struct, frozen=True):
         flavor = f"{VALUE}{FLAVOR}{self.flavor}" if self.flavor != "auto" else ""
         proxy = f"{VALUE}{PROXY}{self.proxy}" if self.proxy else ""
         one_page = f"{VALUE}{ONE_PAGE}" if self.one_page else ""
-        return self.egress + options + flavor + proxy + one_page
+        isolation = self.isolation
+        group = f"{VALUE}{GROUP}{isolation.group}" if isolation.group else ""
+        module = f"{VALUE}{MODULE}{isolation.module}" if isolation.module else ""
+        one_job = f"{VALUE}{ONE_JOB}" if isolation.one_job else ""
+        return self.egress + options + flavor + proxy + one_page + group + module + one_job
 
     @classmethod
     def parse(cls, tenant_id: str, text: str) -> "ContextKey":
@@ -91,4 +104,5 @@ def _parsed(tenant_id: str, text: str) -> ContextKey:
     by_letter = {value[:1]: value[1:] for value in others}
     flavor = next((wish for wish in WISHES if wish == by_letter.get(FLAVOR)), WISHES[0])
     options, proxy = by_letter.get(OPTIONS, ""), by_letter.get(PROXY, "")
-    return ContextKey(tenant_id, profile or None, egress, options, flavor, proxy, ONE_PAGE in by_letter)
+    isolation = Isolation(by_letter.get(GROUP, ""), by_letter.get(MODULE, ""), ONE_JOB in by_letter)
+    return ContextKey(tenant_id, profile or None, egress, options, flavor, proxy, ONE_PAGE in by_letter, isolation)

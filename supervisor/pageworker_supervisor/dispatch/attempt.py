@@ -260,7 +260,7 @@ class Attempt:
         """A page on a runner with exactly the job's hosts and options. None: there is none now, the job is requeued."""
         lease, of = self.lease, self._services
         try:
-            sets = (of.egress_sets, of.option_sets, of.profile_pages, of.proxies)
+            sets = (of.egress_sets, of.option_sets, of.profile_pages, of.proxies, of.isolation)
             self._budget = of.budgets.of(lease.tenant_id, bundle.manifest)
             context = wanted_context(lease.context, self.job, bundle.manifest, *sets, one_page=bool(self._budget))
             self._services.browsers.flavor(context)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.egress_budget import EgressBudgets
 from pageworker_supervisor.config.flags import Flags
+from pageworker_supervisor.config.module_isolation import ModuleIsolation
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.dispatch.settlement import Settlement
@@ -39,6 +40,7 @@ class AttemptServices:
     secrets: SecretService
     proxies: ProxyPolicies
     budgets: EgressBudgets
+    isolation: ModuleIsolation
     profile_pages: ProfilePages
     flags: Flags
     metrics: Metrics

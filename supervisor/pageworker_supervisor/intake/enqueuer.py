@@ -10,6 +10,7 @@ from msgspec import structs
 from pageworker_sandbox.page_rules import OptionRefused, combine, options_digest
 from pageworker_sandbox.signing import Manifest
 from pageworker_supervisor.config.egress_budget import EgressBudgets
+from pageworker_supervisor.config.module_isolation import IsolationRefused, ModuleIsolation
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import egress_digest
 from pageworker_supervisor.contract.job_fields import fields_of_result
@@ -135,9 +136,15 @@ class ModuleContext:
     """
 
     def __init__(
-        self, registry: Registry, profiles: ProfilePages, proxies: ProxyPolicies, budgets: EgressBudgets
+        self,
+        registry: Registry,
+        profiles: ProfilePages,
+        proxies: ProxyPolicies,
+        budgets: EgressBudgets,
+        isolation: ModuleIsolation,
     ) -> None:
         self._registry = registry
+        self._isolation = isolation
         self._budgets = budgets
         self._proxies = proxies
         self._profiles = profiles
@@ -155,7 +162,8 @@ class ModuleContext:
         try:
             options = combine(manifest.page, manifest.job_may_set, of_profile, new_job.page, of_tenant)
             proxy = self._proxies.choose(new_job.tenant_id, new_job.proxy_wish, manifest.proxy)
-        except (OptionRefused, ProxyRefused):
+            isolation = self._isolation.of(manifest, new_job.profile_id)
+        except (OptionRefused, ProxyRefused, IsolationRefused):
             # The worker that runs the job rejects it.
             return new_job
         return structs.replace(
@@ -165,6 +173,7 @@ class ModuleContext:
             flavor=manifest.flavor,
             proxy=proxy,
             one_page=bool(self._budgets.of(new_job.tenant_id, manifest)),
+            isolation=isolation,
         )
 
     async def _manifest(self, name: str, pin: str | None) -> Manifest | None:

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from pageworker_sandbox.flavor import FlavorWish
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
+from pageworker_supervisor.contract.isolation import TENANT_ISOLATION, Isolation
 from pageworker_supervisor.contract.job import JobRef, Priority
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.queue.functions import Shards, unpacked
@@ -61,7 +62,7 @@ class Capacity(Struct, frozen=True, kw_only=True):
 
     def pages_of(self, context: ContextKey) -> int:
         """Pages of a new runner of this context."""
-        return 1 if context.one_page or context.proxy in self.one_page else self.pages_per_runner
+        return 1 if context.has_one_page or context.proxy in self.one_page else self.pages_per_runner
 
     def request(self, shard: int, shards: int) -> list[dict[str, object]]:
         """The contexts of this shard's tenants, as `claim` in queue/lua/fn_claim.lua reads them."""
@@ -101,6 +102,8 @@ class Lease(Struct, frozen=True, kw_only=True):
     """Its proxy policy when it was queued."""
     one_page: bool = False
     """Whether it had an egress budget when it was queued, and so needs a runner with one page."""
+    isolation: Isolation = TENANT_ISOLATION
+    """As its module asked for when it was queued."""
     shard: int
     token: str
     body: bytes
@@ -138,7 +141,7 @@ class Lease(Struct, frozen=True, kw_only=True):
     @property
     def context(self) -> ContextKey:
         """The context that it was claimed for."""
-        values = self.egress, self.options, self.flavor, self.proxy, self.one_page
+        values = self.egress, self.options, self.flavor, self.proxy, self.one_page, self.isolation
         return ContextKey(self.tenant_id, self.profile_id, *values)
 
     @property
@@ -174,6 +177,7 @@ def lease_from(row: dict[str, Any], body: bytes, shard: int, asked_at: float) ->
         flavor=key.flavor,
         proxy=key.proxy,
         one_page=key.one_page,
+        isolation=key.isolation,
         shard=shard,
         token=row["token"],
         body=body,

@@ -176,6 +176,7 @@ def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
         flavor=context.flavor,
         proxy=context.proxy,
         one_page=context.one_page,
+        isolation=context.isolation,
         domain=job.domain_key,
         attempts_used=job.retry_count,
     )

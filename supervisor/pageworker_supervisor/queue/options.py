@@ -1,6 +1,8 @@
 """How the queue keeps results, and how safe a write must be before it counts."""
 
-from msgspec import Struct
+from msgspec import Struct, structs
+
+from pageworker_supervisor.config.settings import Settings
 
 LEASE_MS = 45_000
 """A worker that was silent for this time has lost its jobs and its profiles."""
@@ -34,3 +36,18 @@ class QueueOptions(Struct, frozen=True, kw_only=True):
     outbox_lease_ms: int = OUTBOX_LEASE_MS
     test_clock: bool = False
     """Use the key `{shard}:clock` as an offset, so that tests need not sleep. A library of its own."""
+
+
+def queue_options(settings: Settings, given: QueueOptions) -> QueueOptions:
+    """The options of the queue with what these settings say."""
+    return structs.replace(
+        given,
+        result_ttl_seconds=settings.results.ttl_seconds,
+        stream_length=settings.results.stream_length,
+        dead_length=settings.results.dead_length,
+        dead_bytes=settings.results.dead_bytes,
+        rejected_length=settings.results.rejected_length,
+        rejected_bytes=settings.results.rejected_bytes,
+        dead_text_bytes=settings.results.dead_text_bytes,
+        cancel_memory_seconds=settings.jobs.cancel_memory_seconds,
+    )

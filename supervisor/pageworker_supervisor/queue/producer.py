@@ -14,6 +14,7 @@ from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.contract.context_key import NO_EGRESS, ContextKey
+from pageworker_supervisor.contract.isolation import TENANT_ISOLATION, Isolation
 from pageworker_supervisor.contract.job import JobRef, Priority
 from pageworker_supervisor.queue.functions import Shards, batches, opaque
 from pageworker_supervisor.queue.options import QueueOptions
@@ -94,6 +95,8 @@ class NewJob(Struct, frozen=True, kw_only=True):
     """Its proxy policy, as far as that is known here; "" for none."""
     one_page: bool = False
     """Whether it has an egress budget, as far as that is known here."""
+    isolation: Isolation = TENANT_ISOLATION
+    """As its module asks for, as far as that is known here."""
     domain: str | None = None
     delay_ms: int | None = None
     not_before_ms: int | None = None
@@ -115,7 +118,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
     @property
     def context(self) -> ContextKey:
         """Where it waits."""
-        values = self.egress, self.options, self.flavor, self.proxy, self.one_page
+        values = self.egress, self.options, self.flavor, self.proxy, self.one_page, self.isolation
         return ContextKey(self.tenant_id, self.profile_id, *values)
 
     def request(self, shards: int, reading: str) -> dict[str, object]:

@@ -17,6 +17,7 @@ from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.host.load_level import LoadLevel
 from pageworker_supervisor.queue.claim import Capacity
+from pageworker_supervisor.runners.ephemeral_age import too_old
 from pageworker_supervisor.runners.errors import RunnerLost
 from pageworker_supervisor.runners.host_probe import HostProbe, ProbeEffects
 from pageworker_supervisor.runners.page_reservation import PageReservation
@@ -385,8 +386,11 @@ class Fleet:
     async def _close_idle(self) -> None:
         while True:
             idle_seconds = self._resources.pool.idle_seconds
-            await asyncio.sleep(min(IDLE_CHECK_SECONDS, idle_seconds))
+            ephemeral_seconds = self._resources.pool.ephemeral_seconds
+            await asyncio.sleep(min(IDLE_CHECK_SECONDS, idle_seconds, ephemeral_seconds))
             now = time.monotonic()
+            for runner_id in too_old(self.slots(), ephemeral_seconds, now):
+                self.runners[runner_id].retire("its ephemeral context is as old as it may be", restart="retired")
             for runner in list(self.runners.values()):
                 if runner.state is RunnerState.READY and not runner.taken and now - runner.last_used > idle_seconds:
                     runner.retire("idle")

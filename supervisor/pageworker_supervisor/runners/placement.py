@@ -80,7 +80,12 @@ class RunnerSlot:
     @property
     def soon_free(self) -> bool:
         """It will take more jobs sooner than a new runner could."""
-        return self.coming_up or self.recycling > 0
+        return not self.one_job and (self.coming_up or self.recycling > 0)
+
+    @property
+    def one_job(self) -> bool:
+        """It runs one job and ends: it takes no further one, and leaves its slot by itself."""
+        return self.context.isolation.one_job
 
     @property
     def free(self) -> int:
@@ -107,7 +112,7 @@ class PoolRules:
 
     def pages_of(self, context: ContextKey) -> int:
         """Pages of a runner of this context."""
-        return 1 if context.one_page or context.proxy in self.one_page else self.pages
+        return 1 if context.has_one_page or context.proxy in self.one_page else self.pages
 
 
 def evictable(slots: Sequence[RunnerSlot], rules: PoolRules, now: float) -> list[RunnerSlot]:
@@ -286,11 +291,11 @@ def select_retirement(slots: Sequence[RunnerSlot], rules: PoolRules, now: float,
 
     None while no runner has had its minimum time, while another runner already retires, and for a context that is here.
     """
-    if any(slot.context == wanted for slot in slots) or any(not slot.open for slot in slots):
+    if any(slot.context == wanted or (not slot.open and not slot.one_job) for slot in slots):
         return None
     if len(slots) < rules.runners or evictable(slots, rules, now):
         return None
-    ripe = [slot for slot in slots if now >= slot.replaceable_at(rules)]
+    ripe = [slot for slot in slots if now >= slot.replaceable_at(rules) and not slot.one_job]
     held = Counter(slot.context.tenant_id for slot in slots)
 
     def order(slot: RunnerSlot) -> tuple[int, bool, float]:

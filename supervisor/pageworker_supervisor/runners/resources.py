@@ -162,7 +162,7 @@ class RunnerResources:
 
     def pages(self, context: ContextKey) -> int:
         """Pages that a runner of this context has."""
-        return 1 if context.one_page or context.proxy in self.proxies.one_page else self.pool.pages
+        return 1 if context.has_one_page or context.proxy in self.proxies.one_page else self.pool.pages
 
     def policy(self, context: ContextKey, turn: RunnerTurn = NO_TURN) -> EgressPolicy:
         """What a runner may reach, and by which way now. `turn`: of the attempt that began last.

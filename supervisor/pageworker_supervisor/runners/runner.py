@@ -167,6 +167,8 @@ class Runner(ABC):
         self._closed_to_jobs = False
 
     def _page_released(self) -> None:
+        if self.context.isolation.one_job:
+            self.retire("its job has ended")
         if not self.taken:
             self._step(RunnerEvent.EMPTIED)
         self._events.changed()
@@ -355,9 +357,11 @@ class Runner(ABC):
     async def load(self, bundle: VerifiedBundle) -> None:
         """Make sure that a module version is in the runner. Its hosts must be the runner's own. Raises RunnerLost."""
         await self.up()
-        if self._resources.egress_sets.name(bundle.manifest.egress) != self.context.egress:
+        of_another = self.context.isolation.module not in ("", bundle.name)
+        if of_another or self._resources.egress_sets.name(bundle.manifest.egress) != self.context.egress:
             # Placement ensures that. A module that reached another module's hosts would be worse than a lost runner.
-            reason = f"{bundle.name} {bundle.version} may reach other hosts than this runner"
+            what = "must not share this runner" if of_another else "may reach other hosts than this runner"
+            reason = f"{bundle.name} {bundle.version} {what}"
             raise RunnerLost(reason, charged=True)
         await self._alive().load(bundle)
 

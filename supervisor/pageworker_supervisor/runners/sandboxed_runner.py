@@ -10,6 +10,7 @@ from pageworker_sandbox.launch import SandboxedProcess
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, ProtocolViolation
+from pageworker_supervisor.runners.empty_context import check_empty
 from pageworker_supervisor.runners.errors import BrowserNotReady, SpawnFailed
 from pageworker_supervisor.runners.handshake import Handshake
 from pageworker_supervisor.runners.limit_breach import Breach
@@ -135,6 +136,7 @@ class SandboxedRunner(Runner):
         self.browser_version = ready.browser_version
         self.proof = await process.proof()
         check_rights(self._resources.host.required, self.evidence, self.proof, os.geteuid())
+        check_empty(self.context, self.evidence)
         self._connection = connection
         self._came_up()
         self._resources.metrics.runners.spawned(self.start_seconds)

@@ -2,7 +2,7 @@
 -- and read by `contract/context_key.py` and by Context.parse, and by nothing else: `~<values>` is the tenant's ephemeral
 -- context, `!<values>` belongs to one job that runs alone in a runner, `<profile>~<values>` is a context of a profile.
 -- <values> is one text here: the digest of the hosts that the jobs' modules may reach, and what else tells contexts apart.
--- Only the proxy policy (`+p<policy>`) and `+1` are read here: they limit the pages of a runner.
+-- Only the proxy policy (`+p<policy>`), `+1` and `+j` are read here: they limit the pages of a runner. `+j`: it runs one job.
 --
 -- `context:<tenant>/<context>:<priority>` holds the limit keys of its backlogs that can run, `open:<tenant>:<priority>` the
 -- contexts of a tenant that any worker may open. Both are served in turn: the score is the stamp of the last service.
@@ -25,7 +25,8 @@ function Context.parse(text)
   context_cache.size = context_cache.size + 1
   local proxy = string.match(values .. '+', '%+p([^+]*)%+')
   found = { profile = profile ~= '' and profile or nil, exclusive = mark == '!', values = values, proxy = proxy or '' }
-  found.one_page = string.find(values .. '+', '+1+', 1, true) ~= nil
+  local ended = values .. '+'
+  found.one_page = string.find(ended, '+1+', 1, true) ~= nil or string.find(ended, '+j+', 1, true) ~= nil
   context_cache[text] = found
   return found
 end
