@@ -1,6 +1,9 @@
 # Everything a newcomer or CI types. Each target installs what is missing first; a second run installs nothing.
 PYTHON := .venv/bin/python
 
+# Else each process of the tests, each worker and each command that they start compiles all of its files again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling mutants bench soak e2e-n8n playwright-suite \
   image image-test sbom sdk lock install clean
 
