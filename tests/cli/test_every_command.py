@@ -84,6 +84,8 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("key new", "release -W"),
     ("key show", "release"),
     ("key list", ""),
+    ("module lint", "acme.prices"),
+    ("module diff", "acme.prices next"),
     ("module pack", "acme.prices"),
     ("module sign", f"{BUNDLE} --key release.key"),
     ("module verify", f"{BUNDLE} --trusted release.pub"),

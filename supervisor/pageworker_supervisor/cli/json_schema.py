@@ -48,6 +48,8 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "logs": ("cli.answers:LogLineAnswer",),
     "module channel set": ("cli.answers:PublishedAnswer",),
     "module dev": ("contract.result:Result",),
+    "module diff": ("registry.bundle_diff:BundleDiff",),
+    "module lint": ("registry.lint_finding:LintReport",),
     "module list": ("registry.publisher:Index",),
     "module pack": ("cli.answers:PackedAnswer",),
     "module publish": ("cli.answers:PublishedAnswer",),

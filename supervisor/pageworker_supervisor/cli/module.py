@@ -134,7 +134,17 @@ app.command(
     name="dev",
     help="Run the module in a folder on each save, without Redis.",
 )
+app.command(
+    "pageworker_supervisor.cli.module_lint:lint_folder",
+    name="lint",
+    help="Check the folder of a module: imports, schemas, timeout, hosts, deprecated names.",
+)
 app.command(publishing.publish)
+app.command(
+    "pageworker_supervisor.cli.module_diff:diff",
+    name="diff",
+    help="Show what differs between two versions of a module: keys, schemas, files.",
+)
 app.command(publishing.list_modules, name="list")
 app.command(publishing.channels)
 app.command(publishing.yank_version, name="yank")

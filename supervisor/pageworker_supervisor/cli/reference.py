@@ -45,6 +45,8 @@ NEEDS: dict[str, Need] = {
     "logs": "worker",
     "module channel set": "registry",
     "module dev": "host",
+    "module diff": "files",
+    "module lint": "files",
     "module list": "registry",
     "module new": "files",
     "module pack": "files",

@@ -32,6 +32,8 @@ from pageworker_supervisor.registry.struct_schema import StructUnusable, struct_
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "build", "dist", "node_modules"})
 SKIPPED_SUFFIXES = (".pyc", ".pyo", ".zip", ".minisig", ".key", ".egg-info")
+TESTS = "tests/"
+"""They run on the author's machine: no job needs them."""
 HANDLER_PARAMETERS = 4
 
 
@@ -126,6 +128,8 @@ def _sources(folder: Path, mistakes: list[Mistake]) -> Iterator[tuple[str, bytes
             path = Path(place) / name
             inside = path.relative_to(root).as_posix()
             if is_skipped(name) or inside in (FILE, SCHEMA_FILE, OUTPUT_FILE):
+                continue
+            if inside.startswith(TESTS):
                 continue
             mistake = _file_mistake(path, inside, root)
             if mistake is None:

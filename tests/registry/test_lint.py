@@ -1,0 +1,76 @@
+"""A folder, from its manifest to its last file. Nothing of it is imported."""
+
+from pathlib import Path
+
+import pytest
+from pw_modules.author import folder, manifest
+
+from pageworker_supervisor.registry.lint import lint
+from pageworker_supervisor.registry.lint_finding import LintFinding
+
+COMPLETE = "timeout_seconds = 5\n[input]\ntype = 'object'\n[output]\ntype = 'object'\n"
+CODE = b"raise SystemExit('imported')\nimport numpy\nasync def handler(page, payload, helpers, context): ...\n"
+SDK = ("Page",)
+
+
+def nothing(source: str) -> list[tuple[int, tuple[str, str, str]]]:
+    return []
+
+
+def found(root: Path) -> list[tuple[str, int, str, str]]:
+    return [(each.file, each.line, each.severity, each.rule) for each in lint(root, SDK, nothing)]
+
+
+def test_all_kinds_of_findings_have_file_and_line(tmp_path: Path) -> None:
+    root = folder(tmp_path, manifest(more="egress = ['*']\n" + COMPLETE), CODE)
+    (root / "shop_product" / "fast.so").write_bytes(b"\x7fELF")
+    (root / "tests").mkdir()
+    (root / "tests" / "test_it.py").write_text("import pytest\n")
+    assert found(root) == [
+        ("module.toml", 5, "warning", "egress"),
+        ("shop_product/__init__.py", 2, "error", "import"),
+        ("shop_product/fast.so", 0, "error", "native"),
+    ]
+
+
+def test_a_manifest_that_is_not_valid_is_all_that_is_reported(tmp_path: Path) -> None:
+    assert found(folder(tmp_path, manifest(more="\ntimeout_seconds = 0\n"), CODE)) == [
+        ("module.toml", 6, "error", "manifest")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        (b"\ndef handler(page, payload, helpers, context): ...\n", 2),
+        (b"async def handler(page): ...\n", 1),
+        (b"async def handler(:\n", 1),
+    ],
+)
+def test_what_packing_refuses_is_an_error(tmp_path: Path, code: bytes, line: int) -> None:
+    assert found(folder(tmp_path, manifest(more=COMPLETE), code)) == [
+        ("shop_product/__init__.py", line, "error", "source")
+    ]
+
+
+def test_a_schema_that_is_none_is_an_error_where_it_stands(tmp_path: Path) -> None:
+    text = manifest(more="timeout_seconds = 5\n[input]\ntype = 'object'\n[output]\ntype = 'objekt'\n")
+    code = b"async def handler(page, payload, helpers, context): ...\n"
+    assert {(file, line) for file, line, *_ in found(folder(tmp_path, text, code))} == {
+        ("module.toml", 8),
+        ("module.toml", 9),
+    }
+
+
+def test_deprecated_names_are_warnings(tmp_path: Path) -> None:
+    code = b"async def handler(page, payload, helpers, context): ...\n"
+    root = folder(tmp_path, manifest(more=COMPLETE), code)
+    (finding,) = lint(root, SDK, lambda source: [(1, ("handler", "1.2.0", "use another one"))])
+    assert finding == LintFinding(
+        "shop_product/__init__.py",
+        1,
+        "warning",
+        "deprecated",
+        "`handler` is deprecated since SDK 1.2.0",
+        "use another one",
+    )
