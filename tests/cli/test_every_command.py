@@ -91,6 +91,7 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("module verify", f"{BUNDLE} --trusted release.pub"),
     ("module publish", f"{BUNDLE} {SHELF}"),
     ("module pack", "next"),
+    ("module publish", f"next --dry-run {SHELF}"),
     ("module publish", f"{NEXT} --sign {SHELF}"),
     ("module channel set", f"acme.prices canary 0.2.0 {SHELF}"),
     ("module yank", f"acme.prices 0.1.0 {SHELF}"),

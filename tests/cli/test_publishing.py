@@ -63,3 +63,43 @@ def test_every_change_opens_the_key_once(derivations: list[Path], command: str) 
     derivations.clear()
     run(["module", *command.split(), "--registry", "shelf", "--key", "release.key"])
     assert len(derivations) == 1
+
+
+def test_a_folder_is_packed_signed_and_published_with_one_derivation(
+    derivations: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is written beside the folder."""
+    before = tuple(Path().iterdir())
+    capsys.readouterr()
+    assert run(["module", "publish", "acme.prices", "--registry", "shelf", "--key", "release.key", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["version"], told["channel"], told["before"], told["dry_run"]) == ("0.1.0", "stable", None, False)
+    assert len(derivations) == 1
+    assert {*Path().iterdir()} - {*before} <= {Path("shelf"), Path("data")}
+    manifest = Path("acme.prices/module.toml")
+    manifest.write_text(manifest.read_text().replace("0.1.0", "0.2.0"))
+    assert run(["module", "publish", "acme.prices", "--registry", "shelf", "--key", "release.key"]) == 0
+    assert "published acme.prices 0.2.0 to stable, which pointed to 0.1.0; index" in capsys.readouterr().out
+
+
+def test_a_dry_run_changes_nothing_and_refuses_what_publish_refuses(
+    derivations: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish = ["module", "publish", "acme.prices", "--registry", "shelf", "--key", "release.key"]
+    capsys.readouterr()
+    assert run([*publish, "--dry-run"]) == 0
+    assert "would publish" in capsys.readouterr().out
+    assert not Path("shelf").exists()
+    assert run(publish) == 0
+    index = Path("shelf/index.json").read_bytes()
+    code = Path("acme.prices/acme_prices/__init__.py")
+    code.write_text(f"{code.read_text()}\n")
+    capsys.readouterr()
+    assert run([*publish, "--dry-run"]) == 4
+    assert "published already, with other bytes" in capsys.readouterr().err
+    manifest = Path("acme.prices/module.toml")
+    manifest.write_text(manifest.read_text().replace("0.1.0", "0.2.0"))
+    assert run([*publish, "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["before"], told["dry_run"]) == ("0.1.0", True)
+    assert Path("shelf/index.json").read_bytes() == index

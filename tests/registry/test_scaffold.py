@@ -2,13 +2,21 @@
 
 import ast
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import pageworker
+from pageworker.deprecations import announced
 from pageworker_sandbox.signing import parse_manifest
+from pageworker_sandbox.signing.archive import read_archive
 from pageworker_supervisor.input_schema.compiled_schema import CompiledSchema
 from pageworker_supervisor.registry.errors import RegistryRefused
+from pageworker_supervisor.registry.lint import lint
+from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.scaffold import scaffold
 
 
@@ -18,9 +26,29 @@ def test_every_file_of_a_new_module_is_valid(tmp_path: Path) -> None:
     assert (manifest.name, manifest.entrypoint) == ("acme.prices", "acme_prices:handler")
     assert isinstance(manifest.input, dict)
     assert CompiledSchema(manifest.input).mistakes(json.loads(files["input.example.json"])) == ()
+    assert isinstance(manifest.output, dict)
+    assert CompiledSchema(manifest.output, "output").mistakes({"status": 200, "heading": "x"}) == ()
     functions = [node.name for node in ast.parse(files["__init__.py"]).body if isinstance(node, ast.AsyncFunctionDef)]
     assert functions == ["handler"]
-    assert "workerctl module publish acme.prices-0.1.0.zip --sign" in files["README.md"]
+    assert "workerctl module publish . --key" in files["README.md"]
+
+
+def test_a_new_module_has_no_findings_and_its_tests_pass(tmp_path: Path) -> None:
+    scaffold("acme.prices", tmp_path)
+    root = tmp_path / "acme.prices"
+    assert lint(root, pageworker.__all__, announced) == ()
+    assert "tests/test_acme_prices.py" not in read_archive(pack(root).data)
+    runner = Path(pageworker.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(runner)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_the_options_in_comments_are_valid(tmp_path: Path) -> None:

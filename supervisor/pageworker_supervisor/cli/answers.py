@@ -112,13 +112,18 @@ class VerifiedAnswer(Struct, frozen=True):
 
 
 class PublishedAnswer(Struct, frozen=True):
-    """Of `module publish` and `module channel set`, with serial and expiry of the new index."""
+    """Of `module publish` and `module channel set`, with serial and expiry of the new index.
+
+    `before`: what the channel pointed to; None: nothing, or the command does not say. `dry_run`: nothing was changed.
+    """
 
     name: str
     version: str
     channel: str
     serial: int
     expires: dt.datetime
+    before: str | None = None
+    dry_run: bool = False
 
 
 class YankedAnswer(Struct, frozen=True):

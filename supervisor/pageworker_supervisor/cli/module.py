@@ -26,7 +26,7 @@ app = App(name="module", help="Write, run, pack, sign, verify and publish module
 
 @app.command
 def new(name: str, *, folder: Annotated[Path, Parameter(name=("--dir", "-d"))] = Path()) -> None:
-    """Create a folder NAME with a small module that works.
+    """Create a folder NAME with a small module that works, its schemas and a test.
 
     Example: `workerctl module new acme.prices`.
 

@@ -1,17 +1,19 @@
 """The commands of `workerctl module` that read or change a registry."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from pageworker_sandbox.signing import LIMITS, Index, UntrustedBundle, read_bundle, sign
+from pageworker_sandbox.signing import LIMITS, Index, PackedBundle, UntrustedBundle, read_bundle, sign
 from pageworker_supervisor.cli.answers import IndexAnswer, PublishedAnswer, YankedAnswer
 from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
 from pageworker_supervisor.cli.output import CommandError, Json, note, show, table
 from pageworker_supervisor.cli.registry_access import RegistryAccess, RegistryChange, registry_errors
 from pageworker_supervisor.registry.index_file import fetch_index
 from pageworker_supervisor.registry.index_update import point, yank
+from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.registry import utc_now
 from pageworker_supervisor.registry.resolve import STABLE
 from pageworker_supervisor.registry.trust import load_trust
@@ -27,39 +29,65 @@ async def publish(
         Parameter(
             name="--sign",
             negative=(),
-            help="First sign the bundle with the same key, so that you type its password once.",
+            help="First sign the bundle with the same key, so that you type its password once. A folder always is.",
         ),
+    ] = False,
+    dry_run: Annotated[
+        bool, Parameter(name="--dry-run", negative=(), help="Change nothing, and print what would happen.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Copy a signed bundle to a registry, and sign the new index that lists it.
+    """Publish a module: its folder, or a bundle. Signs the new index of the registry, which lists it.
 
-    The index is the signed list of all versions and channels of a registry. A registry folder that does not exist is
-    created.
-    Workers take the new version within `modules.refresh_seconds`. Example: `workerctl module publish
-    acme.prices-0.1.0.zip --sign --key release.key --registry /srv/registry`.
+    A folder is packed and signed first, with one use of the key. The index is the signed list of all versions and
+    channels of a registry. A registry folder that does not exist is created. Workers take the new version within
+    `modules.refresh_seconds`.
+
+    Example: `workerctl module publish acme.prices --key release.key --registry /srv/registry`.
 
     Parameters
     ----------
     bundle
-        Bundle file, as `workerctl module pack` writes it.
+        Folder with a module.toml, or a bundle file, as `workerctl module pack` writes it.
     channel
         Channel that points to this version from now on.
     """
     with registry_errors():
-        found = read_bundle(read_limited(bundle, LIMITS.bundle_bytes)) if sign_first else read_signed(bundle)
+        found = await asyncio.to_thread(_found, bundle, sign_first)
         key = change.open_key()
         publisher = change.publisher(key)
         files = found if isinstance(found, UntrustedBundle) else UntrustedBundle(found.data, sign(found, key))
         published = await publisher.verified(files)
-        target = f"{published.name}@{published.version} as {channel}"
-        async with change.recorded("module publish", key, target, sha256=published.sha256) as action:
-            if sign_first:
-                signature_of(bundle).write_bytes(files.signature)
-            index = await publisher.add(published, files.signature, channel)
-            action.outcome = _outcome(index)
-    facts = PublishedAnswer(published.name, published.version, channel, index.serial, index.expires)
-    show(facts, f"published {published.name} {published.version} to {channel}; {_text(index)}", json)
+        if dry_run:
+            before, index = await publisher.preview(published, channel)
+        else:
+            target = f"{published.name}@{published.version} as {channel}"
+            async with change.recorded("module publish", key, target, sha256=published.sha256) as action:
+                before, _ = await publisher.preview(published, channel)
+                if sign_first and not bundle.is_dir():
+                    signature_of(bundle).write_bytes(files.signature)
+                index = await publisher.add(published, files.signature, channel)
+                action.outcome = _outcome(index)
+    old = _version(before, published.name, channel)
+    facts = PublishedAnswer(
+        published.name, published.version, channel, index.serial, index.expires, before=old, dry_run=dry_run
+    )
+    moved = "" if old is None else f", which {'points' if dry_run else 'pointed'} to {old}"
+    would = f"would publish ({len(published.data)} bytes, sha256 {published.sha256})" if dry_run else "published"
+    show(facts, f"{would} {published.name} {published.version} to {channel}{moved}; {_text(index)}", json)
+
+
+def _found(path: Path, sign_first: bool) -> PackedBundle | UntrustedBundle:
+    """A bundle that is to be signed, or one with its signature. Raises as packing and reading do."""
+    if path.is_dir():
+        return pack(path)
+    return read_bundle(read_limited(path, LIMITS.bundle_bytes)) if sign_first else read_signed(path)
+
+
+def _version(index: Index | None, name: str, channel: str) -> str | None:
+    """What a channel of a module points to."""
+    listed = index.modules.get(name) if index else None
+    return listed.channels.get(channel) if listed else None
 
 
 async def list_modules(*, place: RegistryAccess | None = None, json: Json = False) -> None:

@@ -59,6 +59,13 @@ class Publisher:
         """
         return await self._renew(add(bundle, channel), bundle, signature)
 
+    async def preview(self, bundle: VerifiedBundle, channel: str) -> tuple[Index | None, Index]:
+        """The index as it is, and as `add` would make it. Changes nothing. Raises as `add`."""
+        before = None
+        if self._store.folder is None or self._store.folder.is_dir():
+            before, _ = await fetch_newest(self._store, self._trust, LIMITS)
+        return before, next_index(before, add(bundle, channel), self._now(), self._expiry_days)
+
     async def change(self, edit: Edit = renew) -> Index:
         """Sign the next index. Raises RegistryRefused, ModuleError."""
         return await self._renew(edit)

@@ -10,7 +10,7 @@ name = "{name}"
 version = "0.1.0"
 description = "Title and heading of a page"
 entrypoint = "{package}:handler"
-sdk = ">=1,<2"
+sdk = ">=1.1,<2"
 tenants = ["*"]                  # who may run it
 egress = ["example.com"]         # hosts it may reach if its tenant may too
 timeout_seconds = 30
@@ -32,6 +32,13 @@ additionalProperties = false
 [input.properties.url]
 type = "string"
 pattern = "^https?://"
+
+[output]                         # JSON Schema of what the handler returns
+type = "object"
+required = ["heading"]
+
+[output.properties.heading]
+type = "string"
 """
 
 CODE = '''\
@@ -50,6 +57,50 @@ async def handler(page: Page, payload: dict[str, Any], helpers: Helpers, context
     return {{"status": response.status if response else None, **found}}
 '''
 
+TEST = '''\
+"""The handler against a page that answers as the real one: `python -m pytest` in the module's folder. No browser."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from pageworker import Failed, Helpers
+from {package} import handler
+
+
+class AnsweringPage:
+    """What the handler uses of a page. `fields`: what is on it."""
+
+    def __init__(self, fields: dict[str, str | None]) -> None:
+        self.fields = fields
+
+    async def goto(self, url: str) -> SimpleNamespace:
+        return SimpleNamespace(status=200)
+
+    async def evaluate(self, script: str, wanted: dict[str, Any]) -> dict[str, str | None]:
+        return {{name: self.fields.get(name) for name in wanted}}
+
+
+def run(page: Any) -> dict[str, Any]:
+    sink: Any = SimpleNamespace(log=lambda level, message, fields: None)
+    context: Any = SimpleNamespace(attempt=1)
+    return asyncio.run(handler(page, {{"url": "https://example.com/"}}, Helpers(page, sink), context))
+
+
+def test_title_and_heading_are_read() -> None:
+    found = run(AnsweringPage({{"title": "Example", "heading": "Example Domain"}}))
+    assert found == {{"status": 200, "title": "Example", "heading": "Example Domain"}}
+
+
+def test_a_page_without_heading_fails_by_name() -> None:
+    try:
+        run(AnsweringPage({{"title": "Example"}}))
+    except Failed as failed:
+        assert (failed.type, failed.retryable) == ("field_missing", True)
+    else:
+        raise AssertionError("it was read")
+'''
+
 EXAMPLE = """\
 {"url": "https://example.com/"}
 """
@@ -58,8 +109,9 @@ README = """\
 # {name}
 
     workerctl module run .                    # once, from this folder, with the payload of input.example.json
-    workerctl module pack .
-    workerctl module publish {name}-0.1.0.zip --sign --key KEY --registry REGISTRY
+    workerctl module lint .                   # what a sandbox would refuse
+    python -m pytest                          # the tests in tests/
+    workerctl module publish . --key KEY --registry REGISTRY
     workerctl submit {name} --tenant TENANT --payload "$(cat input.example.json)" --wait
 """
 
@@ -76,6 +128,7 @@ def scaffold(name: str, parent: Path) -> tuple[Path, ...]:
     files = {
         FILE: MANIFEST.format(name=name, package=package),
         f"{package}/__init__.py": CODE.format(name=name),
+        f"tests/test_{package}.py": TEST.format(package=package),
         "input.example.json": EXAMPLE,
         "README.md": README.format(name=name),
     }
