@@ -83,6 +83,7 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("secrets check", ""),
     ("key new", "release -W"),
     ("key show", "release"),
+    ("key import", f"outside {'0a' * 32}"),
     ("key list", ""),
     ("module lint", "acme.prices"),
     ("module diff", "acme.prices next"),

@@ -104,3 +104,17 @@ def test_an_invalid_public_key_is_refused(capsys: pytest.CaptureFixture[str]) ->
     for entry in ("nothing", "bad.pub"):
         assert run(["key", "show", entry]) == 1
     assert "not a minisign public key" in capsys.readouterr().err
+
+
+def test_a_public_key_from_elsewhere_becomes_a_file_that_is_never_overwritten(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("kms.hex").write_text("0a" * 32 + "\n")
+    assert run(["key", "import", "outside", "kms.hex"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert run(["key", "show", "outside"]) == 0
+    assert capsys.readouterr().out.strip() == line
+    assert not Path("outside.key").exists()
+    assert run(["key", "import", "outside", "0b" * 32]) == 4
+    assert run(["key", "import", "other", "kms.pem"]) == 1
+    assert "not an Ed25519 public key" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 from pw_modules.minisign import LITTLE_MEMORY, minisign
 
 from pageworker_sandbox.signing import KeyUnusable, SecretKey, WrongPassword, parse_public, read_secret, write_secret
-from pageworker_sandbox.signing.keys import Cost, is_encrypted
+from pageworker_sandbox.signing.keys import Cost, import_public, is_encrypted
 
 CHEAP = Cost(operations=32768, memory_bytes=16 * 1024 * 1024)
 
@@ -93,3 +93,26 @@ def test_we_read_minisigns_key(tmp_path: Path, password: str | None, memory_byte
     key = read_secret(text, password.encode() if password else None)
     assert key.public == parse_public((tmp_path / "k.pub").read_text())
     assert key.public.name.lstrip("0") in (tmp_path / "k.pub").read_text(), "minisign leaves leading zeros out"
+
+
+RAW = bytes.fromhex("19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1")
+"""The public key of RFC 8410, section 10.1, whose PEM is the one below."""
+PEM = """-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+"""
+
+
+def test_a_public_key_from_elsewhere_is_the_same_in_each_form() -> None:
+    forms = (PEM, PEM.replace("\n", "\r\n"), RAW.hex(), RAW.hex().upper(), base64.b64encode(RAW).decode() + "\n")
+    (key,) = {import_public(form) for form in forms}
+    assert key.key == RAW
+    assert parse_public(key.line()) == key
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ab" * 31, "ab" * 33, PEM.replace("BEGIN PUBLIC", "BEGIN"), PEM.replace("VwAyEA", "VuAyEA"), "x" * 44]
+)
+def test_what_is_no_ed25519_key_is_refused(text: str) -> None:
+    with pytest.raises(KeyUnusable, match="not an Ed25519 public key"):
+        import_public(text)

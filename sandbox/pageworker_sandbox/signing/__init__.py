@@ -36,7 +36,7 @@ from pageworker_sandbox.signing.index import (
     sign_index,
     verify_index,
 )
-from pageworker_sandbox.signing.keys import PublicKey, SecretKey, parse_public, read_secret, write_secret
+from pageworker_sandbox.signing.keys import PublicKey, SecretKey, Signer, parse_public, read_secret, write_secret
 from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
 from pageworker_sandbox.signing.manifest import Manifest, parse_manifest
 from pageworker_sandbox.signing.trust import TrustStore
@@ -60,6 +60,7 @@ __all__ = [
     "PublicKey",
     "SdkMismatch",
     "SecretKey",
+    "Signer",
     "SigningLimits",
     "TrustStore",
     "Untrusted",

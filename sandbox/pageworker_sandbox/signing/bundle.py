@@ -15,7 +15,7 @@ from pageworker_sandbox.page_rules import is_ca
 from pageworker_sandbox.signing import minisig
 from pageworker_sandbox.signing.archive import read_archive, write_archive
 from pageworker_sandbox.signing.errors import BadSignature, BundleMalformed, SdkMismatch
-from pageworker_sandbox.signing.keys import SecretKey
+from pageworker_sandbox.signing.keys import Signer
 from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
 from pageworker_sandbox.signing.manifest import FILE, Manifest, parse_manifest
 from pageworker_sandbox.signing.trust import TrustStore
@@ -73,7 +73,7 @@ def verify(untrusted: UntrustedBundle, trust: TrustStore, *, limits: SigningLimi
     return bundle
 
 
-def sign(bundle: PackedBundle, key: SecretKey) -> bytes:
+def sign(bundle: PackedBundle, key: Signer) -> bytes:
     """The `.minisig` text of a bundle. Its trusted comment contains name, version and SHA-256."""
     return minisig.sign(bundle.data, key, _comment(bundle))
 

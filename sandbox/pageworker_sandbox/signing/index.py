@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from pageworker_sandbox.signing import minisig
 from pageworker_sandbox.signing.errors import BadSignature, IndexExpired, IndexMalformed, IndexRolledBack
-from pageworker_sandbox.signing.keys import SecretKey
+from pageworker_sandbox.signing.keys import Signer
 from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
 from pageworker_sandbox.signing.manifest import NAME
 from pageworker_sandbox.signing.trust import TrustStore
@@ -99,7 +99,7 @@ def check_age(index: Index, now: datetime, highest_serial: int = 0) -> None:
         raise IndexExpired(f"index {index.serial} expired at {_instant(index.expires)}")
 
 
-def sign_index(index: Index, key: SecretKey) -> UntrustedIndex:
+def sign_index(index: Index, key: Signer) -> UntrustedIndex:
     """Encode and sign an index. The same index gives the same bytes."""
     encoded = msgspec.json.format(msgspec.json.encode(index, order="sorted"), indent=1) + b"\n"
     return UntrustedIndex(encoded, minisig.sign(encoded, key, _comment(index, encoded)))

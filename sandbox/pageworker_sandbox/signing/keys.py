@@ -7,8 +7,10 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import nacl.exceptions
 import nacl.pwhash.scrypt
@@ -20,6 +22,10 @@ COMMENT = "untrusted comment: "
 PUBLIC_BYTES = 42
 SECRET_BYTES = 158
 SEALED_BYTES = 104
+KEY_BYTES = 32
+PEM_HEAD, PEM_TAIL = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
+PEM_PREFIX = bytes.fromhex("302a300506032b6570032100")
+"""What precedes the key in its SubjectPublicKeyInfo. Source: RFC 8410, section 10.1."""
 _SCRYPT, _PLAIN = b"Sc", b"\0\0"
 
 
@@ -42,6 +48,17 @@ class PublicKey:
     def file(self) -> str:
         """The text of a `.pub` file."""
         return f"{COMMENT}minisign public key {self.name}\n{self.line()}\n"
+
+
+class Signer(Protocol):
+    """Signs with one Ed25519 key: a secret key here, or a program that keeps it elsewhere."""
+
+    @property
+    def public(self) -> PublicKey:
+        """The public key of its signatures."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The Ed25519 signature of the message: 64 bytes."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +104,24 @@ def parse_public(untrusted_text: str) -> PublicKey:
     if raw is None or raw[:2] != b"Ed":
         raise KeyUnusable("not a minisign public key: expected the 56 characters that start with RW")
     return PublicKey(raw[2:10], raw[10:])
+
+
+def import_public(untrusted_text: str) -> PublicKey:
+    """An Ed25519 public key that was made elsewhere: PEM (RFC 8410), or 32 bytes as hex or base64. Raises KeyUnusable.
+
+    Its id, which minisign picks at random, is the BLAKE2b of the key: the same key has the same id everywhere.
+    """
+    text = untrusted_text.strip()
+    body = "".join(text.removeprefix(PEM_HEAD).removesuffix(PEM_TAIL).split())
+    raw: bytes | None
+    if text.startswith(PEM_HEAD):
+        raw = canonical(body, len(PEM_PREFIX) + KEY_BYTES)
+        raw = raw.removeprefix(PEM_PREFIX) if raw is not None else None
+    else:
+        raw = bytes.fromhex(text) if re.fullmatch(r"[0-9a-fA-F]{64}", text) else canonical(text, KEY_BYTES)
+    if raw is None or len(raw) != KEY_BYTES:
+        raise KeyUnusable("not an Ed25519 public key: expected PEM, or 32 bytes as hex or base64")
+    return PublicKey(hashlib.blake2b(raw, digest_size=8).digest(), raw)
 
 
 def write_secret(key: SecretKey, password: bytes | None, cost: Cost | None = None) -> str:

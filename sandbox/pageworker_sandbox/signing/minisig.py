@@ -20,7 +20,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from pageworker_sandbox.signing.errors import BadSignature
-from pageworker_sandbox.signing.keys import PublicKey, SecretKey, canonical
+from pageworker_sandbox.signing.keys import PublicKey, Signer, canonical
 from pageworker_sandbox.signing.limits import MAX_SIGNATURE_BYTES
 
 _SHAPE = re.compile(
@@ -73,13 +73,13 @@ def check(signature: Signature, untrusted_data: bytes, key: PublicKey) -> str:
         raise BadSignature("the trusted comment is not UTF-8") from None
 
 
-def sign(data: bytes, key: SecretKey, trusted_comment: str) -> bytes:
+def sign(data: bytes, key: Signer, trusted_comment: str) -> bytes:
     """The text of a `.minisig` file for `data`."""
     comment = trusted_comment.encode()
     if b"\n" in comment or b"\r" in comment:
         raise ValueError("a trusted comment is one line")
     signature = key.sign(_digest(data))
-    head = base64.b64encode(b"ED" + key.id + signature)
+    head = base64.b64encode(b"ED" + key.public.id + signature)
     tail = base64.b64encode(key.sign(signature + comment))
     first = b"untrusted comment: signature from pageworker key " + key.public.name.encode()
     return b"\n".join([first, head, b"trusted comment: " + comment, tail, b""])

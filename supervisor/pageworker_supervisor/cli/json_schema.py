@@ -42,6 +42,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "jobs list": ("cli.answers:JobRow[]", "cli.answers:JobTotals"),
     "jobs retry": ("cli.answers:BulkAnswer",),
     "jobs show": ("queue.job_details:JobDetails",),
+    "key import": ("cli.answers:KeyPairAnswer",),
     "key list": ("cli.answers:KeyPairAnswer[]",),
     "key new": ("cli.answers:KeyPairAnswer",),
     "key show": ("cli.answers:PublicKeyAnswer",),

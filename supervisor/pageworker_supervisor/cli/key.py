@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from pageworker_sandbox.signing import KeyUnusable, PublicKey, SecretKey, write_secret
-from pageworker_sandbox.signing.keys import is_encrypted
+from pageworker_sandbox.signing.keys import import_public, is_encrypted
 from pageworker_supervisor.cli.answers import KeyPairAnswer, PublicKeyAnswer
+from pageworker_supervisor.cli.bundle_file import read_limited
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show, table
 from pageworker_supervisor.cli.password import PasswordFile, new_password
-from pageworker_supervisor.registry.trust import load_public
+from pageworker_supervisor.registry.trust import MAX_FILE_BYTES, load_public
 
 app = App(name="key", help="Create and show the keys that sign modules.")
 
@@ -39,12 +40,7 @@ def new(
     no_password
         Do not encrypt the secret key. For CI, where a secret store protects the file, and for tests.
     """
-    if "/" in name or name.startswith((".", "-")) or not name:
-        raise CommandError(
-            f"{name!r} is not a name of a key",
-            "Use letters, digits, `-` and `_`; --dir names the folder.",
-            CommandExit.USAGE,
-        )
+    _check_name(name)
     secret_file, public_file = _pair(folder, name)
     for path in (secret_file, public_file):
         if path.exists():
@@ -61,6 +57,36 @@ def new(
         raise CommandError(str(error)) from error
     text = f"{secret_file}  secret key, keep it safe\n{public_file}  public key {key.public.name}\n{key.public.line()}"
     show(_facts(name, secret_file, public_file, key.public), text, json)
+
+
+@app.command(name="import")
+def import_key(name: str, public: str, *, folder: Folder = Path(), json: Json = False) -> None:
+    """Write NAME.pub from a public key whose secret key is elsewhere, in an HSM or a KMS. `--signer` signs with it.
+
+    Example: `workerctl key import release kms-public.pem`.
+
+    Parameters
+    ----------
+    name
+        Name of the file, without an ending.
+    public
+        Ed25519 public key: a file with PEM, or 32 bytes as hex or base64.
+    """
+    _check_name(name)
+    path = Path(public).expanduser()
+    secret_file, public_file = _pair(folder, name)
+    try:
+        key = import_public(read_limited(path, MAX_FILE_BYTES).decode() if path.is_file() else public)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(public_file, key.file(), 0o644)
+    except FileExistsError as error:
+        raise CommandError(
+            f"{public_file} already exists", "Choose another name: a key is never overwritten.", CommandExit.REFUSED
+        ) from error
+    except (OSError, KeyUnusable, UnicodeDecodeError) as error:
+        raise CommandError(str(error)) from error
+    text = f"{public_file}  public key {key.name}\n{key.line()}"
+    show(_facts(name, secret_file, public_file, key), text, json)
 
 
 @app.command(name="show")
@@ -96,6 +122,15 @@ def list_keys(*, folder: Folder = Path(), json: Json = False) -> None:
         else f"There are no keys in {folder.absolute()}. `workerctl key new NAME` creates one.",
         json,
     )
+
+
+def _check_name(name: str) -> None:
+    if "/" in name or name.startswith((".", "-")) or not name:
+        raise CommandError(
+            f"{name!r} is not a name of a key",
+            "Use letters, digits, `-` and `_`; --dir names the folder.",
+            CommandExit.USAGE,
+        )
 
 
 def _pair(folder: Path, name: str) -> tuple[Path, Path]:

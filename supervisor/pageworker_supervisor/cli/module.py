@@ -11,9 +11,10 @@ from pageworker_supervisor.cli import publishing
 from pageworker_supervisor.cli.answers import PackedAnswer, SignedAnswer, VerifiedAnswer
 from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
 from pageworker_supervisor.cli.connect import Config
+from pageworker_supervisor.cli.external_signer import SignerCommand, open_signer
 from pageworker_supervisor.cli.fleet_serial import fleet_serial
 from pageworker_supervisor.cli.output import Json, note, put, show
-from pageworker_supervisor.cli.password import PasswordFile, open_key
+from pageworker_supervisor.cli.password import PasswordFile
 from pageworker_supervisor.cli.registry_access import KeyFile, configured, registry_errors
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.input_schema.input_checks import check_schemas
@@ -65,7 +66,14 @@ def pack_folder(
 
 
 @app.command(name="sign")
-def sign_bundle(bundle: Path, *, key: KeyFile, password_file: PasswordFile = None, json: Json = False) -> None:
+def sign_bundle(
+    bundle: Path,
+    *,
+    key: KeyFile,
+    password_file: PasswordFile = None,
+    signer: SignerCommand = None,
+    json: Json = False,
+) -> None:
     """Write BUNDLE.minisig, a signature of the name, version and SHA-256 of the bundle.
 
     `workerctl module publish --sign` signs and publishes in one step. Example: `workerctl module sign
@@ -78,7 +86,7 @@ def sign_bundle(bundle: Path, *, key: KeyFile, password_file: PasswordFile = Non
     """
     with registry_errors():
         packed = read_bundle(read_limited(bundle, LIMITS.bundle_bytes))
-        secret = open_key(key, password_file)
+        secret = open_signer(key, password_file, signer)
         path = signature_of(bundle)
         path.write_bytes(sign(packed, secret))
     facts = SignedAnswer(str(path), packed.name, packed.version, secret.public.name)

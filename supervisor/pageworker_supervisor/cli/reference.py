@@ -39,6 +39,7 @@ NEEDS: dict[str, Need] = {
     "jobs list": "Redis",
     "jobs retry": "Redis",
     "jobs show": "Redis",
+    "key import": "files",
     "key list": "files",
     "key new": "files",
     "key show": "files",

@@ -9,11 +9,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pageworker_sandbox.signing import KeyUnusable, ModuleError, SecretKey
+from pageworker_sandbox.signing import KeyUnusable, ModuleError, Signer
 from pageworker_supervisor.cli.audited import Reason, RecordedAction
 from pageworker_supervisor.cli.connect import Config
+from pageworker_supervisor.cli.external_signer import SignerCommand, open_signer
 from pageworker_supervisor.cli.output import CommandError, CommandExit
-from pageworker_supervisor.cli.password import PasswordFile, open_key
+from pageworker_supervisor.cli.password import PasswordFile
 from pageworker_supervisor.cli.publishing_record import recorded
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.errors import ConfigInvalid
@@ -31,7 +32,7 @@ KeyFile = Annotated[
     Parameter(
         name=("--key", "-k"),
         help="Secret key file, as `workerctl key new` writes it. A key with a password takes 1.06 GB of memory and "
-        "about 3 s of CPU time per command.",
+        "about 3 s of CPU time per command. With --signer: the public key.",
     ),
 ]
 
@@ -66,20 +67,21 @@ class RegistryChange(RegistryAccess):
 
     key: KeyFile
     password_file: PasswordFile = None
+    signer: SignerCommand = None
     expiry_days: float = EXPIRY_DAYS
     """Days until the new index expires. Workers refuse an expired index."""
     reason: Reason = None
 
-    def open_key(self) -> SecretKey:
-        """The signing key. Expensive with a password: call it once per command. Raises CommandError."""
-        return open_key(self.key, self.password_file)
+    def open_key(self) -> Signer:
+        """The signing key. Expensive with a password: call it once per command. Raises CommandError, KeyUnusable."""
+        return open_signer(self.key, self.password_file, self.signer)
 
-    def publisher(self, key: SecretKey) -> Publisher:
+    def publisher(self, key: Signer) -> Publisher:
         """Signs with `key`. Raises ConfigInvalid, KeyUnusable."""
         return Publisher(self.store(), key, load_trust(self.keys()), self.expiry_days)
 
     def recorded(
-        self, command: str, key: SecretKey, target: str | None = None, **detail: str
+        self, command: str, key: Signer, target: str | None = None, **detail: str
     ) -> AbstractAsyncContextManager[RecordedAction]:
         """Records the block in the audit log. `target`: a version; None: the whole registry. Raises CommandError,
         ConfigInvalid."""

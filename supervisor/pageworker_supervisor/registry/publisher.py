@@ -7,7 +7,7 @@ from datetime import datetime
 from pageworker_sandbox.signing import (
     LIMITS,
     Index,
-    SecretKey,
+    Signer,
     TrustStore,
     UntrustedBundle,
     VerifiedBundle,
@@ -27,7 +27,7 @@ class Publisher:
     def __init__(
         self,
         store: Store,
-        key: SecretKey,
+        key: Signer,
         others: TrustStore | None = None,
         expiry_days: float = EXPIRY_DAYS,
         now: Callable[[], datetime] = utc_now,
