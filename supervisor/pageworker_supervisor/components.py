@@ -309,7 +309,7 @@ class Components:
         self.settlement.use(jobs)
         self.intake.use(Admission(settings.tenants, settings.domains, jobs, proxies=settings.proxies))
         self.callback_sender.use(settings.callbacks)
-        self.registry.use(settings.modules.channel, settings.modules.refresh_seconds)
+        self.registry.use(settings.modules.refresh_seconds)
         self.queue.use(queue_options(settings, self.queue.options))
         self.tracing.use(settings.tracing)
         self._metrics.know_tenants(settings.tenants)

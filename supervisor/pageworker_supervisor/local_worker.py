@@ -8,7 +8,7 @@ import asyncio
 import dataclasses
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +100,7 @@ class LocalConsumer(JobConsumer):
         events: Sequence[bytes] = (),
         release_profile: bool = False,
         used: bytes | None = None,
+        observed: Mapping[str, object] | None = None,
     ) -> bool:
         """Keep the result."""
         self.results[lease.token] = result

@@ -20,6 +20,7 @@ from pageworker_supervisor import drain_causes, worker_state
 from pageworker_supervisor.contract import job_state
 from pageworker_supervisor.delivery import circuit_breaker
 from pageworker_supervisor.dispatch import attempt_state
+from pageworker_supervisor.rollouts import rollout_state
 from pageworker_supervisor.runners import context_breaker, runner_state, start_history
 
 
@@ -59,6 +60,7 @@ LIFE_CYCLES = (
         (worker_state.WorkerState.STOPPING,),
     ),
     LifeCycle("Drain of a worker", drain_causes, drain_causes.TRANSITIONS, drain_causes.DrainCauses.NOTHING),
+    LifeCycle("Rollout of a module", rollout_state, rollout_state.TRANSITIONS, rollout_state.START),
     LifeCycle(
         "Circuit breaker of a callback receiver",
         circuit_breaker,

@@ -1,8 +1,10 @@
 """Tasks that run as long as the worker."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping
-from typing import Any
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from typing import Any, NoReturn
 
 from pageworker_sandbox.task_group import TaskGroup
 
@@ -31,3 +33,15 @@ async def run_forever(works: Mapping[str, Coroutine[Any, Any, object]]) -> None:
         silent = [task.get_name() for task in ended if task.cancelled() or task.exception() is None]
         if silent:
             raise TaskExitedUnexpectedly(", ".join(silent))
+
+
+async def look_when_noticed(
+    notice: asyncio.Event, poll_seconds: float, look: Callable[[], Awaitable[object]]
+) -> NoReturn:
+    """Call `look` now, at each notice, and about every `poll_seconds`, because a notice may get lost."""
+    while True:
+        notice.clear()
+        await look()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(poll_seconds * random.uniform(0.8, 1.2)):
+                await notice.wait()

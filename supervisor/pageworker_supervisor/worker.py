@@ -42,6 +42,7 @@ from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.worker_config import WorkerConfig
 from pageworker_supervisor.worker_identity import claim_data_dir
 from pageworker_supervisor.worker_report import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, longest_stop_seconds
+from pageworker_supervisor.worker_rollouts import WorkerRollouts
 from pageworker_supervisor.worker_state import TRANSITIONS, WorkerEvent, WorkerState
 
 VERSION = version("pageworker")
@@ -188,12 +189,14 @@ class Worker:
                     queue.workers, redis_client.availability, self._fleet_report, self, decisions
                 )
                 await member.start()
+                rollouts = WorkerRollouts(environment, redis_client, queue)
+                await rollouts.start()
                 registry = await Registry.open(
                     settings.modules.registry or folder / "registry",
                     trust,
                     folder / "modules",
-                    live.value.modules.channel,
                     refresh_seconds=live.value.modules.refresh_seconds,
+                    rules=rollouts.rules,
                     fleet=FleetSerial(redis_client, settings, folder, self._name, metrics),
                 )
                 watching.cancel()
@@ -209,8 +212,9 @@ class Worker:
                 log.warning("not ready", reason=self.ready()[1], **here)
             else:
                 log.info("ready", **here)
-            also = {"self_checks": checks.watch(environment.timeouts.self_checks_seconds)}
-            await run_forever({**components.tasks(), **config.tasks(components), **also, "fleet_report": member.run()})
+            also = {"self_checks": checks.watch(environment.timeouts.self_checks_seconds), "fleet_report": member.run()}
+            followers = {**config.tasks(components), **rollouts.tasks(components)}
+            await run_forever({**components.tasks(), **followers, **also})
 
     async def _prepare(self, redis_client: RedisClient) -> QueueClient:
         """The queue, loaded. Waits with backoff while Redis is away."""

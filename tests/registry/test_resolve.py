@@ -8,6 +8,7 @@ from pw_modules.author import Author, packed
 from pageworker_sandbox.signing import Index, IndexedModule, IndexedVersion, verify
 from pageworker_supervisor.registry.errors import ModuleUnknown, TenantNotAllowed
 from pageworker_supervisor.registry.resolve import Changes, Move, changes, check_tenant, resolve
+from pageworker_supervisor.registry.version_choice import VersionWish, WorkerScope
 
 
 def index(**modules: IndexedModule) -> Index:
@@ -20,19 +21,12 @@ def listed(*versions: str, yanked: str = "", **channels: str) -> IndexedModule:
     )
 
 
-def test_a_pin_wins_over_the_channel() -> None:
+def test_a_release_names_the_bundle_of_the_chosen_version() -> None:
     both = index(a=listed("1.0.0", "2.0.0", stable="2.0.0"))
-    assert resolve(both, "a", None, "stable").version == "2.0.0"
-    assert resolve(both, "a", "1.0.0", "stable").version == "1.0.0"
-    assert resolve(both, "a", "1.0.0", "stable").file == "a-1.0.0.zip"
-
-
-def test_a_module_without_the_workers_channel_comes_from_stable() -> None:
-    both = index(a=listed("1.0.0", "2.0.0", stable="1.0.0", canary="2.0.0"), b=listed("1.0.0", stable="1.0.0"))
-    assert resolve(both, "a", None, "canary").version == "2.0.0"
-    assert resolve(both, "b", None, "canary").version == "1.0.0"
-    with pytest.raises(ModuleUnknown, match=r"neither the channel canary nor stable \(it has: none"):
-        resolve(index(a=listed("1.0.0")), "a", None, "canary")
+    assert resolve(both, "a", VersionWish(), WorkerScope()).file == "a-2.0.0.zip"
+    assert resolve(both, "a", VersionWish(pin="1.0.0"), WorkerScope()).file == "a-1.0.0.zip"
+    with pytest.raises(ModuleUnknown, match="there is no module ab; did you mean a"):
+        resolve(both, "ab", VersionWish(), WorkerScope())
 
 
 def test_changes() -> None:

@@ -6,8 +6,6 @@ environment, the worker keeps the settings that it has, and is not ready.
 """
 
 import asyncio
-import contextlib
-import random
 from typing import NoReturn
 
 from pageworker_supervisor.audit.decisions import Decisions
@@ -20,6 +18,7 @@ from pageworker_supervisor.config.reload import running, waiting
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.queue.config_store import ConfigLook, ConfigStore, ConfigVersion
 from pageworker_supervisor.redis_client.availability import Availability
+from pageworker_supervisor.task_supervision import look_when_noticed
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -80,13 +79,7 @@ class ConfigFollower:
 
     async def run(self) -> NoReturn:
         """Follow until cancelled. Changes wait for this worker's vote from the first look on."""
-        await self._look()
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS * random.uniform(0.8, 1.2)):
-                    await self._wake.wait()
-            self._wake.clear()
-            await self._look()
+        await look_when_noticed(self._wake, POLL_SECONDS, self._look)
 
     async def reload(self, local: LocalLayers) -> None:
         """Use another file together with the version that counts. Raises ConfigInvalid: then nothing has changed."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from pageworker_sandbox.signing import LIMITS, read_bundle, sign, verify
-from pageworker_supervisor.cli import publishing
+from pageworker_supervisor.cli import publishing, rollout
 from pageworker_supervisor.cli.answers import PackedAnswer, SignedAnswer, VerifiedAnswer
 from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
 from pageworker_supervisor.cli.connect import Config
@@ -16,6 +16,7 @@ from pageworker_supervisor.cli.fleet_serial import fleet_serial
 from pageworker_supervisor.cli.output import Json, note, put, show
 from pageworker_supervisor.cli.password import PasswordFile
 from pageworker_supervisor.cli.registry_access import KeyFile, configured, registry_errors
+from pageworker_supervisor.cli.yank import yank_version
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.input_schema.input_checks import check_schemas
 from pageworker_supervisor.registry.packing import pack
@@ -155,6 +156,10 @@ app.command(
 )
 app.command(publishing.list_modules, name="list")
 app.command(publishing.channels)
-app.command(publishing.yank_version, name="yank")
+app.command(yank_version, name="yank")
 app.command(publishing.refresh_index)
 app.command(fleet_serial, name="serial")
+app.command(rollout.rollout)
+app.command(rollout.promote)
+app.command(rollout.rollback)
+app.command(rollout.status)

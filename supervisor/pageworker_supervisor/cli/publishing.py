@@ -7,12 +7,12 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from pageworker_sandbox.signing import LIMITS, Index, PackedBundle, UntrustedBundle, read_bundle, sign
-from pageworker_supervisor.cli.answers import IndexAnswer, PublishedAnswer, YankedAnswer
+from pageworker_supervisor.cli.answers import IndexAnswer, PublishedAnswer
 from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
 from pageworker_supervisor.cli.output import CommandError, Json, note, show, table
 from pageworker_supervisor.cli.registry_access import RegistryAccess, RegistryChange, registry_errors
 from pageworker_supervisor.registry.index_file import fetch_index
-from pageworker_supervisor.registry.index_update import point, yank
+from pageworker_supervisor.registry.index_update import point
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.registry import utc_now
 from pageworker_supervisor.registry.resolve import STABLE
@@ -67,14 +67,14 @@ async def publish(
                 if sign_first and not bundle.is_dir():
                     signature_of(bundle).write_bytes(files.signature)
                 index = await publisher.add(published, files.signature, channel)
-                action.outcome = _outcome(index)
+                action.outcome = outcome_of(index)
     old = _version(before, published.name, channel)
     facts = PublishedAnswer(
         published.name, published.version, channel, index.serial, index.expires, before=old, dry_run=dry_run
     )
     moved = "" if old is None else f", which {'points' if dry_run else 'pointed'} to {old}"
     would = f"would publish ({len(published.data)} bytes, sha256 {published.sha256})" if dry_run else "published"
-    show(facts, f"{would} {published.name} {published.version} to {channel}{moved}; {_text(index)}", json)
+    show(facts, f"{would} {published.name} {published.version} to {channel}{moved}; {index_text(index)}", json)
 
 
 def _found(path: Path, sign_first: bool) -> PackedBundle | UntrustedBundle:
@@ -115,7 +115,7 @@ async def list_modules(*, place: RegistryAccess | None = None, json: Json = Fals
         for version, listing in module.versions.items()
     ]
     text = table(("MODULE", "VERSION", "CHANNELS", "BYTES", ""), rows) if rows else "The registry has no modules."
-    show(index, f"{text}\n{_text(index)}", json)
+    show(index, f"{text}\n{index_text(index)}", json)
 
 
 channels = App(name="channel", help="Change which version a channel, such as stable, points to.")
@@ -141,31 +141,9 @@ async def set_channel(name: str, channel: str, version: str, *, change: Registry
         publisher = change.publisher(key)
         async with change.recorded("module channel set", key, f"{name}@{version} as {channel}") as action:
             index = await publisher.change(point(name, channel, version))
-            action.outcome = _outcome(index)
+            action.outcome = outcome_of(index)
     facts = PublishedAnswer(name, version, channel, index.serial, index.expires)
-    show(facts, f"{channel} of {name} is {version}; {_text(index)}", json)
-
-
-async def yank_version(name: str, version: str, *, change: RegistryChange, json: Json = False) -> None:
-    """Withdraw a version, so that no worker runs it any more, not even for jobs that pin it.
-
-    Example: `workerctl module yank acme.prices 0.1.0 --key release.key`.
-
-    Parameters
-    ----------
-    name
-        Name of the module.
-    version
-        Version to withdraw. No channel may point to it.
-    """
-    with registry_errors():
-        key = change.open_key()
-        publisher = change.publisher(key)
-        async with change.recorded("module yank", key, f"{name}@{version}") as action:
-            index = await publisher.change(yank(name, version))
-            action.outcome = _outcome(index)
-    facts = YankedAnswer(name, version, True, index.serial, index.expires)
-    show(facts, f"yanked {name} {version}; {_text(index)}", json)
+    show(facts, f"{channel} of {name} is {version}; {index_text(index)}", json)
 
 
 async def refresh_index(*, change: RegistryChange, json: Json = False) -> None:
@@ -180,13 +158,15 @@ async def refresh_index(*, change: RegistryChange, json: Json = False) -> None:
         publisher = change.publisher(key)
         async with change.recorded("module refresh-index", key) as action:
             index = await publisher.change()
-            action.outcome = _outcome(index)
-    show(IndexAnswer(index.serial, index.expires), _text(index), json)
+            action.outcome = outcome_of(index)
+    show(IndexAnswer(index.serial, index.expires), index_text(index), json)
 
 
-def _outcome(index: Index) -> str:
+def outcome_of(index: Index) -> str:
+    """For the audit log."""
     return f"done: index {index.serial}"
 
 
-def _text(index: Index) -> str:
+def index_text(index: Index) -> str:
+    """Serial and expiry, for people."""
     return f"index {index.serial}, expires {index.expires:%Y-%m-%d}"

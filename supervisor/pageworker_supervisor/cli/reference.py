@@ -51,16 +51,21 @@ NEEDS: dict[str, Need] = {
     "module list": "registry",
     "module new": "files",
     "module pack": "files",
+    "module promote": "Redis",
     "module publish": "registry",
     "module refresh-index": "registry",
+    "module rollback": "Redis",
+    "module rollout": "Redis",
     "module run": "host",
     "module serial": "Redis",
     "module sign": "files",
+    "module status": "Redis",
     "module verify": "files",
     "module yank": "registry",
     "pause": "Redis",
     "redis password": "files",
     "results": "Redis",
+    "rollout": "Redis",
     "scale": "Redis",
     "schema": "files",
     "secrets check": "files",
@@ -74,7 +79,12 @@ NEEDS: dict[str, Need] = {
 }
 """What a command cannot work without."""
 
-REDIS_WITH = {"status": "--fleet", "drain": "--worker, --tag, --fleet", "undrain": "--worker, --tag, --fleet"}
+REDIS_WITH = {
+    "status": "--fleet",
+    "drain": "--worker, --tag, --fleet",
+    "undrain": "--worker, --tag, --fleet",
+    "module yank": "--fast",
+}
 """Options with which a command needs Redis, and no worker on this host."""
 
 EXAMPLE = re.compile(r"Example: `([^`]+)`")
@@ -93,6 +103,8 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
         "status --fleet",
         "undrain --worker w1",
     ),
+    "Which version do jobs get, and who decided it?": ("module status acme.prices", "rollout"),
+    "A new version fails. Take it away from all jobs.": ('module rollback acme.prices --reason "prices are missing"',),
     "What was blocked today?": ("jobs --blocker captcha --since 1d", "jobs --status blocked --count-only"),
     "Which jobs failed? Run them again.": ("jobs --status failed --since 1h", "jobs retry --status failed --since 1h"),
     "What happens to this job now?": ("jobs follow acme/17",),

@@ -74,7 +74,14 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     # A file of the host. Commands read the section, and the worker at its start.
     "audit": LOCAL,
     # Where modules come from, and who may sign them.
-    "modules": {"registry": LOCAL, "trusted_keys": LOCAL, "isolation": HOT, "channel": HOT, "refresh_seconds": HOT},
+    "modules": {
+        "registry": LOCAL,
+        "trusted_keys": LOCAL,
+        "isolation": HOT,
+        "channel": HOT,
+        "tag_channels": HOT,
+        "refresh_seconds": HOT,
+    },
     # `url` may name any folder of the host, or send pages of all tenants to a foreign bucket.
     "artifacts": {
         "url": LOCAL,
@@ -113,6 +120,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "block_hosts": HOT,
         "proxy": HOT,
         "proxy_required": HOT,
+        "pins": HOT,
         "egress_budget_bytes": HOT,
         "egress_budget_requests": HOT,
     },

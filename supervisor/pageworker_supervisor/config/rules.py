@@ -16,6 +16,7 @@ from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.limit_settings import SharedLimits
+from pageworker_supervisor.config.module_rules import pin_findings
 from pageworker_supervisor.config.profile_rules import snapshot_findings
 from pageworker_supervisor.config.proxy_rules import proxy_findings
 from pageworker_supervisor.config.redact import redact_url
@@ -327,5 +328,6 @@ def _tenant(name: str, tenant: TenantSettings, *, has_secrets: bool) -> Iterator
     if tenant.callback_headers and not tenant.callback_allow:
         yield (*at, "callback_headers"), "no callback_allow", "`callback_allow` to be set too", "no callback is sent"
     yield from header_findings((*at, "callback_headers"), tenant.callback_headers)
+    yield from pin_findings(at, tenant.pins)
     if tenant.callback_secret_file is not None:
         yield from secret_findings((*at, "callback_secret_file"), tenant.callback_secret_file)

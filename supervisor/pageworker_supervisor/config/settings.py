@@ -245,6 +245,9 @@ class ModuleSettings(Section, frozen=True):
     runner of its own. All workers need the same value."""
     channel: Label = "stable"
     """Channel that this worker follows for jobs that do not pin a version."""
+    tag_channels: dict[Label, Label] = {}
+    """Channels by tag: a worker with the tag in `worker.tags` follows that channel. The first tag of this table that
+    the worker has counts. A module without that channel is taken from `channel`, then from `stable`."""
     refresh_seconds: Seconds = 5.0
     """Seconds between two looks at the registry. Longer, up to 60 s, while it does not answer."""
 
@@ -328,6 +331,9 @@ class TenantSettings(Section, frozen=True):
     """As `egress.budget_requests`, for each job of the tenant. The smallest one counts."""
     proxy_required: bool = False
     """Whether `direct` is refused as `proxy` of a job or a module."""
+    pins: dict[str, str] = {}
+    """Versions of modules that jobs of the tenant get, e.g. `{ "shop.product" = "1.4.2" }`. A version in the job's own
+    `endpoint_module` goes before. Channels and rollouts do not change a pin."""
 
 
 class HttpSettings(Section, frozen=True):

@@ -22,6 +22,7 @@ from pageworker_supervisor.dispatch.attempt_spans import attempt_trace, handler_
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
 from pageworker_supervisor.dispatch.attempt_use import attempt_use
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
+from pageworker_supervisor.dispatch.chosen_release import chosen_release
 from pageworker_supervisor.dispatch.handler_stop import end_past_budget, stop_handler
 from pageworker_supervisor.dispatch.outcome import (
     UNREADABLE,
@@ -43,7 +44,8 @@ from pageworker_supervisor.dispatch.wanted_context import wanted_context
 from pageworker_supervisor.input_schema.errors import PayloadInvalid
 from pageworker_supervisor.proxies.choice import ProxyRefused
 from pageworker_supervisor.queue.claim import Lease
-from pageworker_supervisor.registry.errors import ModuleError, ModuleUnknown
+from pageworker_supervisor.registry.errors import ModuleError
+from pageworker_supervisor.rollouts.rollout_entry import Rollout
 from pageworker_supervisor.runners.browser_flavors import FlavorMissing
 from pageworker_supervisor.runners.budget_breach import BudgetBreach
 from pageworker_supervisor.runners.egress_sets import DigestCollision
@@ -80,6 +82,8 @@ class Attempt:
             self.job = Job(job_id=lease.ref.job_id, tenant_id=lease.ref.tenant_id, endpoint_module=UNREADABLE_MODULE)
         self.version: str | None = None
         """Of its module, once that is resolved."""
+        self.rollout: Rollout | None = None
+        """The running one of which it is part."""
         self._bundle: VerifiedBundle | None = None
         self.number = attempt_number(self.job, lease)
         """Of this try, as in the result's `attempts`."""
@@ -234,13 +238,8 @@ class Attempt:
     async def _admit(self) -> VerifiedBundle:
         """The job's module: verified, allowed for the tenant and fit for the payload. Raises ModuleError."""
         job, registry = self.job, self._services.registry
-        try:
-            release = registry.resolve(job.module_name, job.module_pin)
-        except ModuleUnknown:
-            # It may have been published after this worker last looked.
-            await registry.look_again(self.claimed_at - self.lease.total_seconds)
-            release = registry.resolve(job.module_name, job.module_pin)
-        self.version = release.version
+        release = await chosen_release(registry, job, self.lease, self.claimed_at)
+        self.version, self.rollout = release.version, release.rollout
         self.log = self.log.bind(module_version=self.version)
         bundle = await registry.bundle(release)
         self._bundle = bundle

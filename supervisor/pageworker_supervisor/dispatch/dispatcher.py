@@ -21,6 +21,7 @@ from pageworker_supervisor.queue.wakeup import (
     Notice,
     PauseNotice,
     ReportNotice,
+    RolloutNotice,
 )
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
@@ -66,6 +67,7 @@ class Dispatcher:
         """`closed`: claim nothing, drained or not, because no job could succeed."""
         self._on_config_notice: Callable[[], None] = lambda: None
         self._on_report_notice: Callable[[], None] = lambda: None
+        self._on_rollout_notice: Callable[[], None] = lambda: None
         self.attempts: dict[str, Attempt] = {}
         self.closing: dict[str, Attempt] = {}
         """Leases that are settled without a page: their jobs are to be ended, or the worker drains."""
@@ -157,6 +159,8 @@ class Dispatcher:
                 log.bind(**detail).log(AUDIT, event)
             case ReportNotice():
                 self._on_report_notice()
+            case RolloutNotice():
+                self._on_rollout_notice()
 
     async def _something_to_do(self) -> None:
         """Return when there is work in Redis, the fleet changed, or time has freed a runner slot."""
@@ -326,6 +330,10 @@ class Dispatcher:
     def on_report_notice(self, action: Callable[[], None]) -> None:
         """Call `action` when a stored drain has changed."""
         self._on_report_notice = action
+
+    def on_rollout_notice(self, action: Callable[[], None]) -> None:
+        """Call `action` when a rollout entry has changed."""
+        self._on_rollout_notice = action
 
     def hold(self, held: bool) -> None:
         """Claim nothing while held: this worker could not run jobs as the rest of the fleet does."""

@@ -237,6 +237,12 @@ def past_attempts(job: Job, lease: Lease) -> tuple[AttemptRecord, ...]:
     return tuple(structs.replace(record, attempt=job.retry_count + n) for n, record in enumerate(records, 1))
 
 
+def last_version(job: Job, lease: Lease) -> str | None:
+    """The version of the module that the newest earlier attempt ran. None: none has."""
+    versions = [record.module_version for record in past_attempts(job, lease) if record.module_version is not None]
+    return versions[-1] if versions else None
+
+
 def attempt_of(
     job: Job, lease: Lease, outcome: Outcome, worker_id: str, version: str | None, proxy: str | None = None
 ) -> AttemptRecord:

@@ -13,6 +13,7 @@ from pageworker_supervisor.config.egress_budget import EgressBudgets
 from pageworker_supervisor.config.module_isolation import IsolationRefused, ModuleIsolation
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import egress_digest
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.job_fields import fields_of_result
 from pageworker_supervisor.intake.admission import Admission, RejectedText
 from pageworker_supervisor.intake.arrival import Arrival
@@ -154,7 +155,7 @@ class ModuleContext:
     async def with_context(self, new_job: NewJob) -> NewJob:
         """The job with the digests of the release that it would run now; without them if the release cannot be had
         within FETCH_SECONDS."""
-        manifest = await self._manifest(*new_job.module)
+        manifest = await self._manifest(*new_job.module, new_job.ref)
         if manifest is None:
             return new_job
         of_profile = self._profiles.options(new_job.tenant_id, new_job.profile_id)
@@ -176,9 +177,9 @@ class ModuleContext:
             isolation=isolation,
         )
 
-    async def _manifest(self, name: str, pin: str | None) -> Manifest | None:
+    async def _manifest(self, name: str, pin: str | None, job: JobRef) -> Manifest | None:
         try:
-            release = self._registry.resolve(name, pin)
+            release = self._registry.resolve(name, pin, job)
             known = self._manifests.get(release.sha256)
             if known is None:
                 if time.monotonic() < self._backoff_until:

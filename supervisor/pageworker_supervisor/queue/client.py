@@ -2,7 +2,8 @@
 
 `producer` (intake) puts jobs in, `consumer` (dispatch) claims and ends them, `outbox` (delivery) delivers results,
 `inspection`, `pauses` and `dead_letters` (admin, workerctl) serve operators. `limits` puts the limits of a
-configuration in force. `workers`: reports of the fleet's workers, and stored drains.
+configuration in force. `workers`: reports of the fleet's workers, and stored drains. `rollouts`: which versions of
+modules jobs get.
 """
 
 from pageworker_supervisor.config.live import Live
@@ -21,6 +22,7 @@ from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.queue.profile_stores import ProfileStores
 from pageworker_supervisor.queue.request_counts import RequestCounts
 from pageworker_supervisor.queue.request_rates import RequestRates
+from pageworker_supervisor.queue.rollout_store import RolloutStore
 from pageworker_supervisor.queue.tenants import Tenants
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
 from pageworker_supervisor.redis_client.router import Router
@@ -55,6 +57,7 @@ class QueueClient:
         self.request_rates = RequestRates(self._shards)
         self.request_counts = RequestCounts(self._shards)
         self.profile_stores = ProfileStores(self._shards)
+        self.rollouts = RolloutStore(self._shards)
 
     @property
     def options(self) -> QueueOptions:

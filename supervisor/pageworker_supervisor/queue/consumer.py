@@ -128,6 +128,7 @@ class JobConsumer:
         events: Sequence[bytes] = (),
         release_profile: bool = False,
         used: bytes | None = None,
+        observed: Mapping[str, object] | None = None,
     ) -> bool:
         """Store the job's one result (JSON). False: the lease was lost, another worker answers. Raises CancelHolds.
 
@@ -135,7 +136,7 @@ class JobConsumer:
         `dead_letter`: JSON of the last error and the attempts; given if the job goes to the dead letters.
         `release_profile`: this worker has not opened the profile that the claim locked. The lock is released with the
         last job that holds it, so that no further call is needed. `used`: JSON of what the attempt used, for the job's
-        history; also in the methods below.
+        history; also in the methods below. `observed`: what is counted of a job of a running rollout.
         """
         word = await self._shards.settled_call(
             lease.shard,
@@ -150,6 +151,7 @@ class JobConsumer:
             dead_letter=None if dead_letter is None else opaque(dead_letter),
             events=[opaque(event) for event in events],
             **({"release_profile": True} if release_profile else {}),
+            **({"observed": dict(observed)} if observed else {}),
             **_optional(used),
         )
         if word == b"cancelled":

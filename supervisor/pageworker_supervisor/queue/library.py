@@ -91,6 +91,10 @@ SHARD_KEYS = {
     "audit_head": "audit:head",
     # the fleet process, on shard 0 alone
     "scaling": "scaling",
+    # rollouts: entries and decisions on shard 0 alone, counts on the shard of each job
+    "rollouts": "rollouts",
+    "rollout_evidence": "rollout_evidence:<module>",
+    "rollout_counts": "rollout_counts:<module>",
 }
 """The keys of a shard: name in the code, and pattern below the shard's root `<prefix>:{<shard>}`.
 
@@ -149,7 +153,8 @@ FILES = (
     *("backlog", "browser_context", "profile_lock", "history", "job", "cancellation", "push", "listing"),
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
     *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
-    *("fn_inspect", "fn_tenants", "fn_profiles", "fn_demand", "fn_check_consistency", "fn_record", "fn_apply_event"),
+    *("fn_inspect", "fn_tenants", "fn_profiles", "fn_demand", "fn_check_consistency", "fn_record", "fn_rollouts"),
+    "fn_apply_event",
     "register",
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
@@ -168,6 +173,7 @@ ENCLOSED = frozenset(
         "push",
         "fn_tenants",
         "fn_profiles",
+        "fn_rollouts",
     )
 )
 """Sources whose local names no other source uses. Each is a block of its own, because Lua takes 200 local names per

@@ -61,7 +61,11 @@ class ReportNotice(Struct, frozen=True):
     """A stored drain has changed: the worker reports, and the reply has what is for it now."""
 
 
-Notice = CancelNotice | AskNotice | ConfigNotice | PauseNotice | ReportNotice
+class RolloutNotice(Struct, frozen=True):
+    """A rollout entry has changed."""
+
+
+Notice = CancelNotice | AskNotice | ConfigNotice | PauseNotice | ReportNotice | RolloutNotice
 
 
 class Wakeup(Struct, frozen=True):
@@ -183,5 +187,7 @@ def notice_from(message: bytes) -> Notice | None:
             return msgspec.json.decode(message.partition(b" ")[2], type=PauseNotice)
         case "report", []:
             return ReportNotice()
+        case "rollout", []:
+            return RolloutNotice()
         case _:
             return None

@@ -15,6 +15,7 @@ import msgspec
 from pageworker_sandbox.signing import (
     LIMITS,
     Index,
+    IndexedModule,
     IndexExpired,
     ModuleError,
     SigningLimits,
@@ -24,6 +25,7 @@ from pageworker_sandbox.signing import (
     check_age,
     verify_index,
 )
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.host.descriptor_check import USED_UP
 from pageworker_supervisor.registry import resolve as resolution
 from pageworker_supervisor.registry.bundles import Bundles
@@ -33,6 +35,8 @@ from pageworker_supervisor.registry.fleet_serial import FleetMemory
 from pageworker_supervisor.registry.index_file import AuthenticIndex, fetch_index
 from pageworker_supervisor.registry.resolve import Changes, Release, check_tenant
 from pageworker_supervisor.registry.store import Store
+from pageworker_supervisor.registry.version_choice import VersionWish
+from pageworker_supervisor.registry.version_rules import FixedChannel, VersionRules
 from pageworker_supervisor.telemetry import log
 
 Clock = Callable[[], datetime]
@@ -68,7 +72,7 @@ class Registry:
         source: str | Path,
         trust: TrustStore,
         state_dir: Path,
-        channel: str,
+        rules: VersionRules,
         refresh_seconds: float = 5.0,
         limits: SigningLimits = LIMITS,
         now: Clock = utc_now,
@@ -79,7 +83,7 @@ class Registry:
         self._cache = Cache(state_dir, source)
         self._bundles = Bundles(self._store, trust, self._cache, limits, on_untrusted=self._count)
         self._trust = trust
-        self._channel = channel
+        self._rules = rules
         self._refresh_seconds = refresh_seconds
         self._limits = limits
         self._now = now
@@ -104,14 +108,15 @@ class Registry:
         limits: SigningLimits = LIMITS,
         now: Clock = utc_now,
         fleet: FleetMemory | None = None,
+        rules: VersionRules | None = None,
     ) -> "Registry":
         """Load the cached index, then refresh it. A registry that is away or refused raises nothing here; see `status`.
 
-        A module without this channel is taken from `stable`. `fleet` knows the highest serial that
-        other workers have accepted: an older index is refused. Waits while the process has no free file descriptors.
-        Raises OSError if `state_dir` cannot be used.
+        `rules` choose among the versions. Without them, a module without this channel is taken from `stable`. `fleet`
+        knows the highest serial that other workers have accepted: an older index is refused. Waits while the process
+        has no free file descriptors. Raises OSError if `state_dir` cannot be used.
         """
-        registry = cls(source, trust, state_dir, channel, refresh_seconds, limits, now, fleet)
+        registry = cls(source, trust, state_dir, rules or FixedChannel(channel), refresh_seconds, limits, now, fleet)
         while True:
             try:
                 await asyncio.to_thread(registry._restore)
@@ -138,10 +143,13 @@ class Registry:
             trouble=f"{trouble}; {trouble.mend}" if trouble else None,
         )
 
-    def use(self, channel: str, refresh_seconds: float) -> None:
-        """Follow this channel from the next job on, and look at the registry that often from the next look on."""
-        self._channel = channel
+    def use(self, refresh_seconds: float) -> None:
+        """Look at the registry that often from the next look on."""
         self._refresh_seconds = refresh_seconds
+
+    def listed(self, name: str) -> IndexedModule | None:
+        """A module as the accepted index lists it."""
+        return self._index.modules.get(name) if self._index is not None else None
 
     async def run(self) -> NoReturn:
         """Refresh for ever, less often while the registry is away."""
@@ -193,16 +201,19 @@ class Registry:
             self.changed.set()
         return changes
 
-    def resolve(self, name: str, pin: str | None = None) -> Release:
-        """The release that a job runs. Raises ModuleUnknown, IndexExpired, and, if there never was an index, the error
-        of the last refresh (RegistryAway, Untrusted, …).
+    def resolve(self, name: str, pin: str | None = None, job: JobRef | None = None, kept: str | None = None) -> Release:
+        """The release that a job runs. `kept`: the version of its last attempt. Raises ModuleUnknown, IndexExpired,
+        and, if there never was an index, the error of the last refresh (RegistryAway, Untrusted, …).
         """
         if self._index is None:
             if self._trouble is not None:
                 raise self._trouble.with_traceback(None)
             raise ModuleUnknown("the registry is empty: no module was ever published to it")
         check_age(self._index, self._now())
-        return resolution.resolve(self._index, name, pin, self._channel)
+        rules = self._rules
+        tenant_pin = rules.tenant_pin(job.tenant_id, name) if job is not None else None
+        wish = VersionWish(pin, tenant_pin, job, kept)
+        return resolution.resolve(self._index, name, wish, rules.scope(), rules.entry(name))
 
     async def bundle(self, release: Release) -> VerifiedBundle:
         """The verified bundle of a release. Raises RegistryAway if it cannot be fetched, else the ModuleError of the

@@ -1,25 +1,29 @@
-"""Resolves module names to versions, checks who may run one, and compares two indexes. Pure."""
+"""Resolves module names to releases, checks who may run one, and compares two indexes. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
-from pageworker_sandbox.signing import Index, IndexedModule, VerifiedBundle
+from pageworker_sandbox.signing import Index, VerifiedBundle
 from pageworker_supervisor.registry.errors import ModuleUnknown, TenantNotAllowed
 from pageworker_supervisor.registry.index_file import bundle_file
+from pageworker_supervisor.registry.version_choice import STABLE, VersionWish, WorkerScope, choose_version
+from pageworker_supervisor.rollouts.rollout_entry import Rollout, RolloutEntry
 
-STABLE = "stable"
+__all__ = ["STABLE", "Changes", "Move", "Release", "changes", "check_tenant", "resolve"]
 
 
 @dataclass(frozen=True)
 class Release:
-    """One version of one module, as the index lists it. `sha256` is hex."""
+    """One version of one module, as the index lists it. `sha256` is hex. `rollout`: the running one of which the job
+    that asked is part, in either version."""
 
     name: str
     version: str
     sha256: str
     bytes: int
+    rollout: Rollout | None = None
 
     @property
     def file(self) -> str:
@@ -49,21 +53,19 @@ class Changes:
         return bool(self.added or self.removed or self.moved)
 
 
-def resolve(index: Index, name: str, pin: str | None, channel: str = STABLE) -> Release:
-    """The release for `name` or `name@pin`. A module without this channel is taken from `stable`.
+def resolve(
+    index: Index, name: str, wish: VersionWish, scope: WorkerScope, entry: RolloutEntry | None = None
+) -> Release:
+    """The release that a job gets. `entry`: the module's rollout entry.
 
-    Raises ModuleUnknown, which names a similar one if there is one.
+    Raises ModuleUnknown, which names a similar module if there is one.
     """
     listed = index.modules.get(name)
     if listed is None:
         raise ModuleUnknown(f"there is no module {name}{_near(name, index.modules)}")
-    version = pin or _follow(name, listed, channel)
-    listing = listed.versions.get(version)
-    if listing is None:
-        raise ModuleUnknown(f"{name} has no version {version}{_near(version, listed.versions)}")
-    if listing.yanked:
-        raise ModuleUnknown(f"{name} {version} was yanked by its publisher")
-    return Release(name, version, listing.sha256, listing.bytes)
+    choice = choose_version(name, listed, wish, scope, entry)
+    listing = listed.versions[choice.version]
+    return Release(name, choice.version, listing.sha256, listing.bytes, choice.rollout)
 
 
 def check_tenant(bundle: VerifiedBundle, tenant_id: str) -> None:
@@ -82,14 +84,6 @@ def changes(before: Index | None, after: Index) -> Changes:
         if channels_old.get(key) != channels_new.get(key)
     )
     return Changes(tuple(sorted(new - old)), tuple(sorted(old - new)), moved)
-
-
-def _follow(name: str, listed: IndexedModule, channel: str) -> str:
-    version = listed.channels.get(channel) or listed.channels.get(STABLE)
-    if version is None:
-        there = ", ".join(sorted(listed.channels)) or "none"
-        raise ModuleUnknown(f"{name} has neither the channel {channel} nor {STABLE} (it has: {there})")
-    return version
 
 
 def _near(name: str, names: Iterable[str]) -> str:

@@ -32,6 +32,11 @@ class ModuleMetrics:
             ("reason",),
             registry=registry,
         )
+        self.rollout_versions_refused = Gauge(
+            "pageworker_rollout_versions_refused",
+            "Versions that rollout entries name and the signed index does not permit: the worker ignores them.",
+            registry=registry,
+        )
         self._index_refusals = Bounded(self.index_refusals)
         self._signature_failures = Bounded(self.signature_failures)
 

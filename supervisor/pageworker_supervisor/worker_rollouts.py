@@ -1,0 +1,43 @@
+"""A worker's part in rollouts: it follows the entries, and reports those that the signed index does not permit."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+from pageworker_supervisor.components import Components, HostEnvironment
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.rollouts.follower import POLL_SECONDS, RolloutFollower
+from pageworker_supervisor.rollouts.refusals import RefusedEntries
+from pageworker_supervisor.rollouts.worker_rules import WorkerRules
+from pageworker_supervisor.task_supervision import look_when_noticed
+
+
+class WorkerRollouts:
+    """Of one worker. `rules` is for its registry."""
+
+    def __init__(self, environment: HostEnvironment, redis_client: RedisClient, queue: QueueClient) -> None:
+        self._environment = environment
+        self._redis_client = redis_client
+        self._changed = asyncio.Event()
+        self._follower = RolloutFollower(queue.rollouts, redis_client.availability, self._changed.set)
+        self.rules = WorkerRules(environment.live, self._follower.entry)
+
+    async def start(self) -> None:
+        """Take the entries before the first job is claimed. Waits while Redis is away."""
+        await self._follower.start()
+
+    def tasks(self, components: Components) -> dict[str, Coroutine[Any, Any, None]]:
+        """What follows the entries, by name, as the tasks of `components`. Call it once."""
+        components.dispatcher.on_rollout_notice(self._follower.notice)
+        settings, metrics = self._environment.settings, self._environment.metrics
+        refused = RefusedEntries(
+            self._redis_client, settings.redis.prefix, settings.worker.id, components.registry.listed, metrics
+        )
+        return {
+            "rollouts": self._follower.run(),
+            # The index changes as well, so it looks again without a notice.
+            "refused_rollouts": look_when_noticed(
+                self._changed, POLL_SECONDS, lambda: refused.report(self._follower.entries)
+            ),
+        }
