@@ -44,8 +44,6 @@ JOB_FIELDS = {
     "callback_url": "tests/queue/test_outbox.py::test_a_promise_is_made_with_the_result_and_ends_with_its_delivery",
     "domain": "tests/queue/test_claim.py::test_profiles_and_domains_of_a_tenant_take_turns",
     "meta": f"{OUTCOME}::test_a_success_has_its_data_its_attempts_and_its_times",
-    "output": "tests/dispatch/test_output_check.py::"
-    "test_data_that_does_not_match_ends_as_result_invalid_with_its_fields",
     "page": OPTIONS,
     "proxy": "tests/worker/test_proxies.py::test_a_job_has_the_policy_of_its_tenant_or_its_own",
 }
@@ -59,6 +57,8 @@ MANIFEST_KEYS = {
     "secrets": "tests/secrets/test_grants.py::test_all_three_must_allow_it",
     "timeout_seconds": "tests/worker/test_work.py::test_a_modules_own_time_goes_over_the_setting_and_under_the_jobs",
     "input": "tests/registry/test_packing.py::test_the_schema_comes_from_the_table_or_from_a_struct",
+    "output": "tests/dispatch/test_output_check.py::"
+    "test_data_that_does_not_match_ends_as_result_invalid_with_its_fields",
     "browser": "tests/e2e/test_flavor.py::test_a_page_runs_in_the_flavor_that_its_module_asks_for",
     "page": OPTIONS,
     "proxy": "tests/dispatch/test_wanted_context.py::test_the_key_has_what_module_profile_and_job_say",
