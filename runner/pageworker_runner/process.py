@@ -83,7 +83,9 @@ class RunnerProcess:
             self._channel
         )
         self._stopping = True
-        flushed = await started.browser.close()
+        # An ephemeral browser has nothing to write, and its close costs 0.35 s of processor time. It ends with this
+        # process: the kernel ends everything in the sandbox.
+        flushed = not started.persistent or await started.browser.close()
         await self._finish(RunnerExit.STOPPED if flushed else RunnerExit.NOT_FLUSHED)
 
     async def until_channel_ends(self, work: Coroutine[Any, Any, None]) -> None:

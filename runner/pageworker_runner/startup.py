@@ -4,6 +4,7 @@ import asyncio
 import resource
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from playwright.async_api import Error as BrowserError
 
@@ -46,6 +47,8 @@ class StartedRunner:
     attempts: AttemptExecutor
     catalog: Catalog
     permits: PermitClient
+    persistent: bool
+    """Whether the browser has a profile to write when it closes."""
 
 
 async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment: RunnerEnvironment) -> StartedRunner:
@@ -66,7 +69,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             permits = PermitClient(boot.limited_hosts, reporter.send_queue.put)
             await RequestLimiter(browser.context, permits, failures, tasks).start()
             # Before the pool watches for new pages: the page of this check belongs to no attempt.
-            sandbox = await chromium_sandbox(browser.context)
+            sandbox = await chromium_sandbox(browser.context, Path(boot.browser))
             empty = {} if boot.persistent else {"profile_files": str(files), **await stored_in(browser.context)}
             catalog = Catalog()
             pool = PagePool(
@@ -103,7 +106,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             evidence={**answers, **empty, "chromium_sandbox": sandbox},
         )
     )
-    return StartedRunner(browser, attempts, catalog, permits)
+    return StartedRunner(browser, attempts, catalog, permits, boot.persistent)
 
 
 def limit_own_data(memory_bytes: int) -> None:

@@ -77,7 +77,11 @@ async def test_a_crashed_page_is_reported_and_replaced_and_its_neighbour_goes_on
 
 async def test_pages_that_crash_while_they_are_idle_are_replaced(start: Start) -> None:
     runner = await start(pages=2)
-    await runner.run(QUICK)
+    both = [await runner.begin(WAITS), await runner.begin(WAITS)]
+    for attempt in both:
+        await runner.accepted(attempt)
+        await runner.send(m.Cancel(attempt_id=attempt, outcome="cancelled"))
+        await runner.finished(attempt)
     for renderer in descendants(runner.process.pid, "--type=renderer"):
         os.kill(renderer, signal.SIGKILL)
     await runner.until(lambda: len([log for log in runner.logs if "idle page crashed" in log.message]) == 2)
@@ -88,6 +92,7 @@ async def test_pages_that_crash_while_they_are_idle_are_replaced(start: Start) -
 
 async def test_a_job_may_not_touch_its_neighbours_page(start: Start) -> None:
     runner = await start(pages=2)
+    await runner.accepted(await runner.begin(WAITS))
     touches = (
         "other = next(each for each in page.context._impl_obj._pages if each is not page._impl_obj)\n"
         "await other.title()\nreturn {}"

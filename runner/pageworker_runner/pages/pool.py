@@ -84,6 +84,10 @@ class PagePool:
         self._reporter = reporter
         self._on_crash = on_crash
         self._slots: list[PageSlot] = []
+        self._begun = 1
+        """Pages that are open or being opened."""
+        self._waiting = 0
+        """Attempts that wait for a page."""
         self._changed = asyncio.Condition()
         self._must_wipe = False
         """True: an ephemeral context holds what ended jobs left. No job starts before it is wiped."""
@@ -98,18 +102,19 @@ class PagePool:
         self.recordings = Recordings(context, self.recorder, reporter, redaction(settings.options))
 
     async def fill(self, interpreter: Sequence[SharedState] = ()) -> None:
-        """Open all pages. The first one comes with the browser context. Raises Playwright's Error.
+        """Open the first page, which comes with the browser context. Raises Playwright's Error.
 
-        From now on, what jobs share is compared with its state at this time.
+        The others are opened when as many jobs run at once: a page costs a renderer, and most contexts of a worker
+        with many tenants never need a second one. From now on, what jobs share is compared with its state at this
+        time.
         """
         with own_work():
-            for index in range(self._settings.pages):
-                if index == 0 and self._context.pages:
-                    page = self._context.pages[0]
-                    self._popups.adopt(page)
-                else:
-                    page = await self._popups.open_own()
-                self._slots.append(PageSlot(index, await self._warm(index, page)))
+            if self._context.pages:
+                page = self._context.pages[0]
+                self._popups.adopt(page)
+            else:
+                page = await self._popups.open_own()
+            self._slots.append(PageSlot(0, await self._warm(0, page)))
         self._shared = [*interpreter, ContextState(self._context)]
 
     def running(self) -> dict[str, str]:
@@ -137,6 +142,8 @@ class PagePool:
 
     async def reserve(self, attempt_id: str) -> PageSlot:
         """A clean page for an attempt. Waits while pages are recycled. Raises PageLost if none becomes idle in time."""
+        self._waiting += 1
+        self._open_missing()
         try:
             async with asyncio.timeout(RESERVE_TIMES * self._settings.recycle_seconds):
                 async with self._changed:
@@ -147,6 +154,8 @@ class PagePool:
                     return slot
         except TimeoutError:
             raise PageLost("No page of this runner became free in time.") from None
+        finally:
+            self._waiting -= 1
 
     def start(self, slot: PageSlot) -> None:
         """The attempt's handler begins."""
@@ -260,6 +269,27 @@ class PagePool:
             return
         self._must_wipe = False
 
+    def _open_missing(self) -> None:
+        """Open as many pages as attempts wait for, up to the number of the settings."""
+        missing = self._waiting - len(self._idle()) - (self._begun - len(self._slots))
+        for index in range(self._begun, min(self._begun + missing, self._settings.pages)):
+            self._begun += 1
+            self._tasks.spawn(self._open(index))
+
+    async def _open(self, index: int) -> None:
+        try:
+            with own_work():
+                async with asyncio.timeout(self._settings.recycle_seconds):
+                    warm = await self._warm(index, await self._popups.open_own())
+        except (TimeoutError, BrowserError) as error:
+            self._reporter.retire("pages", f"a page could not be opened: {type(error).__name__}")
+            return
+        async with self._changed:
+            self._slots.append(PageSlot(index, warm))
+            if warm.crashed:
+                self._crashed(index)
+            self._changed.notify_all()
+
     def _count_unclean(self, reason: str) -> None:
         self._unclean_pages += 1
         self._reporter.warn(f"a page is replaced: {reason}")
@@ -281,7 +311,9 @@ class PagePool:
         return None if slot is None else slot.attempt or ""
 
     def _crashed(self, index: int) -> None:
-        slot = self._slots[index]
+        slot = next((slot for slot in self._slots if slot.index == index), None)
+        if slot is None:
+            return  # `_open` looks whether it has crashed
         was_idle = slot.state is PageState.IDLE
         slot.follow(PageEvent.CRASH)
         if slot.attempt is not None:

@@ -110,12 +110,62 @@ async def pools(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
         yield opened
 
 
-async def test_it_opens_its_pages_beside_the_one_that_the_browser_starts_with(pools: Any) -> None:
+async def test_it_opens_a_page_for_each_job_beside_the_one_that_the_browser_starts_with(pools: Any) -> None:
     async with pools(pages=3) as harness:
-        assert len(harness.context.pages) == 3
-        slots = [await harness.pool.reserve(f"a-{number}") for number in range(3)]
+        assert len(harness.context.pages) == 1
+        slots = [await harness.pool.reserve("a-0")]
+        assert len(harness.context.pages) == 1, "the first job has the browser's own page"
+        slots += [await harness.pool.reserve(f"a-{number}") for number in (1, 2)]
         assert [slot.index for slot in slots] == [0, 1, 2]
+        assert len(harness.context.pages) == 3
         assert harness.pool.running() == {slot.warm.guid: slot.attempt for slot in slots}
+
+
+async def test_jobs_at_the_same_moment_have_a_page_each_and_no_more_are_opened_than_the_settings_say(
+    pools: Any,
+) -> None:
+    async with pools(pages=3, recycle_seconds=5) as harness:
+        async with asyncio.TaskGroup() as tasks:
+            reserving = [tasks.create_task(harness.pool.reserve(f"a-{number}")) for number in range(4)]
+            late = set(reserving)
+            while len(late) > 1:
+                _, late = await asyncio.wait(late, return_when=asyncio.FIRST_COMPLETED)
+            first = next(each.result() for each in reserving if each.done())
+            harness.pool.start(first)
+            await harness.end(first)
+        assert sorted(slot.index for slot in harness.pool._slots) == [0, 1, 2]
+        assert len(harness.context.pages) == 3
+
+
+async def test_a_page_that_cannot_be_opened_retires_the_runner(pools: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with pools(pages=2, recycle_seconds=0.01) as harness:
+        await harness.attempt("a-1")
+
+        async def never() -> None:
+            await asyncio.get_running_loop().create_future()
+
+        monkeypatch.setattr(harness.context, "new_page", never)
+        with pytest.raises(PageLost):
+            await harness.pool.reserve("a-2")
+        assert harness.retired == ["a page could not be opened: TimeoutError"]
+
+
+async def test_a_page_that_crashes_while_it_is_opened_is_replaced(pools: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with pools(pages=2) as harness:
+        await harness.attempt("a-1")
+        original = harness.pool._warm
+
+        async def crashing(index: int, page: Any) -> Any:
+            warm = await original(index, page)
+            if not harness.warnings and not warm.crashed:
+                page.crash()
+            return warm
+
+        monkeypatch.setattr(harness.pool, "_warm", crashing)
+        harness.cleaning.append(CleaningFailed("it crashed"))
+        slot = await harness.pool.reserve("a-2")
+        assert not slot.warm.crashed
+        assert "an idle page crashed and is replaced" in harness.warnings
 
 
 async def test_an_attempt_waits_until_a_page_is_proved_clean(pools: Any) -> None:

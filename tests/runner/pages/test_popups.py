@@ -47,7 +47,7 @@ async def test_a_popup_stays_with_its_job_while_others_come_and_go(
 async def test_a_page_without_an_opener_stays_until_the_last_job_that_may_own_it_has_ended(
     start: Callable[..., Awaitable[Supervisor]],
 ) -> None:
-    runner = await start(pages=3)
+    runner = await start(pages=2)
     waits = await runner.begin(handler(WAITS, name="waits"))
     await runner.accepted(waits)
     opens = """
@@ -57,10 +57,10 @@ async def test_a_page_without_an_opener_stays_until_the_last_job_that_may_own_it
         return {}
     """
     await runner.run(handler(opens, name="opens_without_opener"))
-    assert (await runner.run(COUNTS)).data == {"pages": 4}
+    assert (await runner.run(COUNTS)).data == {"pages": 3}
     await runner.send(m.Cancel(attempt_id=waits, outcome="cancelled"))
     await runner.finished(waits)
-    assert (await runner.run(COUNTS)).data == {"pages": 3}
+    assert (await runner.run(COUNTS)).data == {"pages": 2}
 
 
 async def test_a_page_that_a_job_opens_itself_is_its_own_and_ends_with_it(
