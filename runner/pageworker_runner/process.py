@@ -79,9 +79,9 @@ class RunnerProcess:
             await self._finish(RunnerExit.NOT_STARTED)
             return
         self._watch_browser(started)
-        await MessageLoop(started.attempts, started.catalog, started.permits, self._reporter.send_queue).run(
-            self._channel
-        )
+        await MessageLoop(
+            started.attempts, started.catalog, started.permits, self._reporter.send_queue, spare=started.spare
+        ).run(self._channel)
         self._stopping = True
         # An ephemeral browser has nothing to write, and its close costs 0.35 s of processor time. It ends with this
         # process: the kernel ends everything in the sandbox.
@@ -135,12 +135,20 @@ class MessageLoop:
     """
 
     def __init__(
-        self, attempts: AttemptExecutor, catalog: Catalog, permits: PermitClient, send_queue: SendQueue
+        self,
+        attempts: AttemptExecutor,
+        catalog: Catalog,
+        permits: PermitClient,
+        send_queue: SendQueue,
+        *,
+        spare: bool = False,
     ) -> None:
+        """`spare`: the runner has no tenant, and takes nothing of one before `Assign`."""
         self._attempts = attempts
         self._catalog = catalog
         self._permits = permits
         self._send_queue = send_queue
+        self._unassigned = spare
 
     async def run(self, channel: Channel) -> None:
         """Return after a Stop. Raises WireError."""
@@ -157,6 +165,12 @@ class MessageLoop:
     def handle(self, message: m.Message, descriptors: list[int]) -> None:
         """Act on one message. The descriptors stay the caller's. Raises ProtocolViolation."""
         match message:
+            case m.Assign() if self._unassigned:
+                self._unassigned = False
+            case m.Ping():
+                self._send_queue.put(m.Pong(number=message.number))
+            case _ if self._unassigned:
+                raise ProtocolViolation(f"{type(message).__name__} before Assign")
             case m.Run():
                 self._attempts.start(message)
             case m.Module():
@@ -173,8 +187,6 @@ class MessageLoop:
                 self._attempts.answer_secret(message)
             case m.PermitAnswer():
                 self._permits.answered(message)
-            case m.Ping():
-                self._send_queue.put(m.Pong(number=message.number))
             case _:
                 raise ProtocolViolation(f"{type(message).__name__} while READY")
 

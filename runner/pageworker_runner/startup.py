@@ -49,6 +49,8 @@ class StartedRunner:
     permits: PermitClient
     persistent: bool
     """Whether the browser has a profile to write when it closes."""
+    spare: bool = False
+    """It has no tenant yet."""
 
 
 async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment: RunnerEnvironment) -> StartedRunner:
@@ -106,7 +108,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             evidence={**answers, **empty, "chromium_sandbox": sandbox},
         )
     )
-    return StartedRunner(browser, attempts, catalog, permits, boot.persistent)
+    return StartedRunner(browser, attempts, catalog, permits, boot.persistent, boot.spare)
 
 
 def limit_own_data(memory_bytes: int) -> None:

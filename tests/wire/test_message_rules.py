@@ -1,5 +1,7 @@
 """Which message a runner may send when: every pair of state and message, and what a runner cannot do."""
 
+from functools import partial
+
 import pytest
 from pw_states import StatePair, check, every_pair
 
@@ -34,11 +36,12 @@ MESSAGES: dict[str, m.Message] = {
 }
 
 CONNECTION_GRID = """
-          hello   listener  ready log_line  pong  accepted offer artifact_data secret_request done  free  retire permit_request spans
-started   greeted -         -     -         -     -        -     -             -              -     -     -      -              -
-greeted   -       listening -     greeted   -     -        -     -             -              -     -     -      -              -
-listening -       -         ready listening -     -        -     -             -              -     -     -      -              -
-ready     -       -         -     ready     ready ready    ready ready         ready          ready ready ready  ready          ready
+           hello   listener  ready spare_ready assign log_line   pong       accepted offer artifact_data secret_request done  free  retire     permit_request spans
+started    greeted -         -     -           -      -          -          -        -     -             -              -     -     -          -              -
+greeted    -       listening -     -           -      greeted    -          -        -     -             -              -     -     -          -              -
+listening  -       -         ready unassigned  -      listening  -          -        -     -             -              -     -     -          -              -
+unassigned -       -         -     -           ready  unassigned unassigned -        -     -             -              -     -     unassigned -              -
+ready      -       -         -     -           -      ready      ready      ready    ready ready         ready          ready ready ready      ready          ready
 """  # noqa: E501 - one column per message
 
 ATTEMPT_GRID = """
@@ -54,7 +57,7 @@ freed    -         -         -        -        -              -               - 
 
 def test_the_messages_are_those_that_a_runner_can_send() -> None:
     known = {spec.message.__name__ for spec in m.TO_SUPERVISOR.values()}
-    assert {message.value for message in RunnerMessage} == set(MESSAGES) == known
+    assert {message.value for message in RunnerMessage} - {"Ready of a spare", "Assign"} == set(MESSAGES) == known
 
 
 def test_every_message_about_an_attempt_is_in_the_attempts_table() -> None:
@@ -65,19 +68,46 @@ def test_every_message_about_an_attempt_is_in_the_attempts_table() -> None:
 @every_pair(CONNECTION_GRID, ConnectionState, RunnerMessage)
 def test_every_pair_of_a_connection(pair: StatePair) -> None:
     check(CONNECTION_TRANSITIONS, pair)
-    rules = MessageRules()
-    rules.state = pair.state
-    message = MESSAGES[pair.event.value]
+    rules = MessageRules(spare=pair.event is RunnerMessage.SPARE_READY)
     # The attempt is where the message is legal, so that only the connection's own table decides.
     rules.sent("a", spans=True)
     legal = (state for state, event in ATTEMPT_TRANSITIONS if event.value == pair.event.value)
     rules.attempts["a"] = next(legal, SentAttemptState.SENT)
-    if pair.after is None:
-        with pytest.raises(ProtocolViolation, match=f"{pair.event.value} .* connection is {label(pair.state)}"):
-            rules.receive(message)
+    rules.state = pair.state
+    if pair.event is RunnerMessage.ASSIGN:
+        step, name = rules.assigned, "Assign"
     else:
-        rules.receive(message)
+        message = MESSAGES["Ready" if pair.event is RunnerMessage.SPARE_READY else pair.event.value]
+        step, name = partial(rules.receive, message), type(message).__name__
+    if pair.after is None:
+        with pytest.raises(ProtocolViolation, match=f"{name} .* connection is {label(pair.state)}"):
+            step()
+    else:
+        step()
         assert rules.state is pair.after
+
+
+def test_a_spare_gets_neither_module_nor_attempt_before_it_is_assigned() -> None:
+    rules = MessageRules(spare=True)
+    for message in ("Hello", "Listener", "Ready"):
+        rules.receive(MESSAGES[message])
+    with pytest.raises(ProtocolViolation, match="before it is assigned"):
+        rules.check_assigned()
+    with pytest.raises(ProtocolViolation, match="before it is assigned"):
+        rules.sent("a")
+    rules.assigned()
+    rules.check_assigned()
+    rules.sent("a")
+    with pytest.raises(ProtocolViolation, match="Assign is not permitted while the connection is ready"):
+        rules.assigned()
+
+
+def test_a_runner_of_a_tenant_is_assigned_to_no_other_one() -> None:
+    rules = MessageRules()
+    for message in ("Hello", "Listener", "Ready"):
+        rules.receive(MESSAGES[message])
+    with pytest.raises(ProtocolViolation, match="Assign is not permitted while the connection is ready"):
+        rules.assigned()
 
 
 @every_pair(ATTEMPT_GRID, SentAttemptState, AttemptMessage)

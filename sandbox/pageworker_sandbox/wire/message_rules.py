@@ -3,9 +3,10 @@
 A runner says hello, hands over its listening socket, and is ready. Only a ready runner may speak of attempts, and
 only of those that the supervisor sent. An attempt is accepted, asks for secrets, offers artifacts one at a time and
 hands each over after a grant, is done, and frees its page. A ready runner asks for permits at any time: requests
-of its pages need not belong to an attempt. Feed every received message to `MessageRules.receive`: a
-message that the tables do not permit raises ProtocolViolation, and the supervisor kills the runner. The shape is
-OpenSSH's monitor: one table of permitted requests per phase. Pure.
+of its pages need not belong to an attempt. A spare runner is ready for nobody at first: it may only log, answer pings
+and ask to retire until it is assigned to a tenant, and that happens once. Feed every received message to
+`MessageRules.receive`: a message that the tables do not permit raises ProtocolViolation, and the supervisor kills the
+runner. The shape is OpenSSH's monitor: one table of permitted requests per phase. Pure.
 """
 
 from collections import Counter
@@ -23,15 +24,19 @@ class ConnectionState(Enum):
     GREETED = "greeted"
     LISTENING = "listening"
     """The supervisor has the socket on which the runner's browser connects to the egress gateway."""
+    UNASSIGNED = "unassigned"
+    """A spare runner that is up: it has no tenant yet, and gets no module and no attempt."""
     READY = "ready"
 
 
 class RunnerMessage(Enum):
-    """A message from the runner. The value is the name of its type."""
+    """A message from the runner. The value is the name of its type; only ASSIGN comes from the supervisor."""
 
     HELLO = "Hello"
     LISTENER = "Listener"
     READY = "Ready"
+    SPARE_READY = "Ready of a spare"
+    ASSIGN = "Assign"
     LOG_LINE = "LogLine"
     PONG = "Pong"
     ACCEPTED = "Accepted"
@@ -79,6 +84,11 @@ CONNECTION_TRANSITIONS: TransitionTable[ConnectionState, RunnerMessage] = {
     (ConnectionState.GREETED, RunnerMessage.LISTENER): ConnectionState.LISTENING,
     (ConnectionState.LISTENING, RunnerMessage.LOG_LINE): ConnectionState.LISTENING,
     (ConnectionState.LISTENING, RunnerMessage.READY): ConnectionState.READY,
+    (ConnectionState.LISTENING, RunnerMessage.SPARE_READY): ConnectionState.UNASSIGNED,
+    (ConnectionState.UNASSIGNED, RunnerMessage.LOG_LINE): ConnectionState.UNASSIGNED,
+    (ConnectionState.UNASSIGNED, RunnerMessage.PONG): ConnectionState.UNASSIGNED,
+    (ConnectionState.UNASSIGNED, RunnerMessage.RETIRE): ConnectionState.UNASSIGNED,
+    (ConnectionState.UNASSIGNED, RunnerMessage.ASSIGN): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.LOG_LINE): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.PONG): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.ACCEPTED): ConnectionState.READY,
@@ -120,8 +130,10 @@ ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
 class MessageRules:
     """The states of one runner's connection and of its attempts."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, spare: bool = False) -> None:
+        """`spare`: the runner has no tenant until `assigned` is called."""
         self.state = ConnectionState.STARTED
+        self._spare = spare
         self.attempts: dict[str, SentAttemptState] = {}
         self._secret_requests: Counter[str] = Counter()
         self._may_send_spans: set[str] = set()
@@ -132,12 +144,25 @@ class MessageRules:
 
     def sent(self, attempt_id: str, *, spans: bool = False) -> None:
         """A Run message went out: from now on the runner may speak of its attempt. `spans`: it asks for them."""
+        self.check_assigned()
         self.attempts[attempt_id] = SentAttemptState.SENT
         if spans:
             self._may_send_spans.add(attempt_id)
         # +1 for the final "more lines were left out" line.
         self._lines += m.MAX_LINES + 1
         self._most_lines += m.MAX_LINES + 1
+
+    def assigned(self) -> None:
+        """An Assign message is about to go out. Raises ProtocolViolation for a runner that has a tenant."""
+        try:
+            self.state = next_state(CONNECTION_TRANSITIONS, self.state, RunnerMessage.ASSIGN)
+        except IllegalTransition:
+            raise ProtocolViolation(f"Assign is not permitted while the connection is {label(self.state)}") from None
+
+    def check_assigned(self) -> None:
+        """A Module or a Run is about to go out. Raises ProtocolViolation for a spare without a tenant."""
+        if self.state is ConnectionState.UNASSIGNED:
+            raise ProtocolViolation("a spare runner gets no module before it is assigned to a tenant")
 
     def granted(self, attempt_id: str) -> None:
         """A Grant message went out: the artifact that was offered last may come. No effect if none is offered."""
@@ -152,7 +177,8 @@ class MessageRules:
         """Advance by one received message. Raises ProtocolViolation if it is not permitted."""
         kind = type(message).__name__
         try:
-            self.state = next_state(CONNECTION_TRANSITIONS, self.state, RunnerMessage(kind))
+            event = RunnerMessage.SPARE_READY if self._spare and kind == "Ready" else RunnerMessage(kind)
+            self.state = next_state(CONNECTION_TRANSITIONS, self.state, event)
         except (IllegalTransition, ValueError):
             raise ProtocolViolation(f"{kind} is not permitted while the connection is {label(self.state)}") from None
         if isinstance(message, m.LogLine):

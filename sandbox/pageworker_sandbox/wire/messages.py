@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from pageworker_sandbox.wire.page_options import BlockedType, PageOptions
 
-PROTOCOL = 9
+PROTOCOL = 10
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 MAX_ARTIFACTS = 66
@@ -99,6 +99,14 @@ class Boot(Message, frozen=True):
     """Which console messages and uncaught errors of pages become log lines of their attempt."""
     limited_hosts: Annotated[tuple[Host, ...], Meta(max_length=MAX_LIMITED_HOSTS)] = ()
     """Hosts, and globs of hosts, that have a limit on requests: a request to one needs a permit (`PermitRequest`)."""
+    spare: bool = False
+    """True: the runner serves nobody until `Assign`. `tenant_id` is no tenant's then."""
+
+
+class Assign(Message, frozen=True):
+    """A spare runner belongs to this tenant from now on, for the rest of its life. Once, and before any Module."""
+
+    tenant_id: Id
 
 
 class Module(Message, frozen=True):
@@ -355,6 +363,7 @@ TO_RUNNER: dict[int, MessageSpec] = {
     8: MessageSpec(Grant, 512),
     9: MessageSpec(SecretAnswer, 80 * KIB),
     20: MessageSpec(PermitAnswer, 64),
+    21: MessageSpec(Assign, 512),
 }
 TO_SUPERVISOR: dict[int, MessageSpec] = {
     64: MessageSpec(Hello, 64),

@@ -38,11 +38,11 @@ class RunnerConnection:
     learns of the end by itself.
     """
 
-    def __init__(self, process: SandboxedProcess, runners: int) -> None:
-        """`runners`: how many share the event-loop time for messages."""
+    def __init__(self, process: SandboxedProcess, runners: int, *, spare: bool = False) -> None:
+        """`runners`: how many share the event-loop time for messages. `spare`: it has no tenant before `assign`."""
         self._budget = CpuBudget(RUNNERS_SHARE / runners, SHARE_BURST_SECONDS, SHARE_PAUSE_SECONDS)
         self._channel = Channel(process.channel, m.TO_RUNNER, m.TO_SUPERVISOR, self._budget)
-        self._rules = MessageRules()
+        self._rules = MessageRules(spare=spare)
         self._loading = asyncio.Lock()
         self._modules = LoadedModules()
 
@@ -76,6 +76,11 @@ class RunnerConnection:
             finally:
                 _close(descriptors)
             self._budget.spend(since)
+
+    async def assign(self, tenant_id: str) -> None:
+        """Give a spare runner to a tenant, for the rest of its life. Raises ProtocolViolation if it has one."""
+        self._rules.assigned()
+        await self._channel.send(m.Assign(tenant_id=tenant_id))
 
     async def load(self, bundle: VerifiedBundle) -> None:
         """Send a module version unless the runner has it."""
@@ -114,6 +119,7 @@ class RunnerConnection:
             await self._channel.send(answer)
 
     async def _load(self, bundle: VerifiedBundle) -> None:
+        self._rules.check_assigned()
         if self._modules.use(bundle.name, bundle.version):
             return
         descriptor = memfd.seal(bundle.data, bundle.name)
