@@ -96,8 +96,9 @@ def test_processor_time_and_memory_have_different_ends() -> None:
 
 
 def test_the_time_of_one_check_is_not_that_of_the_next() -> None:
-    slow = frame(check(doubling(22), {}))
-    ended = run(slow * 30, CheckLimits(seconds=0.5))
+    """All together need at least twice the limit, each a tenth of it."""
+    slow = frame(check(doubling(20), {}))
+    ended = run(slow * 30, CheckLimits(seconds=0.2))
     assert answers(ended) == [SchemaAnswer()] * 30
 
 
