@@ -247,10 +247,11 @@ class Components:
             proxies=proxies,
             metrics=metrics,
             config_version=lambda: self.limits.config_version,
+            tenant_settings=tenant_settings,
             tracer=self.tracing.tracer,
         )
         self.dispatcher = Dispatcher(
-            name, queue.consumer, availability, self.fleet, services, closed=not settings.modules.trusted_keys
+            name, queue.consumer, availability, self.fleet, services, closed=not settings.modules.names_keys
         )
         self.limits = LimitsWatch(name, queue.limits, availability, settings)
         self.heartbeat = Heartbeat(

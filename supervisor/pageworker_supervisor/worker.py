@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from importlib.metadata import version
 
+from pageworker_sandbox.signing import KeyUnusable
 from pageworker_sandbox.state_machine import IllegalTransition, label, next_state
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor import worker_report as reports
@@ -32,8 +33,9 @@ from pageworker_supervisor.host.descriptor_limit import current_limit, http_conn
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import RedisClient, open_redis_client
 from pageworker_supervisor.redis_client.errors import RedisClientError, RedisUnavailable
-from pageworker_supervisor.registry import Registry, load_trust
+from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.fleet_serial import FleetSerial
+from pageworker_supervisor.registry.trust_follower import TrustFollower
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.self_checks.worker_checks import WorkerChecks
@@ -73,6 +75,7 @@ class Worker:
         self._address = ""
         self._before: str | None = None
         self._config: WorkerConfig | None = None
+        self._trust: TrustFollower | None = None
         self._member: FleetMember | None = None
         self._draining_until: float | None = None
         self._started_at = time.time()
@@ -160,15 +163,24 @@ class Worker:
         return self._components is None or self.stop.is_set() or await self._components.dispatcher.makes_rounds(seconds)
 
     async def reload(self, local: LocalLayers) -> tuple[str, ...]:
-        """See WorkerConfig.reload. Raises WorkerRefused before the worker is up."""
-        self._up()
-        return await self._config.reload(local) if self._config is not None else ()
+        """See WorkerConfig.reload. The trust file is read again, too. Raises WorkerRefused before the worker is up, or
+        if the trust file is not valid; then nothing has changed."""
+        components = self._up()
+        trust = None
+        try:
+            trust = await self._trust.read() if self._trust is not None else None
+        except KeyUnusable as invalid:
+            raise WorkerRefused(str(invalid)) from invalid
+        waiting = await self._config.reload(local) if self._config is not None else ()
+        if self._trust is not None and trust is not None:
+            self._trust.use(trust, components.registry)
+        return waiting
 
     async def _serve(self) -> None:
         environment = self._environment
         settings, live = environment.settings, environment.live
         async with AsyncExitStack() as stack:
-            trust = load_trust(settings.modules.trusted_keys)
+            self._trust = trust = TrustFollower(settings.modules)
             redis_user, namespace = UidPool(environment.uids).redis, environment.host.namespace_descriptor
             self._redis_client = redis_client = await stack.enter_async_context(
                 open_redis_client(settings.redis, environment.data_dir, environment.metrics, redis_user, namespace)
@@ -193,11 +205,12 @@ class Worker:
                 await rollouts.start()
                 registry = await Registry.open(
                     settings.modules.registry or folder / "registry",
-                    trust,
+                    trust.store,
                     folder / "modules",
                     refresh_seconds=live.value.modules.refresh_seconds,
                     rules=rollouts.rules,
                     fleet=FleetSerial(redis_client, settings, folder, self._name, metrics),
+                    cache_bytes=settings.modules.cache_bytes,
                 )
                 watching.cancel()
             if self.stop.is_set():
@@ -213,7 +226,7 @@ class Worker:
             else:
                 log.info("ready", **here)
             also = {"self_checks": checks.watch(environment.timeouts.self_checks_seconds), "fleet_report": member.run()}
-            followers = {**config.tasks(components), **rollouts.tasks(components)}
+            followers = {**config.tasks(components), **rollouts.tasks(components), "trust": trust.run(registry)}
             await run_forever({**components.tasks(), **followers, **also})
 
     async def _prepare(self, redis_client: RedisClient) -> QueueClient:
@@ -247,7 +260,7 @@ class Worker:
         trouble = trouble or descriptor_trouble()
         if not trouble and self._config is not None:
             trouble = self._config.trouble
-        if not trouble and not self._environment.settings.modules.trusted_keys:
+        if not trouble and not self._environment.settings.modules.names_keys:
             return False, NO_TRUSTED_KEY
         if not trouble and self._components is not None:
             trouble = self._components.fleet.trouble() or ""
@@ -267,6 +280,7 @@ class Worker:
             uptime_seconds=round(now - self._since, 3),
             redis=reports.redis_report(self._redis_client),
             config=self._config.report() if self._config is not None else ConfigReport(),
+            trust_trouble=self._trust.trouble if self._trust is not None else "",
             runners=tuple(reports.runner_report(runner, now) for runner in components.fleet.runners.values())
             if components
             else (),

@@ -85,6 +85,8 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("key show", "release"),
     ("key import", f"outside {'0a' * 32}"),
     ("key list", ""),
+    ("key trusted", ""),
+    ("key revoke", "8A2F6D0C51E7B394 --reason r --file trust.toml"),
     ("module lint", "acme.prices"),
     ("module diff", "acme.prices next"),
     ("module pack", "acme.prices"),
@@ -126,6 +128,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PAGEWORKER_WORKER__DATA_DIR", str(folder))
         patch.setenv("EDITOR", "sh -c 'echo pool.runners = 4 > $0'")
         (folder / "load.jsonl").write_text('{"at": 0, "service_seconds": 1.5, "jobs": 3}\n')
+        (folder / "trust.toml").write_text("")
         (folder / "central.conf").write_text("pool.runners = 3\n")
         (folder / "load.jsonl").write_text('{"at": 0, "service_seconds": 1}\n')
         assert run_for(["module", "new", "acme.prices"])[0] == 0

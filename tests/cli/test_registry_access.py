@@ -10,7 +10,7 @@ from pageworker_supervisor.cli.registry_access import RegistryAccess, registry_e
 from pageworker_supervisor.config.errors import ConfigInvalid, ConfigProblem
 from pageworker_supervisor.registry.errors import PackRefused, RegistryAway, RegistryRefused
 
-KEY = SecretKey.new().public.line()
+KEY, OTHER = SecretKey.new().public, SecretKey.new().public
 
 
 @pytest.fixture
@@ -18,15 +18,21 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PAGEWORKER_WORKER__DATA_DIR", str(tmp_path / "data"))
     (tmp_path / "shelf").mkdir()
     file = tmp_path / "pageworker.toml"
-    file.write_text(f'[modules]\nregistry = "{tmp_path}/shelf"\ntrusted_keys = ["{KEY}"]\n')
+    file.write_text(f'[modules]\nregistry = "{tmp_path}/shelf"\ntrusted_keys = ["{KEY.line()}"]\n')
     return file
 
 
 def test_options_win_over_the_configuration(config: Path, tmp_path: Path) -> None:
     configured = RegistryAccess(config=config)
-    assert (configured.store().folder, configured.keys()) == (tmp_path / "shelf", (KEY,))
-    given = RegistryAccess(registry=str(tmp_path / "other"), trusted=("a.pub",), config=config)
-    assert (given.store().folder, given.keys()) == (tmp_path / "other", ("a.pub",))
+    assert (configured.store().folder, configured.trust().keys) == (tmp_path / "shelf", (KEY,))
+    given = RegistryAccess(registry=str(tmp_path / "other"), trusted=(OTHER.line(),), config=config)
+    assert (given.store().folder, given.trust().keys) == (tmp_path / "other", (OTHER,))
+    scopes = tmp_path / "trust.toml"
+    scopes.write_text(f'[[key]]\nkey = "{OTHER.line()}"\nchannels = ["canary"]\n')
+    with config.open("a") as file:
+        file.write('trust = "trust.toml"\n')
+    assert set(configured.trust().keys) == {KEY, OTHER}
+    assert configured.trust().has_limits
 
 
 def test_the_default_registry_is_in_the_data_folder(config: Path, tmp_path: Path) -> None:
@@ -35,7 +41,7 @@ def test_the_default_registry_is_in_the_data_folder(config: Path, tmp_path: Path
 
 def test_the_environment_names_the_configuration(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAGEWORKER_CONFIG", str(config))
-    assert (RegistryAccess().store().folder, RegistryAccess().keys()) == (tmp_path / "shelf", (KEY,))
+    assert (RegistryAccess().store().folder, RegistryAccess().trust().keys) == (tmp_path / "shelf", (KEY,))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A web server for a registry: as much of HTTP and of S3's path style as a registry uses."""
 
 import hashlib
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,12 @@ class ObjectServer(ThreadingHTTPServer):
         """True: every connection is closed without an answer."""
         self.endless = False
         """True: every answer is much too large."""
+        self.breaks_after: int | None = None
+        """After so many bytes of a bundle, the connection is closed."""
+        self.ranges = True
+        """False: a part of an object cannot be asked for."""
+        self.sent_bytes = 0
+        """Bytes of bundles that were sent."""
         self.writing = threading.Lock()
         self.gate = threading.Event()
         """Bundles are sent only while it is set."""
@@ -52,8 +59,23 @@ class ObjectRequest(BaseHTTPRequestHandler):
             self._answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
         elif self.headers["If-None-Match"] == tag(body):
             self._answer(304, b"", tag(body))
+        elif self.path.endswith(".zip"):
+            self._send_bundle(body)
         else:
             self._answer(200, body, tag(body))
+
+    def _send_bundle(self, body: bytes) -> None:
+        """Send it, or the part that was asked for, or less than that."""
+        server = self.server
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "") if server.ranges else None
+        start = int(wanted[1]) if wanted else 0
+        part = body[start:]
+        more = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if wanted else {}
+        broken = server.breaks_after
+        sent = part if broken is None else part[:broken]
+        server.sent_bytes += len(sent)
+        self._answer(206 if wanted else 200, sent, tag(body), length=len(part), more=more)
+        self.close_connection = len(sent) < len(part)
 
     def do_PUT(self) -> None:
         """Store an object, unless the request's condition does not hold."""
@@ -70,14 +92,24 @@ class ObjectRequest(BaseHTTPRequestHandler):
         else:
             self._answer(200, b"", tag(body))
 
-    def _answer(self, status: int, body: bytes, etag: str | None = None) -> None:
+    def _answer(
+        self,
+        status: int,
+        body: bytes,
+        etag: str | None = None,
+        *,
+        length: int | None = None,
+        more: dict[str, str] | None = None,
+    ) -> None:
         self.server.asked.append(f"{status} {self.command} {self.path}")
         if self.server.away:
             self.close_connection = True
             return
         self.send_response(status)
         self.send_header("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        for name, value in (more or {}).items():
+            self.send_header(name, value)
         if etag:
             self.send_header("ETag", etag)
         self.end_headers()

@@ -150,3 +150,41 @@ async def test_a_bug_of_cache_or_store_lets_the_job_wait(
         failures = await asyncio.gather(*(worker.get(wanted) for _ in range(3)), return_exceptions=True)
     assert [(type(failure), getattr(failure, "retryable", None)) for failure in failures] == [(RegistryAway, True)] * 3
     assert (await worker.get(wanted)).sha256 == wanted.sha256
+
+
+BIG = packed(code=b"#" * 3_000_000 + b"\nasync def handler(a, b, c, d): ...\n")
+
+
+async def test_a_download_goes_on_where_it_broke_off(shelf: Shelf) -> None:
+    wanted, worker = shelf.put(BIG), shelf.worker()
+    shelf.server.breaks_after = 1_100_000
+    assert (await worker.get(wanted)).sha256 == wanted.sha256
+    assert shelf.server.sent_bytes < 1.5 * wanted.bytes
+
+
+async def test_it_goes_on_after_a_restart(shelf: Shelf) -> None:
+    wanted = shelf.put(BIG)
+    shelf.server.breaks_after = 1_100_000
+    shelf.server.ranges = False
+    with pytest.raises(RegistryAway):
+        await shelf.worker().get(wanted)
+    before, shelf.server.sent_bytes = shelf.server.sent_bytes, 0
+    assert before > 0
+    shelf.server.breaks_after, shelf.server.ranges = None, True
+    assert (await shelf.worker().get(wanted)).sha256 == wanted.sha256
+    assert shelf.server.sent_bytes < wanted.bytes
+    assert not list(shelf.state.glob("*/bundles/*.begun"))
+
+
+async def test_parts_of_two_files_are_not_mixed(shelf: Shelf) -> None:
+    wanted, worker = shelf.put(BIG), shelf.worker()
+    Cache(shelf.state, shelf.server.url).save_begun(wanted.sha256, b"x" * 1000)
+    assert (await worker.get(wanted)).sha256 == wanted.sha256
+    assert shelf.untrusted == [], "half a file is no attack"
+
+
+async def test_a_server_without_ranges_sends_the_whole_file(shelf: Shelf) -> None:
+    wanted, worker = shelf.put(BIG), shelf.worker()
+    shelf.server.ranges = False
+    Cache(shelf.state, shelf.server.url).save_begun(wanted.sha256, BIG.data[:1000])
+    assert (await worker.get(wanted)).sha256 == wanted.sha256

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pageworker_sandbox.signing import KeyUnusable, SecretKey
+from pageworker_sandbox.signing import KeyUnusable, SecretKey, TrustFileInvalid
 from pageworker_supervisor.registry.trust import load_public, load_trust
 
 KEY, OTHER = SecretKey.new().public, SecretKey.new().public
@@ -37,3 +37,31 @@ def test_every_wrong_entry_is_named(tmp_path: Path) -> None:
 
 def test_no_entry_is_an_empty_store() -> None:
     assert load_trust([]).keys == ()
+
+
+def test_a_trust_file_names_keys_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "release.pub").write_text(KEY.file())
+    file = tmp_path / "trust.toml"
+    file.write_text('[[key]]\nkey = "release.pub"\nchannels = ["canary"]\n')
+    trust = load_trust([OTHER.line()], file)
+    assert set(trust.keys) == {KEY, OTHER}
+    assert trust.has_limits
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "found"),
+    [
+        (None, 0o644, "No such file"),
+        (b"", 0o646, "chmod o-w"),
+        (b"\xff", 0o644, "utf-8"),
+        (b"#" * (1024 * 1024 + 1), 0o644, "a larger file"),
+        (b'[[key]]\nkey = "none.pub"', 0o644, "neither a public key nor an existing file"),
+    ],
+)
+def test_an_unusable_trust_file_says_why(tmp_path: Path, content: bytes | None, mode: int, found: str) -> None:
+    file = tmp_path / "trust.toml"
+    if content is not None:
+        file.write_bytes(content)
+        file.chmod(mode)
+    with pytest.raises(TrustFileInvalid, match=found):
+        load_trust([], file)

@@ -62,6 +62,7 @@ MANIFEST_KEYS = {
     "browser": "tests/e2e/test_flavor.py::test_a_page_runs_in_the_flavor_that_its_module_asks_for",
     "page": OPTIONS,
     "proxy": "tests/dispatch/test_wanted_context.py::test_the_key_has_what_module_profile_and_job_say",
+    "expires": "tests/registry/test_scopes.py::test_a_version_expires_while_it_is_in_memory",
     "description": "tests/cli/test_module.py::test_verify_shows_the_description",
 }
 BUDGETS = "tests/e2e/test_budgets.py::"

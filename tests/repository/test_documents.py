@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from pageworker_sandbox.signing.manifest import RULES
+from pageworker_sandbox.signing.trust_file import TABLES as TRUST_TABLES
 from pageworker_supervisor.cli.app import app, run
 from pageworker_supervisor.config.check import decode_path
 from pageworker_supervisor.config.settings import Settings
@@ -142,11 +143,14 @@ def test_named_settings_exist(file: Path) -> None:
 
 @pytest.mark.parametrize("file", CURRENT, ids=ids)
 def test_toml_of_the_documents_is_accepted(file: Path) -> None:
-    """A block is a part of a worker's configuration or of a manifest."""
+    """A block is a part of a worker's configuration, of a manifest or of a trust file."""
     for block in blocks(file.read_text(), "toml"):
         table = tomllib.loads(block)
         if set(table) <= set(sections()):
             msgspec.convert(table, Settings, dec_hook=decode_path)
+        elif set(table) <= set(TRUST_TABLES):
+            for name, entries in table.items():
+                assert all(entry[key] and TRUST_TABLES[name][key][0](entry[key]) for entry in entries for key in entry)
         else:
             assert set(table) <= set(RULES), block
 

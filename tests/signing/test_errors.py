@@ -25,7 +25,7 @@ def test_every_error_has_a_type_and_a_way_to_fix_it(type_: type[ModuleError]) ->
 
 
 def test_only_an_error_of_the_registry_is_worth_another_try() -> None:
-    assert {type_.type for type_ in CONCRETE if type_.retryable} == {"registry_away"}
+    assert {type_.type for type_ in CONCRETE if type_.retryable} == {"registry_away", "registry_clock_set_back"}
 
 
 def test_a_message_can_bring_its_own_way_to_fix_it() -> None:

@@ -79,6 +79,7 @@ proxy = "A"
 isolation = "host"
 group = "A"
 description = 1
+expires = "2027-01-01T00:00:00Z"
 page = 1
 browser = "shell"
 """
@@ -213,3 +214,22 @@ password = "s3cret\\n"
 @pytest.mark.parametrize("may_set", ['"locale"', "[1]", '["ca"]', '["nothing"]', "[{}]"])
 def test_what_a_job_may_set_is_a_list_of_options(may_set: str) -> None:
     assert set(mistakes(manifest(more=f"[page]\njob_may_set = {may_set}"))) == {"page.job_may_set"}
+
+
+@pytest.mark.parametrize(
+    ("value", "good"),
+    [
+        ("2027-01-01T00:00:00Z", True),
+        ("2027-01-01 00:00:00+02:00", True),
+        ("2027-01-01T00:00:00", False),
+        ("2027-01-01", False),
+        ('"2027-01-01T00:00:00Z"', False),
+        ("0001-01-01T00:00:00+02:00", False),
+    ],
+)
+def test_expires_is_an_instant(value: str, good: bool) -> None:
+    text = manifest(more=f"expires = {value}\n")
+    if good:
+        assert parse_manifest(text).expires is not None
+    else:
+        assert "without quotes" in mistakes(text)["expires"]

@@ -1,12 +1,14 @@
 """Verifies and signs bundles. Bytes in, types out: no file or network I/O.
 
-Order of the checks: signature file, trusted key, signature of the bytes, trusted comment. Only then the zip file, the
-manifest and the schema inside are parsed.
+Order of the checks: signature files, trusted keys, signatures of the bytes. Only then the zip file, the manifest and
+the schema inside are parsed. Then the trusted comments and the scopes of the keys are compared with the manifest.
 """
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -14,9 +16,19 @@ import msgspec
 from pageworker_sandbox.page_rules import is_ca
 from pageworker_sandbox.signing import minisig
 from pageworker_sandbox.signing.archive import read_archive, write_archive
-from pageworker_sandbox.signing.errors import BadSignature, BundleMalformed, SdkMismatch
+from pageworker_sandbox.signing.authority import SignedVersion, check_authority
+from pageworker_sandbox.signing.errors import (
+    BadSignature,
+    BundleMalformed,
+    BundleRenamed,
+    KeyExpired,
+    KeyRevoked,
+    NativeCode,
+    SdkMismatch,
+    Untrusted,
+)
 from pageworker_sandbox.signing.keys import Signer
-from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
+from pageworker_sandbox.signing.limits import LIMITS, MOST_SIGNATURES, SigningLimits
 from pageworker_sandbox.signing.manifest import FILE, Manifest, parse_manifest
 from pageworker_sandbox.signing.trust import TrustStore
 from pageworker_sandbox.signing.version import SDK_VERSION, fits
@@ -25,15 +37,17 @@ from pageworker_sandbox.wire.page_options import PageOptions
 SCHEMA_FILE = "input.schema.json"
 OUTPUT_FILE = "output.schema.json"
 
+_NATIVE = re.compile(r"\.(?:so|pyd|dll|dylib|a|o)(?:\.[0-9.]+)?$")
 _FILE_FIELD = re.compile(r"(?:^|\t)file:([^\t]*)")
 
 
 @dataclass(frozen=True)
 class UntrustedBundle:
-    """Bytes of a bundle and of its signature file, neither of them verified."""
+    """Bytes of a bundle and of its signature files, none of them verified. `more_signatures`: those by other keys."""
 
     data: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+    more_signatures: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -52,25 +66,73 @@ class PackedBundle:
 
 @dataclass(frozen=True)
 class VerifiedBundle(PackedBundle):
-    """A bundle whose signature by a trusted key is verified. Only `verify` creates these."""
+    """A bundle whose signature by a trusted key is verified. Only `verify` creates these.
+
+    `signers`: the ids of the keys. What they permit is asked at each use (`check_authority`).
+    """
+
+    signers: tuple[bytes, ...] = ()
+
+    @property
+    def signed(self) -> SignedVersion:
+        """What the decision about its use needs to know."""
+        return SignedVersion(self.name, self.version, self.sha256, self.signers, self.manifest.expires)
 
 
-def verify(untrusted: UntrustedBundle, trust: TrustStore, *, limits: SigningLimits = LIMITS) -> VerifiedBundle:
-    """Raises BadSignature, UntrustedKey, BundleMalformed (ManifestInvalid among them), SdkMismatch.
+def verify(
+    untrusted: UntrustedBundle, trust: TrustStore, *, now: datetime | None = None, limits: SigningLimits = LIMITS
+) -> VerifiedBundle:
+    """Verify signatures, form and scopes, for any tenant and channel. `now`: by default, the time of this host.
 
-    A bundle does not expire. The index that lists it does.
+    Raises BadSignature, UntrustedKey, KeyRevoked, KeyExpired, ModuleOutOfScope, SignaturesMissing, BundleMalformed
+    (ManifestInvalid among them), BundleExpired, SdkMismatch.
     """
     if len(untrusted.data) > limits.bundle_bytes:
         raise BundleMalformed(f"a bundle has at most {limits.bundle_bytes} bytes, this one has {len(untrusted.data)}")
-    signature = minisig.parse(untrusted.signature)
-    comment = minisig.check(signature, untrusted.data, trust.key_for(signature))
-    bundle = VerifiedBundle(**vars(read_bundle(untrusted.data, limits)))
-    _check_binding(comment, bundle)
+    signatures = _verified_signatures(untrusted, trust, now)
+    packed = read_bundle(untrusted.data, limits)
+    for _, comment in signatures:
+        _check_binding(comment, packed)
+    signers = tuple(dict.fromkeys(key_id for key_id, _ in signatures))
+    bundle = VerifiedBundle(**vars(packed), signers=signers)
+    check_authority(bundle.signed, trust, now)
     if not fits(bundle.manifest.sdk):
         raise SdkMismatch(
             f"{bundle.name} {bundle.version} needs SDK {bundle.manifest.sdk}, this worker has {SDK_VERSION}"
         )
     return bundle
+
+
+def signed_only_by_others(untrusted: UntrustedBundle, trust: TrustStore) -> bool:
+    """Whether the first signature is by a key that the store does not know. Raises BadSignature."""
+    return not trust.knows(minisig.parse(untrusted.signature).key_id)
+
+
+def _verified_signatures(
+    untrusted: UntrustedBundle, trust: TrustStore, now: datetime | None
+) -> list[tuple[bytes, str]]:
+    """Key id and trusted comment of each signature by a usable key. A wrong one by such a key refuses the bundle.
+
+    Signatures by other keys do not count. Raises the error of the first one if there is no other.
+    """
+    files = (untrusted.signature, *untrusted.more_signatures)
+    if len(files) > MOST_SIGNATURES:
+        raise BadSignature(f"a bundle has at most {MOST_SIGNATURES} signatures")
+    verified: list[tuple[bytes, str]] = []
+    refused: Untrusted | None = None
+    for signature in [minisig.parse(file) for file in files]:
+        try:
+            key = trust.key_for(signature, now)
+        except Untrusted as error:
+            refused = refused or error
+            continue
+        verified.append((key.id, minisig.check(signature, untrusted.data, key)))
+    if refused is None or verified:
+        return verified
+    if isinstance(refused, KeyRevoked | KeyExpired):
+        digest = hashlib.sha256(untrusted.data).hexdigest()
+        raise type(refused)(f"the bundle with sha256 {digest} is {refused}", refused.mend)
+    raise refused
 
 
 def sign(bundle: PackedBundle, key: Signer) -> bytes:
@@ -97,6 +159,7 @@ def _schema_text(schema: dict[str, Any]) -> bytes:
 def read_bundle(data: bytes, limits: SigningLimits = LIMITS) -> PackedBundle:
     """Parse a bundle that we packed, or whose signature is verified. Raises BundleMalformed."""
     files = read_archive(data, limits)
+    _refuse_native_code(files)
     try:
         manifest = parse_manifest(_needed(files, FILE, limits.manifest_bytes).decode())
     except UnicodeDecodeError as error:
@@ -125,6 +188,13 @@ def _read_schema(files: dict[str, bytes], name: str, limits: SigningLimits) -> d
         return msgspec.json.decode(_needed(files, name, limits.schema_bytes), type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as error:
         raise BundleMalformed(f"{name}: {error}") from error
+
+
+def _refuse_native_code(files: Iterable[str]) -> None:
+    """Refuse compiled code by its name, as the importer would find it. Raises NativeCode."""
+    for name in files:
+        if _NATIVE.search(name.rpartition("/")[2].lower()):
+            raise NativeCode(f"file {name} is compiled code, and a bundle holds Python sources only")
 
 
 def _with_ca(page: PageOptions, files: dict[str, bytes]) -> PageOptions:
@@ -162,10 +232,10 @@ def _check_binding(comment: str, bundle: PackedBundle) -> None:
     """
     if comment.startswith("name:"):
         if comment != _comment(bundle):
-            raise BadSignature("the trusted comment is for another module than this bundle")
+            raise BundleRenamed("the trusted comment is for another module than this bundle")
         return
     if comment.startswith("index "):
         raise BadSignature("this is the signature of an index, not of a bundle")
     named = _FILE_FIELD.search(comment)
     if named is not None and named[1] != bundle.manifest.bundle_file:
-        raise BadSignature(f"the signature is for a file with another name than {bundle.manifest.bundle_file}")
+        raise BundleRenamed(f"the signature is for a file with another name than {bundle.manifest.bundle_file}")

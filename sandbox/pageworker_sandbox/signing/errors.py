@@ -45,6 +45,86 @@ class UntrustedKey(Untrusted):
     mend = "add the public key to `modules.trusted_keys` if its owner may run code on this worker"
 
 
+class KeyRevoked(Untrusted):
+    """The signature was made with a key that is revoked. Its date does not matter."""
+
+    type = "module_key_revoked"
+    reason = "key_revoked"
+    mend = (
+        "the publisher signs with another trusted key and publishes again; if the operator revoked the key by mistake, "
+        "take its `[[revoked]]` out of the trust file"
+    )
+
+
+class KeyExpired(Untrusted):
+    """The signature was made with a key whose `not_after` has passed."""
+
+    type = "module_key_expired"
+    reason = "key_expired"
+    mend = (
+        "the publisher signs with a newer key and publishes again; or the operator moves `not_after` of the key in the "
+        "trust file, and checks the clock of this host"
+    )
+
+
+class OutOfScope(Untrusted):
+    """The keys that signed are trusted, but not for this."""
+
+    reason = "out_of_scope"
+
+
+class ModuleOutOfScope(OutOfScope):
+    """No key that signed the bundle may sign a module of this name."""
+
+    type = "module_out_of_scope"
+    mend = "the publisher signs with a key for this module; or the operator adds it to `modules` of the key"
+
+
+class TenantOutOfScope(OutOfScope):
+    """The keys that signed the bundle may sign the module, but not for this tenant."""
+
+    type = "module_tenant_out_of_scope"
+    mend = "the publisher signs with a key for this tenant; or the operator adds the tenant to `tenants` of the key"
+
+
+class ChannelOutOfScope(OutOfScope):
+    """The keys that signed the bundle may sign the module, but not for this channel."""
+
+    type = "module_channel_out_of_scope"
+    mend = (
+        "the owner of a key for this channel signs the bundle too (`workerctl module sign --more`) and publishes it; "
+        "or the operator adds the channel to `channels` of the key"
+    )
+
+
+class IndexOutOfScope(OutOfScope):
+    """The key that signed the index may sign modules only."""
+
+    type = "module_index_out_of_scope"
+    mend = (
+        "the publisher runs `workerctl module refresh-index` with a key that may sign the index; or the operator sets "
+        "`may_index = true` for this key"
+    )
+
+
+class SignaturesMissing(Untrusted):
+    """The bundle needs signatures by more keys than it has."""
+
+    type = "module_signatures_missing"
+    reason = "signatures_missing"
+    mend = "the owners of more keys sign the bundle (`workerctl module sign --more`), then the publisher publishes it"
+
+
+class BundleSwapped(BadSignature):
+    """A properly signed bundle stands in the place of the one that the index lists."""
+
+    mend = "publish the listed bundle again; first find out who changed the registry"
+
+
+class BundleRenamed(BadSignature):
+    """The trusted comment of the signature names another file or module than this one."""
+
+
 class IndexRolledBack(Untrusted):
     """The index is older than one that was already accepted."""
 
@@ -57,6 +137,19 @@ class BundleMalformed(ModuleError):
 
     type = "module_malformed"
     mend = "pack again with `workerctl module pack`, then sign and publish"
+
+
+class NativeCode(BundleMalformed):
+    """The bundle holds compiled code. Only Python sources are loaded."""
+
+    mend = "replace the file by Python source, or use a release of the dependency in pure Python; then pack again"
+
+
+class BundleExpired(ModuleError):
+    """The `expires` of the bundle's module.toml has passed. The author has to publish a new version."""
+
+    type = "module_version_expired"
+    mend = "the author publishes a new version with a later `expires` in module.toml; check the clock of this host, too"
 
 
 class IndexMalformed(ModuleError):
@@ -107,7 +200,15 @@ class ManifestInvalid(BundleMalformed):
 
 
 class KeyUnusable(Exception):
-    """A key file or key line cannot be read. Its owner has to fix it."""
+    """A key file, a key line or the trust file cannot be read. Its owner has to fix it."""
+
+
+class TrustFileInvalid(KeyUnusable):
+    """The trust file is not valid. The operator has to correct it. `mistakes` lists every mistake."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        super().__init__("; ".join(map(str, mistakes)))
+        self.mistakes = mistakes
 
 
 class WrongPassword(KeyUnusable):

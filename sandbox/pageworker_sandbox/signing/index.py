@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -10,8 +10,9 @@ from msgspec import Meta, Struct
 
 from pageworker_sandbox.signing import minisig
 from pageworker_sandbox.signing.errors import BadSignature, IndexExpired, IndexMalformed, IndexRolledBack
+from pageworker_sandbox.signing.instant import instant_text
 from pageworker_sandbox.signing.keys import Signer
-from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
+from pageworker_sandbox.signing.limits import LIMITS, MOST_SIGNATURES, SigningLimits
 from pageworker_sandbox.signing.manifest import NAME
 from pageworker_sandbox.signing.trust import TrustStore
 from pageworker_sandbox.signing.version import SEMVER
@@ -25,6 +26,8 @@ class IndexedVersion(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     sha256: Hex
     bytes: Annotated[int, Meta(ge=1)]
+    signatures: Annotated[int, Meta(ge=1, le=MOST_SIGNATURES)] = 1
+    """Number of its signature files."""
     yanked: bool = False
     """A yanked version does not run any more, not even for jobs that pin it."""
 
@@ -59,19 +62,24 @@ def verify_index(
     highest_serial: int = 0,
     limits: SigningLimits = LIMITS,
 ) -> Index:
-    """Verify signature, serial and expiry of an index. Raises BadSignature, UntrustedKey, IndexMalformed,
-    IndexRolledBack, IndexExpired."""
-    index = authenticate_index(untrusted, trust, limits)
+    """Verify signature, serial and expiry of an index. Raises BadSignature, UntrustedKey, KeyRevoked, KeyExpired,
+    IndexOutOfScope, IndexMalformed, IndexRolledBack, IndexExpired."""
+    index = authenticate_index(untrusted, trust, limits, now)
     check_age(index, now, highest_serial)
     return index
 
 
-def authenticate_index(untrusted: UntrustedIndex, trust: TrustStore, limits: SigningLimits = LIMITS) -> Index:
-    """Verify only the signature of an index, not its serial and expiry. For publishers, who renew it."""
+def authenticate_index(
+    untrusted: UntrustedIndex, trust: TrustStore, limits: SigningLimits = LIMITS, now: datetime | None = None
+) -> Index:
+    """Verify only the signature of an index, not its serial and expiry. For publishers, who renew it.
+
+    `now`, for the key: by default, the time of this host. Raises as `verify_index`.
+    """
     if len(untrusted.data) > limits.index_bytes:
         raise IndexMalformed(f"an index has at most {limits.index_bytes} bytes")
     signature = minisig.parse(untrusted.signature)
-    comment = minisig.check(signature, untrusted.data, trust.key_for(signature))
+    comment = minisig.check(signature, untrusted.data, trust.index_key(signature.key_id, now))
     if not comment.startswith("index "):
         raise BadSignature("this is not the signature of an index")
     try:
@@ -96,7 +104,7 @@ def check_age(index: Index, now: datetime, highest_serial: int = 0) -> None:
     if index.serial < highest_serial:
         raise IndexRolledBack(f"index {index.serial} is older than index {highest_serial}, which was accepted before")
     if now >= index.expires:
-        raise IndexExpired(f"index {index.serial} expired at {_instant(index.expires)}")
+        raise IndexExpired(f"index {index.serial} expired at {instant_text(index.expires)}")
 
 
 def sign_index(index: Index, key: Signer) -> UntrustedIndex:
@@ -107,11 +115,7 @@ def sign_index(index: Index, key: Signer) -> UntrustedIndex:
 
 def _comment(index: Index, encoded: bytes) -> str:
     digest = hashlib.sha256(encoded).hexdigest()
-    return f"index serial:{index.serial} expires:{_instant(index.expires)} sha256:{digest}"
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return f"index serial:{index.serial} expires:{instant_text(index.expires)} sha256:{digest}"
 
 
 def _check_names(index: Index) -> None:

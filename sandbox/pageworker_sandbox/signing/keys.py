@@ -29,6 +29,11 @@ PEM_PREFIX = bytes.fromhex("302a300506032b6570032100")
 _SCRYPT, _PLAIN = b"Sc", b"\0\0"
 
 
+def key_name(key_id: bytes) -> str:
+    """The id of a key as minisign prints it: 16 hex digits."""
+    return key_id[::-1].hex().upper()
+
+
 @dataclass(frozen=True)
 class PublicKey:
     """An Ed25519 public key with the eight-byte id of minisign."""
@@ -39,7 +44,7 @@ class PublicKey:
     @property
     def name(self) -> str:
         """The id as minisign prints it."""
-        return self.id[::-1].hex().upper()
+        return key_name(self.id)
 
     def line(self) -> str:
         """The base64 line of this key, as settings contain it."""

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 MAX_SIGNATURE_BYTES = 16 * 1024
+MOST_SIGNATURES = 8
+"""Signature files per bundle."""
 MIB = 1024 * 1024
 
 

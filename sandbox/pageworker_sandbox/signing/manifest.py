@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Collection
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from pageworker_sandbox.hostname import HostInvalid, normalise_host_glob, policy
 from pageworker_sandbox.page_rules import JOB_MAY_SET, NEVER_BY_JOB, PageOptionsInvalid, parse_options
 from pageworker_sandbox.page_rules import RULES as PAGE_RULES
 from pageworker_sandbox.signing.errors import ManifestInvalid, Mistake
+from pageworker_sandbox.signing.instant import instant_text
 from pageworker_sandbox.signing.version import SEMVER, fits
 from pageworker_sandbox.wire.messages import SECRET_NAME
 from pageworker_sandbox.wire.page_options import PageOptions
@@ -73,6 +75,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """With which other jobs of its tenant a job of it may share a browser context: all, its own, or none."""
     group: str | None = None
     """With isolation `tenant`: with those of modules that name the same group."""
+    expires: datetime | None = None
+    """From then on no worker runs this version."""
     description: str = ""
 
     @property
@@ -143,6 +147,18 @@ def _schema(value: Any) -> bool:
     return True
 
 
+def is_instant(value: Any) -> bool:
+    """True for a date and time with an offset, between the years 1 and 9999 in UTC."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        return False
+    try:
+        instant_text(value)
+    except OverflowError:
+        return False
+    return True
+
+
+INSTANT = "a date and time with its offset, without quotes, such as 2027-01-01T00:00:00Z"
 HOST_GLOBS = 'a list of host globs such as ["shop.example", "*.cdn.example"]'
 EGRESS_RULES: dict[str, tuple[Check, str]] = {
     "hosts": (_hosts, HOST_GLOBS),
@@ -168,6 +184,7 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "page": (lambda value: isinstance(value, dict), "a table [page] with the options of a browser context", False),
     "isolation": (lambda value: value in ISOLATIONS, 'one of "tenant", "module", "job"', False),
     "group": (_text(GROUP, 63), "a name (1-63 of a-z0-9._-, the first one a letter or digit)", False),
+    "expires": (is_instant, INSTANT, False),
     "description": (lambda value: isinstance(value, str) and len(value) <= 1000, "a text", False),
 }
 
@@ -178,16 +195,16 @@ def parse_manifest(untrusted_text: str, file: str = FILE) -> Manifest:
         given = tomllib.loads(untrusted_text.removeprefix(BYTE_ORDER_MARK))
     except (ValueError, RecursionError) as error:  # a TOMLDecodeError, or a number of more than 4300 digits
         raise ManifestInvalid((Mistake(file, "", str(error), "TOML"),)) from error
-    mistakes = [_unknown(file, key, RULES) for key in given if key not in RULES]
+    mistakes = [unknown_key(file, key, RULES) for key in given if key not in RULES]
     for key, (check, expected, required) in RULES.items():
         if key not in given:
             if required:
                 mistakes.append(Mistake(file, key, "nothing", expected, _misspelt(key, given)))
         elif not check(given[key]):
-            mistakes.append(Mistake(file, key, _show(given[key]), expected))
+            mistakes.append(Mistake(file, key, show_value(given[key]), expected))
     if "group" in given and given.get("isolation", "tenant") in ("module", "job"):
         hint = 'leave out `group`, or write `isolation = "tenant"`'
-        mistakes.append(Mistake(file, "group", _show(given["group"]), "no group beside this isolation", hint))
+        mistakes.append(Mistake(file, "group", show_value(given["group"]), "no group beside this isolation", hint))
     page, job_may_set, more = _page(file, given.pop("page", {}))
     egress, wrong = _egress(file, given.pop("egress", {}))
     mistakes += more + wrong
@@ -203,10 +220,10 @@ def _egress(file: str, given: Any) -> tuple[dict[str, Any], list[Mistake]]:
     """The table [egress], or the list of its hosts alone: as a table, and the mistakes in a table."""
     if not isinstance(given, dict):
         return {"hosts": given}, []
-    mistakes = [_unknown(file, key, EGRESS_RULES, "egress.") for key in given if key not in EGRESS_RULES]
+    mistakes = [unknown_key(file, key, EGRESS_RULES, "egress.") for key in given if key not in EGRESS_RULES]
     for key, (check, expected) in EGRESS_RULES.items():
         if key in given and not check(given[key]):
-            mistakes.append(Mistake(file, f"egress.{key}", _show(given[key]), expected))
+            mistakes.append(Mistake(file, f"egress.{key}", show_value(given[key]), expected))
     return dict(given), mistakes
 
 
@@ -218,7 +235,7 @@ def _page(file: str, given: Any) -> tuple[PageOptions, list[str], list[Mistake]]
     may_set = given.pop(JOB_MAY_SET, [])
     if not _may_set(may_set):
         settable = ", ".join(name for name in PAGE_RULES if name not in NEVER_BY_JOB)
-        mistakes.append(Mistake(file, f"page.{JOB_MAY_SET}", _show(may_set), f"a list of {settable}"))
+        mistakes.append(Mistake(file, f"page.{JOB_MAY_SET}", show_value(may_set), f"a list of {settable}"))
     try:
         return parse_options(given), may_set, mistakes
     except PageOptionsInvalid as invalid:
@@ -228,7 +245,8 @@ def _page(file: str, given: Any) -> tuple[PageOptions, list[str], list[Mistake]]
         return PageOptions(), [], mistakes
 
 
-def _unknown(file: str, key: str, rules: Collection[str], table: str = "") -> Mistake:
+def unknown_key(file: str, key: str, rules: Collection[str], table: str = "") -> Mistake:
+    """The mistake that a key of a TOML file is unknown, with the key that was meant if one is close."""
     near = get_close_matches(key, rules, n=1, cutoff=0.6)
     hint = f"did you mean `{table}{near[0]}`?" if near else ""
     return Mistake(file, (table + key)[:MAX_NAME], "an unknown key", "one of " + ", ".join(rules), hint)
@@ -239,7 +257,8 @@ def _misspelt(key: str, given: dict[str, Any]) -> str:
     return f"`{near[0][:MAX_NAME]}` was given instead" if near else ""
 
 
-def _show(value: Any) -> str:
+def show_value(value: Any) -> str:
+    """An untrusted value of a TOML file for an error, in at most 80 characters."""
     try:
         text = repr(value)
     except (ValueError, RecursionError):

@@ -124,6 +124,8 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     admission: AdmissionReport = AdmissionReport()
     upstreams_down: tuple[DownUpstream, ...] = ()
     """Upstream proxies that do not work now, by policy."""
+    trust_trouble: str = ""
+    """Why the trust file, as it is now, is not in effect."""
 
 
 class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from pageworker_sandbox.signing import TrustedKey
 from pageworker_supervisor.contract.job import JobRef, Priority
 
 
@@ -102,13 +103,55 @@ class SignedAnswer(Struct, frozen=True):
     key: str
 
 
+class TrustedKeyAnswer(Struct, frozen=True, kw_only=True):
+    """Of `key trusted`: a key, what it may sign, and why it is revoked. `label`: its name in the trust file."""
+
+    key: str
+    label: str = ""
+    state: Literal["valid", "expired", "revoked"]
+    modules: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    may_index: bool = False
+    not_after: dt.datetime | None = None
+    reason: str = ""
+
+
+class RevokedAnswer(Struct, frozen=True):
+    """Of `key revoke`: the id of the key, and the entry that was added to the file."""
+
+    key: str
+    file: str
+    at: dt.datetime
+    reason: str
+
+
+class SignerAnswer(Struct, frozen=True):
+    """A key that signed a bundle, and what it may sign. `label`: its name in the trust file."""
+
+    key: str
+    label: str
+    modules: tuple[str, ...]
+    tenants: tuple[str, ...]
+    channels: tuple[str, ...]
+    not_after: dt.datetime | None
+
+    @classmethod
+    def of(cls, key: TrustedKey) -> "SignerAnswer":
+        """The answer about this key."""
+        scope = key.scope
+        return cls(key.public.name, key.label, scope.modules, scope.tenants, scope.channels, scope.not_after)
+
+
 class VerifiedAnswer(Struct, frozen=True):
-    """Of `module verify`: what a worker would accept."""
+    """Of `module verify`: what a worker would accept. `signers`: the keys whose signatures count."""
 
     name: str
     version: str
     sha256: str
     description: str
+    signers: tuple[SignerAnswer, ...] = ()
+    expires: dt.datetime | None = None
 
 
 class PublishedAnswer(Struct, frozen=True):

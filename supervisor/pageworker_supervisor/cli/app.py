@@ -60,7 +60,7 @@ COMMANDS = (
     ("audit", "pageworker_supervisor.cli.audit:app", "List, verify and export the log of who changed what."),
     ("module", "pageworker_supervisor.cli.module:app", "Write, run, pack, sign, verify and publish modules."),
     ("rollout", "pageworker_supervisor.cli.rollout:rollouts", "List the rollouts of all modules."),
-    ("key", "pageworker_supervisor.cli.key:app", "Create and show the keys that sign modules."),
+    ("key", "pageworker_supervisor.cli.key:app", "Create, show and revoke the keys that sign modules."),
 )
 
 for name, place, line in COMMANDS:

@@ -1,14 +1,17 @@
 """Reads a bundle and the signature file beside it."""
 
+from itertools import takewhile
 from pathlib import Path
 
-from pageworker_sandbox.signing import LIMITS, UntrustedBundle
+from pageworker_sandbox.signing import LIMITS, PublicKey, UntrustedBundle
+from pageworker_sandbox.signing.limits import MAX_SIGNATURE_BYTES, MOST_SIGNATURES
+from pageworker_sandbox.signing.minisig import parse as parse_signature
 from pageworker_supervisor.cli.output import CommandError, CommandExit
-from pageworker_supervisor.registry.index_file import MAX_SIGNATURE_BYTES, SIGNATURE
+from pageworker_supervisor.registry.index_file import signature_file
 
 
 def read_signed(bundle: Path) -> UntrustedBundle:
-    """A bundle with the signature beside it, neither of them verified. Raises CommandError, OSError."""
+    """A bundle with the signatures beside it, none of them verified. Raises CommandError, OSError."""
     data = read_limited(bundle, LIMITS.bundle_bytes)
     path = signature_of(bundle)
     if not path.is_file():
@@ -17,12 +20,18 @@ def read_signed(bundle: Path) -> UntrustedBundle:
             "Sign it with `workerctl module sign`, or publish it with --sign.",
             CommandExit.REFUSED,
         )
-    return UntrustedBundle(data, read_limited(path, MAX_SIGNATURE_BYTES))
+    first, *more = [read_limited(each, MAX_SIGNATURE_BYTES) for each in signatures_of(bundle)]
+    return UntrustedBundle(data, first, tuple(more))
 
 
-def signature_of(bundle: Path) -> Path:
-    """The path of a bundle's signature file."""
-    return bundle.with_name(bundle.name + SIGNATURE)
+def signature_of(bundle: Path, number: int = 0) -> Path:
+    """The path of a signature file of a bundle: the first, or one of those by more keys."""
+    return bundle.with_name(signature_file(bundle.name, number))
+
+
+def signatures_of(bundle: Path) -> list[Path]:
+    """The signature files that are there, up to the first that is missing."""
+    return list(takewhile(Path.is_file, (signature_of(bundle, number) for number in range(MOST_SIGNATURES))))
 
 
 def read_limited(path: Path, most_bytes: int) -> bytes:
@@ -32,3 +41,14 @@ def read_limited(path: Path, most_bytes: int) -> bytes:
     if len(untrusted) > most_bytes:
         raise CommandError(f"{path} is larger than {most_bytes} bytes", "Check that this is the right file.")
     return untrusted
+
+
+def next_signature(bundle: Path, key: PublicKey) -> Path:
+    """Where a signature by one more key goes. Raises CommandError, BadSignature, OSError."""
+    there = signatures_of(bundle)
+    if len(there) == MOST_SIGNATURES:
+        raise CommandError(f"{bundle} has {len(there)} signatures already, and may not have more")
+    for path in there:
+        if parse_signature(read_limited(path, MAX_SIGNATURE_BYTES)).key_id == key.id:
+            raise CommandError(f"{path} is a signature with key {key.name} already", "Sign with another key.")
+    return signature_of(bundle, len(there))

@@ -14,7 +14,7 @@ from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, sh
 from pageworker_supervisor.cli.password import PasswordFile, new_password
 from pageworker_supervisor.registry.trust import MAX_FILE_BYTES, load_public
 
-app = App(name="key", help="Create and show the keys that sign modules.")
+app = App(name="key", help="Create, show and revoke the keys that sign modules.")
 
 Folder = Annotated[Path, Parameter(name=("--dir", "-d"), help="Folder of the key files. Default: the current folder.")]
 
@@ -102,6 +102,10 @@ def show_key(key: str, *, folder: Folder = Path(), json: Json = False) -> None:
     """
     public = _read(key if not _pair(folder, key)[1].is_file() else str(_pair(folder, key)[1]))
     show(PublicKeyAnswer(public.name, public.line()), public.line(), json)
+
+
+app.command("pageworker_supervisor.cli.key_trust:list_trusted", name="trusted", help="List the keys of a worker.")
+app.command("pageworker_supervisor.cli.key_trust:revoke_key", name="revoke", help="Revoke a key in the trust file.")
 
 
 @app.command(name="list")

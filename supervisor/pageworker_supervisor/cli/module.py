@@ -6,22 +6,21 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from pageworker_sandbox.signing import LIMITS, read_bundle, sign, verify
+from pageworker_sandbox.signing import LIMITS, check_authority, read_bundle, sign, verify
 from pageworker_supervisor.cli import publishing, rollout
-from pageworker_supervisor.cli.answers import PackedAnswer, SignedAnswer, VerifiedAnswer
-from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
+from pageworker_supervisor.cli.answers import PackedAnswer, SignedAnswer, SignerAnswer, VerifiedAnswer
+from pageworker_supervisor.cli.bundle_file import next_signature, read_limited, read_signed, signature_of, signatures_of
 from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.external_signer import SignerCommand, open_signer
 from pageworker_supervisor.cli.fleet_serial import fleet_serial
 from pageworker_supervisor.cli.output import Json, note, put, show
 from pageworker_supervisor.cli.password import PasswordFile
-from pageworker_supervisor.cli.registry_access import KeyFile, configured, registry_errors
+from pageworker_supervisor.cli.registry_access import KeyFile, registry_errors, trusted_by
 from pageworker_supervisor.cli.yank import yank_version
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.input_schema.input_checks import check_schemas
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.scaffold import scaffold
-from pageworker_supervisor.registry.trust import load_trust
 
 app = App(name="module", help="Write, run, pack, sign, verify and publish modules.")
 
@@ -73,6 +72,13 @@ def sign_bundle(
     key: KeyFile,
     password_file: PasswordFile = None,
     signer: SignerCommand = None,
+    more: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            help="Keep the signatures that are there, and write the next one: BUNDLE.minisig.1, BUNDLE.minisig.2, …",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write BUNDLE.minisig, a signature of the name, version and SHA-256 of the bundle.
@@ -88,8 +94,11 @@ def sign_bundle(
     with registry_errors():
         packed = read_bundle(read_limited(bundle, LIMITS.bundle_bytes))
         secret = open_signer(key, password_file, signer)
-        path = signature_of(bundle)
+        path = next_signature(bundle, secret.public) if more else signature_of(bundle)
         path.write_bytes(sign(packed, secret))
+        if not more:
+            for stale in signatures_of(bundle)[1:]:
+                stale.unlink()
     facts = SignedAnswer(str(path), packed.name, packed.version, secret.public.name)
     show(facts, f"{path}  {packed.name} {packed.version} signed with key {secret.public.name}", json)
 
@@ -105,7 +114,7 @@ def verify_bundle(
             negative=(),
             show_default=False,
             help="Trusted public key, not a secret one: a .pub file or its line. Repeat the option for more keys. "
-            "Default: `modules.trusted_keys`.",
+            "Default: `modules.trusted_keys` and `modules.trust`.",
         ),
     ] = (),
     config: Config = None,
@@ -121,16 +130,22 @@ def verify_bundle(
         Bundle file. Its signature is BUNDLE.minisig beside it.
     """
     with registry_errors():
-        trust = load_trust(trusted or configured(config).modules.trusted_keys)
+        trust = trusted_by(trusted, config)
         verified = verify(read_signed(bundle), trust)
+        signers = check_authority(verified.signed, trust)
         check_schemas(verified)
     expected = verified.manifest.bundle_file
     if bundle.name != expected:
         note(f"Warning: the file is named {bundle.name}. In a registry its name is {expected}.")
     description = verified.manifest.description
-    facts = VerifiedAnswer(verified.name, verified.version, verified.sha256, description)
-    told = f"verified: {verified.name} {verified.version}  sha256 {verified.sha256}"
-    show(facts, f"{told}\n{printable(description)}" if description else told, json)
+    expires = verified.manifest.expires
+    by = tuple(SignerAnswer.of(key) for key in signers)
+    facts = VerifiedAnswer(verified.name, verified.version, verified.sha256, description, by, expires)
+    told = [f"verified: {verified.name} {verified.version}  sha256 {verified.sha256}"]
+    told += [printable(description)] if description else []
+    told += [f"signed with key {key.name}: {key.scope.text(tenants=True)}" for key in signers]
+    told += [f"expires {expires:%Y-%m-%dT%H:%M:%S%z}"] if expires else []
+    show(facts, "\n".join(told), json)
 
 
 app.command(

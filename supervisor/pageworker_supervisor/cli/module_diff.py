@@ -14,7 +14,6 @@ from pageworker_supervisor.registry.bundle_diff import BundleDiff, bundle_diff
 from pageworker_supervisor.registry.index_file import fetch_index
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.resolve import resolve
-from pageworker_supervisor.registry.trust import load_trust
 
 
 async def diff(before: str, after: str, *, place: RegistryAccess | None = None, json: Json = False) -> None:
@@ -51,7 +50,7 @@ async def _bundle(named: str, place: RegistryAccess) -> PackedBundle:
 
 async def _published(named: str, place: RegistryAccess) -> PackedBundle:
     store = place.store()
-    read = await fetch_index(store, load_trust(place.keys()), LIMITS)
+    read = await fetch_index(store, place.trust(), LIMITS)
     if read is None:
         raise CommandError("the registry has no index", "Publish a module with `workerctl module publish`.")
     name, _, version = named.partition("@")

@@ -12,11 +12,9 @@ from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, sig
 from pageworker_supervisor.cli.output import CommandError, Json, note, show, table
 from pageworker_supervisor.cli.registry_access import RegistryAccess, RegistryChange, registry_errors
 from pageworker_supervisor.registry.index_file import fetch_index
-from pageworker_supervisor.registry.index_update import point
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.registry import utc_now
 from pageworker_supervisor.registry.resolve import STABLE
-from pageworker_supervisor.registry.trust import load_trust
 
 
 async def publish(
@@ -66,7 +64,7 @@ async def publish(
                 before, _ = await publisher.preview(published, channel)
                 if sign_first and not bundle.is_dir():
                     signature_of(bundle).write_bytes(files.signature)
-                index = await publisher.add(published, files.signature, channel)
+                index = await publisher.add(published, files, channel)
                 action.outcome = outcome_of(index)
     old = _version(before, published.name, channel)
     facts = PublishedAnswer(
@@ -97,7 +95,7 @@ async def list_modules(*, place: RegistryAccess | None = None, json: Json = Fals
     """
     place = place or RegistryAccess()
     with registry_errors():
-        read = await fetch_index(place.store(), load_trust(place.keys()), LIMITS)
+        read = await fetch_index(place.store(), place.trust(), LIMITS)
     if read is None:
         raise CommandError("the registry has no index", "Publish a module with `workerctl module publish`.")
     index = read.index
@@ -140,7 +138,7 @@ async def set_channel(name: str, channel: str, version: str, *, change: Registry
         key = change.open_key()
         publisher = change.publisher(key)
         async with change.recorded("module channel set", key, f"{name}@{version} as {channel}") as action:
-            index = await publisher.change(point(name, channel, version))
+            index = await publisher.point(name, channel, version)
             action.outcome = outcome_of(index)
     facts = PublishedAnswer(name, version, channel, index.serial, index.expires)
     show(facts, f"{channel} of {name} is {version}; {index_text(index)}", json)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pageworker_sandbox.signing import KeyUnusable, ModuleError, Signer
+from pageworker_sandbox.signing import KeyUnusable, ModuleError, Signer, TrustStore
 from pageworker_supervisor.cli.audited import Reason, RecordedAction
 from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.external_signer import SignerCommand, open_signer
@@ -45,7 +45,8 @@ class RegistryAccess:
     registry: Annotated[str | None, Parameter(name=("--registry", "-r"))] = None
     """Registry: a folder, or an http(s)://, s3://, gs:// or az:// prefix. Default: `modules.registry`."""
     trusted: Annotated[tuple[str, ...], Parameter(name=("--trusted", "-t"), negative=(), show_default=False)] = ()
-    """Trusted public key: a .pub file or its line. Repeat the option for more keys. Default: `modules.trusted_keys`."""
+    """Trusted public key: a .pub file or its line. Repeat the option for more keys. Default: `modules.trusted_keys`,
+    and the scopes of `modules.trust`."""
     config: Config = None
 
     def store(self) -> Store:
@@ -55,9 +56,10 @@ class RegistryAccess:
         settings = configured(self.config)
         return Store(settings.modules.registry or data_dir_of(settings) / "registry")
 
-    def keys(self) -> tuple[str, ...]:
-        """The trusted public keys, as they were given or configured. Raises ConfigInvalid."""
-        return self.trusted or configured(self.config).modules.trusted_keys
+    def trust(self) -> TrustStore:
+        """The keys that were given, or those of the configuration with their scopes. Raises ConfigInvalid,
+        KeyUnusable."""
+        return trusted_by(self.trusted, self.config)
 
 
 @Parameter(name="*")
@@ -78,7 +80,7 @@ class RegistryChange(RegistryAccess):
 
     def publisher(self, key: Signer) -> Publisher:
         """Signs with `key`. Raises ConfigInvalid, KeyUnusable."""
-        return Publisher(self.store(), key, load_trust(self.keys()), self.expiry_days)
+        return Publisher(self.store(), key, self.trust(), self.expiry_days)
 
     def recorded(
         self, command: str, key: Signer, target: str | None = None, **detail: str
@@ -106,6 +108,14 @@ def registry_errors() -> Iterator[None]:
         raise CommandError(str(invalid)) from invalid
     except (KeyUnusable, OSError) as error:
         raise CommandError(printable(error)) from error
+
+
+def trusted_by(keys: tuple[str, ...], config: Path | None) -> TrustStore:
+    """These public keys, of full scope; without any, those of the configuration. Raises ConfigInvalid, KeyUnusable."""
+    if keys:
+        return load_trust(keys)
+    modules = configured(config).modules
+    return load_trust(modules.trusted_keys, modules.trust)
 
 
 def configured(config: Path | None) -> Settings:

@@ -18,7 +18,6 @@ from pageworker_supervisor.cli.registry_access import RegistryAccess, configured
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue.rollout_store import FULL, RolloutStore, StoredEntry
 from pageworker_supervisor.registry.index_file import fetch_index
-from pageworker_supervisor.registry.trust import load_trust
 from pageworker_supervisor.registry.version_choice import WorkerScope, channel_version, not_permitted
 from pageworker_supervisor.rollouts.errors import RolloutRefused
 from pageworker_supervisor.rollouts.rollout_entry import (
@@ -94,7 +93,7 @@ async def change_entry(
 
 async def listed_module(place: RegistryAccess, module: str) -> IndexedModule:
     """The module as the signed index lists it. Raises CommandError, ModuleError, KeyUnusable, ConfigInvalid."""
-    read = await fetch_index(place.store(), load_trust(place.keys()), LIMITS)
+    read = await fetch_index(place.store(), place.trust(), LIMITS)
     listed = read.index.modules.get(module) if read is not None else None
     if listed is None:
         raise CommandError(

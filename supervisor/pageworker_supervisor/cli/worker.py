@@ -185,6 +185,8 @@ def _text(report: StatusReport) -> str:
         )
     if report.config.source_trouble:
         parts.append(f"central configuration: {printable(report.config.source_trouble)}")
+    if report.trust_trouble:
+        parts.append(f"trust file refused, the keys from before still count: {printable(report.trust_trouble)}")
     if report.upstreams_down:
         down = [(one.policy, one.upstream, one.country or "-", one.reason) for one in report.upstreams_down]
         parts.append(table(("PROXY", "UPSTREAM DOWN", "COUNTRY", "REASON"), down))

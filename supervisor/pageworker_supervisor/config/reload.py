@@ -77,10 +77,12 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     "modules": {
         "registry": LOCAL,
         "trusted_keys": LOCAL,
+        "trust": LOCAL,
         "isolation": HOT,
         "channel": HOT,
         "tag_channels": HOT,
         "refresh_seconds": HOT,
+        "cache_bytes": RESTART,
     },
     # `url` may name any folder of the host, or send pages of all tenants to a foreign bucket.
     "artifacts": {
@@ -123,6 +125,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "pins": HOT,
         "egress_budget_bytes": HOT,
         "egress_budget_requests": HOT,
+        "modules": HOT,
     },
     "domains": HOT,
     "limits": HOT,

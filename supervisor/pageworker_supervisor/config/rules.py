@@ -193,6 +193,9 @@ def _modules(settings: Settings, *, new_registry: bool) -> Iterator[RuleFinding]
                 "the base64 line of a minisign public key, or a readable .pub file",
                 "",
             )
+    trust = settings.modules.trust
+    if trust is not None and (why := unreadable(trust)):
+        yield ("modules", "trust"), f"{trust}: {why}", "a readable trust file", ""
     registry = settings.modules.registry
     if registry is None:
         return
@@ -310,6 +313,9 @@ def _tenant(name: str, tenant: TenantSettings, *, has_secrets: bool) -> Iterator
     for host in tenant.egress:
         if why := host_glob_problem(host):
             yield (*at, "egress"), host, "host names or globs of host names", why
+    for glob in tenant.modules:
+        if not _MODULE_GLOB.fullmatch(glob):
+            yield (*at, "modules"), glob, 'module globs, e.g. "shop.*"', ""
     yield from _blocked(at, tenant)
     for glob in tenant.callback_allow:
         try:

@@ -238,7 +238,11 @@ class ModuleSettings(Section, frozen=True):
     registry: Location | None = None
     """Folder or URL of the registry. The folder must exist. Default: `registry` in the data folder."""
     trusted_keys: tuple[Location, ...] = ()
-    """Minisign public keys (the base64 line) or paths of .pub files. Without a key the worker refuses every module."""
+    """Minisign public keys (the base64 line) or paths of .pub files. They may sign
+    every module, and the index. Without a key, here or in `trust`, the worker refuses every module."""
+    trust: Path | None = None
+    """File with more keys, each with a scope: which modules, tenants and channels it may sign
+    ([modules.md](modules.md#scopes-of-keys)). It is read again when it changes."""
     isolation: Literal["tenant", "module"] = "tenant"
     """Least isolation of jobs. `tenant`: modules of one tenant may share an interpreter and a browser context, unless
     their manifest asks for more. `module`: jobs of different modules never do, so each module of a tenant needs a
@@ -250,6 +254,14 @@ class ModuleSettings(Section, frozen=True):
     the worker has counts. A module without that channel is taken from `channel`, then from `stable`."""
     refresh_seconds: Seconds = 5.0
     """Seconds between two looks at the registry. Longer, up to 60 s, while it does not answer."""
+    cache_bytes: Annotated[int, Meta(ge=64 * 1024**2)] = 1024**3
+    """Bytes of bundles that the worker keeps on disk. Above it, those that were not used for the longest time are
+    deleted."""
+
+    @property
+    def names_keys(self) -> bool:
+        """Whether the worker has been told which keys to trust."""
+        return bool(self.trusted_keys or self.trust)
 
 
 class ArtifactSettings(Section, frozen=True):
@@ -329,6 +341,9 @@ class TenantSettings(Section, frozen=True):
     """As `egress.budget_bytes`, for each job of the tenant. The smallest one counts."""
     egress_budget_requests: Count | None = None
     """As `egress.budget_requests`, for each job of the tenant. The smallest one counts."""
+    modules: tuple[str, ...] = ("*",)
+    """Globs of module names that the tenant may run, as far as the modules and the keys that signed them allow it,
+    too."""
     proxy_required: bool = False
     """Whether `direct` is refused as `proxy` of a job or a module."""
     pins: dict[str, str] = {}

@@ -45,6 +45,7 @@ from pageworker_supervisor.input_schema.errors import PayloadInvalid
 from pageworker_supervisor.proxies.choice import ProxyRefused
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry.errors import ModuleError
+from pageworker_supervisor.registry.resolve import check_allowed
 from pageworker_supervisor.rollouts.rollout_entry import Rollout
 from pageworker_supervisor.runners.browser_flavors import FlavorMissing
 from pageworker_supervisor.runners.budget_breach import BudgetBreach
@@ -238,12 +239,13 @@ class Attempt:
     async def _admit(self) -> VerifiedBundle:
         """The job's module: verified, allowed for the tenant and fit for the payload. Raises ModuleError."""
         job, registry = self.job, self._services.registry
+        check_allowed(job.module_name, job.tenant_id, self._services.tenant_settings(job.tenant_id).modules)
         release = await chosen_release(registry, job, self.lease, self.claimed_at)
         self.version, self.rollout = release.version, release.rollout
         self.log = self.log.bind(module_version=self.version)
         bundle = await registry.bundle(release)
         self._bundle = bundle
-        registry.check_tenant(bundle, job.tenant_id)
+        registry.check_tenant(bundle, job.tenant_id, release.channel)
         await self._services.input_checks.check(bundle, job.tenant_id, bytes(job.payload))
         await self._services.secrets.warm(job.tenant_id, bundle.name, bundle.manifest.secrets)
         self.proxy = self._services.proxies.choose(job.tenant_id, job.proxy, bundle.manifest.proxy) or None

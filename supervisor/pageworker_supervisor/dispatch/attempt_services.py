@@ -7,7 +7,7 @@ from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.egress_budget import EgressBudgets
 from pageworker_supervisor.config.flags import Flags
 from pageworker_supervisor.config.module_isolation import ModuleIsolation
-from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.config.settings import JobSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.input_schema.input_checks import InputChecks
@@ -25,7 +25,7 @@ from pageworker_supervisor.tracing.job_trace import Tracer
 @dataclass(frozen=True)
 class AttemptServices:
     """What every attempt uses. `kill_grace_seconds`: how long a handler may take to stop; then its runner is killed.
-    `config_version`: of the central configuration, now; 0 without one."""
+    `config_version`: of the central configuration, now; 0 without one. `tenant_settings`: of a tenant, now."""
 
     jobs: JobSettings
     kill_grace_seconds: float
@@ -45,4 +45,5 @@ class AttemptServices:
     flags: Flags
     metrics: Metrics
     config_version: Callable[[], int]
+    tenant_settings: Callable[[str], TenantSettings]
     tracer: Tracer | None = None

@@ -8,13 +8,20 @@ import hashlib
 import os
 import secrets
 from collections.abc import Collection
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from pageworker_sandbox.signing import LIMITS, UntrustedBundle, UntrustedIndex
+from pageworker_sandbox.signing.limits import MAX_SIGNATURE_BYTES, MOST_SIGNATURES
+from pageworker_supervisor.registry.index_file import signature_file
 
 SERIAL = "serial"
+CLOCK = "clock"
+CACHE_BYTES = 1024**3
+BEGUN = ".begun"
+"""Ending of a bundle whose download broke off."""
 INDEX = "index.json"
 SIGNATURE = ".minisig"
 
@@ -22,7 +29,9 @@ SIGNATURE = ".minisig"
 class Cache:
     """One folder per registry, so that serials of two registries are never compared."""
 
-    def __init__(self, state_dir: Path, source: str | Path) -> None:
+    def __init__(self, state_dir: Path, source: str | Path, most_bytes: int = CACHE_BYTES) -> None:
+        """`most_bytes`: of all bundles. Above it, those that were not read for the longest time are deleted."""
+        self._most_bytes = most_bytes
         self._folder = state_dir / hashlib.sha256(str(source).encode()).hexdigest()[:16]
         self._bundles = self._folder / "bundles"
 
@@ -35,6 +44,18 @@ class Cache:
         """The highest serial that this worker ever accepted, or 0. Raises OSError, msgspec.DecodeError."""
         untrusted = _read(self._folder / SERIAL, 64)
         return 0 if untrusted is None else msgspec.json.decode(untrusted, type=int)
+
+    def latest_clock(self) -> datetime | None:
+        """The latest time of this host at which a refresh succeeded, as far as it was stored. Raises OSError."""
+        untrusted = _read(self._folder / CLOCK, 64)
+        try:
+            return None if untrusted is None else msgspec.json.decode(untrusted, type=datetime)
+        except msgspec.DecodeError:
+            return None
+
+    def save_clock(self, now: datetime) -> None:
+        """Store the time durably. Raises OSError."""
+        _write(self._folder / CLOCK, msgspec.json.encode(now))
 
     def load_index(self) -> UntrustedIndex | None:
         """The last accepted index, not verified. None if there is none."""
@@ -55,14 +76,53 @@ class Cache:
         """A bundle that was stored before, not verified. None if there is none."""
         path = self._bundles / f"{sha256}.zip"
         data = _read(path, LIMITS.bundle_bytes)
-        signature = _read(path.with_name(path.name + SIGNATURE), LIMITS.index_bytes)
-        return None if data is None or signature is None else UntrustedBundle(data, signature)
+        signatures = []
+        for number in range(MOST_SIGNATURES):
+            signature = _read(self._bundles / signature_file(path.name, number), MAX_SIGNATURE_BYTES)
+            if signature is None:
+                break
+            signatures.append(signature)
+        if data is None or not signatures:
+            return None
+        os.utime(path)  # The cache deletes by the time of the last use.
+        return UntrustedBundle(data, signatures[0], tuple(signatures[1:]))
 
     def save_bundle(self, sha256: str, bundle: UntrustedBundle) -> None:
         """Store a bundle durably. Raises OSError."""
         path = self._bundles / f"{sha256}.zip"
-        _write(path.with_name(path.name + SIGNATURE), bundle.signature)
+        for number, signature in enumerate((bundle.signature, *bundle.more_signatures)):
+            _write(self._bundles / signature_file(path.name, number), signature)
         _write(path, bundle.data)
+        path.with_suffix(BEGUN).unlink(missing_ok=True)
+        self._delete_least_used(sha256)
+
+    def load_begun(self, sha256: str) -> bytes:
+        """The first bytes of a bundle whose download broke off, not verified. Empty if there are none.
+
+        Raises OSError.
+        """
+        return _read(self._bundles / (sha256 + BEGUN), LIMITS.bundle_bytes) or b""
+
+    def save_begun(self, sha256: str, data: bytes) -> None:
+        """Store the first bytes of a bundle, for the next try. Raises OSError."""
+        _write(self._bundles / (sha256 + BEGUN), data)
+        self._delete_least_used(sha256)
+
+    def drop_begun(self, sha256: str) -> None:
+        """Forget these bytes. Raises OSError."""
+        (self._bundles / (sha256 + BEGUN)).unlink(missing_ok=True)
+
+    def _delete_least_used(self, newest: str) -> None:
+        """Keep within the bound. The newest bundle stays, whatever its size."""
+        files = [path for path in self._bundles.iterdir() if path.suffix in (".zip", BEGUN)]
+        found = sorted(((path.stat().st_mtime_ns, path.stat().st_size, path) for path in files), reverse=True)
+        left = self._most_bytes
+        for _, size, path in found:
+            left -= size
+            if left < 0 and path.stem != newest:
+                path.unlink(missing_ok=True)
+                for signature in self._bundles.glob(f"{path.name}{SIGNATURE}*"):
+                    signature.unlink(missing_ok=True)
 
     def keep_only(self, sha256s: Collection[str]) -> None:
         """Delete bundles that the index does not list any more, and files that a crash left half written."""

@@ -3,7 +3,9 @@
 from pageworker_sandbox.signing import Mistake, ModuleError
 
 __all__ = [
+    "ClockSetBack",
     "ModuleError",
+    "ModuleNotAllowed",
     "ModuleUnknown",
     "NotThere",
     "PackRefused",
@@ -27,12 +29,30 @@ class TenantNotAllowed(ModuleError):
     mend = "add the tenant to `tenants` in module.toml and publish a new version"
 
 
+class ModuleNotAllowed(ModuleError):
+    """The operator does not let this tenant run this module."""
+
+    type = "module_not_allowed"
+    mend = "the operator adds the module to `modules` of the tenant in `[tenants]`"
+
+
 class RegistryAway(ModuleError):
     """The registry does not answer, and the worker has no copy. Another try may succeed."""
 
     type = "registry_away"
     retryable = True
     mend = "check `modules.registry`, and whether this host can reach it"
+
+
+class ClockSetBack(ModuleError):
+    """The clock of this host is behind a time that it has shown before. What has expired could seem valid again."""
+
+    type = "registry_clock_set_back"
+    retryable = True
+    mend = (
+        "the operator sets the clock of this host; if it was wrong before, stop the worker and delete the file `clock` "
+        "in the folder `modules` of its data folder"
+    )
 
 
 class NotThere(RegistryAway):

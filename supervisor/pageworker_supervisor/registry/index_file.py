@@ -18,14 +18,20 @@ from pageworker_sandbox.signing import (
     UntrustedIndex,
     authenticate_index,
 )
+from pageworker_sandbox.signing.limits import MAX_SIGNATURE_BYTES
+from pageworker_sandbox.signing.minisig import parse as parse_signature
 from pageworker_supervisor.registry.errors import NotThere
 from pageworker_supervisor.registry.store import Fetched, Store
 
 INDEX = "index.json"
 SIGNED = "index.signed"
 SIGNATURE = ".minisig"
-MAX_SIGNATURE_BYTES = 16 * 1024
 _SIGNATURE_LINES = 4
+
+
+def signature_file(file: str, number: int = 0) -> str:
+    """The name of a signature file of a bundle: the first, or one of those by more keys."""
+    return f"{file}{SIGNATURE}.{number}" if number else file + SIGNATURE
 
 
 def bundle_file(name: str, version: str) -> str:
@@ -45,6 +51,11 @@ class AuthenticIndex:
     raw: UntrustedIndex
     tag: str | None
     instead_of: ModuleError | None = None
+
+    @property
+    def key_id(self) -> bytes:
+        """The id of the key that signed it."""
+        return parse_signature(self.raw.signature).key_id
 
 
 async def fetch_index(

@@ -29,9 +29,9 @@ def renew(modules: dict[str, IndexedModule]) -> dict[str, IndexedModule]:
     return modules
 
 
-def add(bundle: VerifiedBundle, channel: str) -> Edit:
-    """The edit that lists a bundle and points a channel to it."""
-    listing = IndexedVersion(sha256=bundle.sha256, bytes=len(bundle.data))
+def add(bundle: VerifiedBundle, channel: str, signatures: int = 1) -> Edit:
+    """The edit that lists a bundle with so many signature files, and points a channel to it."""
+    listing = IndexedVersion(sha256=bundle.sha256, bytes=len(bundle.data), signatures=signatures)
 
     def edit(modules: dict[str, IndexedModule]) -> dict[str, IndexedModule]:
         listed = modules.get(bundle.name, IndexedModule())

@@ -11,12 +11,19 @@ from pageworker_sandbox.signing import (
     TrustStore,
     UntrustedBundle,
     VerifiedBundle,
+    check_authority,
     sign_index,
     verify,
 )
+from pageworker_sandbox.signing.limits import MAX_SIGNATURE_BYTES
 from pageworker_supervisor.input_schema.input_checks import check_schemas
-from pageworker_supervisor.registry.index_file import SIGNATURE, bundle_file, fetch_newest, write_index
-from pageworker_supervisor.registry.index_update import EXPIRY_DAYS, Edit, add, next_index, renew
+from pageworker_supervisor.registry.index_file import (
+    bundle_file,
+    fetch_newest,
+    signature_file,
+    write_index,
+)
+from pageworker_supervisor.registry.index_update import EXPIRY_DAYS, Edit, add, next_index, point, renew
 from pageworker_supervisor.registry.registry import utc_now
 from pageworker_supervisor.registry.store import Store
 
@@ -34,30 +41,37 @@ class Publisher:
     ) -> None:
         self._store = store
         self._key = key
-        self._trust = TrustStore([key.public, *(others.keys if others else ())])
+        self._trust = (others or TrustStore()).with_key(key.public)
         self._expiry_days = expiry_days
         self._now = now
 
     async def publish(self, untrusted: UntrustedBundle, channel: str) -> tuple[VerifiedBundle, Index]:
         """Verify a bundle, then add it. Raises RegistryRefused, ModuleError."""
         bundle = await self.verified(untrusted)
-        return bundle, await self.add(bundle, untrusted.signature, channel)
+        return bundle, await self.add(bundle, untrusted, channel)
 
     async def verified(self, untrusted: UntrustedBundle) -> VerifiedBundle:
         """The bundle, if it may be published. Changes nothing.
 
         Raises ModuleError (unsigned, wrongly signed, malformed, a schema that exceeds the limits of a check).
         """
-        bundle = verify(untrusted, self._trust)
+        bundle = verify(untrusted, self._trust, now=self._now())
         await asyncio.to_thread(check_schemas, bundle)
         return bundle
 
-    async def add(self, bundle: VerifiedBundle, signature: bytes, channel: str) -> Index:
-        """Store bundle and signature first, then the index that lists them. It is safe to repeat.
+    async def add(self, bundle: VerifiedBundle, untrusted: UntrustedBundle, channel: str) -> Index:
+        """Store bundle and signatures first, then the index that lists them. It is safe to repeat.
 
-        Raises RegistryRefused, ModuleError (registry away).
+        Raises RegistryRefused, ModuleError (registry away, the keys may not sign for this channel).
         """
-        return await self._renew(add(bundle, channel), bundle, signature)
+        check_authority(bundle.signed, self._trust, self._now(), channel=channel)
+        return await self._renew(add(bundle, channel, len(untrusted.more_signatures) + 1), untrusted, bundle)
+
+    async def point(self, name: str, channel: str, version: str) -> Index:
+        """Point a channel to a listed version. Raises RegistryRefused, ModuleError (as `add`)."""
+        if self._trust.has_limits:
+            await self._check_channel(name, channel, version)
+        return await self._renew(point(name, channel, version))
 
     async def preview(self, bundle: VerifiedBundle, channel: str) -> tuple[Index | None, Index]:
         """The index as it is, and as `add` would make it. Changes nothing. Raises as `add`."""
@@ -70,13 +84,31 @@ class Publisher:
         """Sign the next index. Raises RegistryRefused, ModuleError."""
         return await self._renew(edit)
 
-    async def _renew(self, edit: Edit, bundle: VerifiedBundle | None = None, signature: bytes = b"") -> Index:
+    async def _check_channel(self, name: str, channel: str, version: str) -> None:
+        """A worker would refuse the version on this channel: refuse it before. Raises ModuleError."""
+        before, _ = await fetch_newest(self._store, self._trust, LIMITS)
+        listed = before.modules.get(name) if before else None
+        listing = listed.versions.get(version) if listed else None
+        if listing is None:
+            return  # the edit says so, with what there is
+        file = bundle_file(name, version)
+        data = await self._store.get(file, LIMITS.bundle_bytes)
+        names = [signature_file(file, number) for number in range(listing.signatures)]
+        first, *more = [(await self._store.get(one, MAX_SIGNATURE_BYTES)).data for one in names]
+        bundle = verify(UntrustedBundle(data.data, first, tuple(more)), self._trust, now=self._now())
+        check_authority(bundle.signed, self._trust, self._now(), channel=channel)
+
+    async def _renew(
+        self, edit: Edit, untrusted: UntrustedBundle | None = None, bundle: VerifiedBundle | None = None
+    ) -> Index:
+        self._trust.index_key(self._key.id, self._now())
         async with self._store.locked():
             before, spare_tag = await fetch_newest(self._store, self._trust, LIMITS)
             after = next_index(before, edit, self._now(), self._expiry_days)
-            if bundle is not None:
+            if bundle is not None and untrusted is not None:
                 name = bundle_file(bundle.name, bundle.version)
                 await self._store.put(name, bundle.data)
-                await self._store.put(name + SIGNATURE, signature)
+                for number, signature in enumerate((untrusted.signature, *untrusted.more_signatures)):
+                    await self._store.put(signature_file(name, number), signature)
             await write_index(self._store, sign_index(after, self._key), spare_tag)
         return after

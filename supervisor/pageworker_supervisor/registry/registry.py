@@ -1,6 +1,7 @@
 """The registry of a worker: keeps the accepted index up to date, and resolves modules to verified bundles."""
 
 import asyncio
+import contextlib
 import math
 import random
 import time
@@ -23,14 +24,17 @@ from pageworker_sandbox.signing import (
     Untrusted,
     VerifiedBundle,
     check_age,
+    check_authority,
     verify_index,
 )
+from pageworker_sandbox.signing.minisig import parse as parse_signature
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.host.descriptor_check import USED_UP
 from pageworker_supervisor.registry import resolve as resolution
 from pageworker_supervisor.registry.bundles import Bundles
-from pageworker_supervisor.registry.cache import Cache
-from pageworker_supervisor.registry.errors import ModuleUnknown, NotThere, RegistryAway
+from pageworker_supervisor.registry.cache import CACHE_BYTES, Cache
+from pageworker_supervisor.registry.clock_guard import ClockGuard
+from pageworker_supervisor.registry.errors import ClockSetBack, ModuleUnknown, NotThere, RegistryAway
 from pageworker_supervisor.registry.fleet_serial import FleetMemory
 from pageworker_supervisor.registry.index_file import AuthenticIndex, fetch_index
 from pageworker_supervisor.registry.resolve import Changes, Release, check_tenant
@@ -77,24 +81,29 @@ class Registry:
         limits: SigningLimits = LIMITS,
         now: Clock = utc_now,
         fleet: FleetMemory | None = None,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.changed = asyncio.Event()
         self._store = Store(source)
-        self._cache = Cache(state_dir, source)
+        self._cache = Cache(state_dir, source, cache_bytes)
         self._bundles = Bundles(self._store, trust, self._cache, limits, on_untrusted=self._count)
         self._trust = trust
         self._rules = rules
         self._refresh_seconds = refresh_seconds
         self._limits = limits
-        self._now = now
+        self._clock = ClockGuard(now)
+        self._now = self._clock.now
         self._fleet = fleet
         self._index: Index | None = None
+        self._index_key_id = b""
         self._serial = 0
         self._tag: str | None = None
         self._trouble: ModuleError | None = None
         self._looked_at = -math.inf
         """When the last refresh began. Monotonic seconds."""
         self._looking = asyncio.Lock()
+        self._hurry = asyncio.Event()
+        """Set if the next refresh should not wait for its time."""
 
     @classmethod
     async def open(
@@ -109,14 +118,17 @@ class Registry:
         now: Clock = utc_now,
         fleet: FleetMemory | None = None,
         rules: VersionRules | None = None,
+        cache_bytes: int = CACHE_BYTES,
     ) -> "Registry":
         """Load the cached index, then refresh it. A registry that is away or refused raises nothing here; see `status`.
 
         `rules` choose among the versions. Without them, a module without this channel is taken from `stable`. `fleet`
-        knows the highest serial that other workers have accepted: an older index is refused. Waits while the process
-        has no free file descriptors. Raises OSError if `state_dir` cannot be used.
+        knows the highest serial that other workers have accepted: an older index is refused. `cache_bytes`: most bytes
+        of bundles on disk. Waits while the process has no free file descriptors. Raises OSError if `state_dir` cannot
+        be used.
         """
-        registry = cls(source, trust, state_dir, rules or FixedChannel(channel), refresh_seconds, limits, now, fleet)
+        rules = rules or FixedChannel(channel)
+        registry = cls(source, trust, state_dir, rules, refresh_seconds, limits, now, fleet, cache_bytes)
         while True:
             try:
                 await asyncio.to_thread(registry._restore)
@@ -134,8 +146,11 @@ class Registry:
         """The current state, for status pages and readiness."""
         index = self._index
         trouble = self._trouble
-        if trouble is None and index is not None and self._now() >= index.expires:
-            trouble = IndexExpired("the index has expired")
+        try:
+            if trouble is None and index is not None and self._now() >= index.expires:
+                trouble = IndexExpired("the index has expired")
+        except ClockSetBack as wrong:
+            trouble = wrong
         return RegistryStatus(
             serial=self._serial,
             expires=index.expires if index else None,
@@ -151,12 +166,22 @@ class Registry:
         """A module as the accepted index lists it."""
         return self._index.modules.get(name) if self._index is not None else None
 
+    def use_trust(self, trust: TrustStore) -> None:
+        """Trust these keys from the next job on. The index and the bundles are verified again."""
+        self._trust = trust
+        self._bundles.use_trust(trust)
+        self._tag = None
+        self._hurry.set()
+
     async def run(self) -> NoReturn:
         """Refresh for ever, less often while the registry is away."""
         failures = 0
         while True:
             pause = min(self._refresh_seconds * 2**failures, max(SLOWEST_SECONDS, self._refresh_seconds))
-            await asyncio.sleep(pause * random.uniform(0.8, 1.2))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause * random.uniform(0.8, 1.2)):
+                    await self._hurry.wait()
+            self._hurry.clear()
             failures = 0 if await self._try_refresh() else min(failures + 1, 16)
 
     async def look_again(self, since: float) -> None:
@@ -182,6 +207,7 @@ class Registry:
             changes = Changes() if read is None else await self._accept(read)
             if self._index is not None:
                 check_age(self._index, self._now())
+                await self._keep_clock()
         except ModuleError as trouble:
             if self._fleet is not None and isinstance(trouble, Untrusted):
                 self._fleet.count(trouble)
@@ -203,13 +229,15 @@ class Registry:
 
     def resolve(self, name: str, pin: str | None = None, job: JobRef | None = None, kept: str | None = None) -> Release:
         """The release that a job runs. `kept`: the version of its last attempt. Raises ModuleUnknown, IndexExpired,
-        and, if there never was an index, the error of the last refresh (RegistryAway, Untrusted, …).
+        Untrusted if the key of the index does not count any more, and, if there never was an index, the error of the
+        last refresh (RegistryAway, Untrusted, …).
         """
         if self._index is None:
             if self._trouble is not None:
                 raise self._trouble.with_traceback(None)
             raise ModuleUnknown("the registry is empty: no module was ever published to it")
         check_age(self._index, self._now())
+        self._trust.index_key(self._index_key_id, self._now())
         rules = self._rules
         tenant_pin = rules.tenant_pin(job.tenant_id, name) if job is not None else None
         wish = VersionWish(pin, tenant_pin, job, kept)
@@ -221,12 +249,26 @@ class Registry:
         """
         return await self._bundles.get(release)
 
-    def check_tenant(self, bundle: VerifiedBundle, tenant_id: str) -> None:
-        """Raises TenantNotAllowed."""
+    def check_tenant(self, bundle: VerifiedBundle, tenant_id: str, channel: str | None = None) -> None:
+        """Check that the module and the keys that signed it allow the tenant, and the keys the channel that led to it.
+
+        Raises TenantNotAllowed, TenantOutOfScope, ChannelOutOfScope, BundleExpired, and Untrusted if the keys do not
+        count any more.
+        """
         check_tenant(bundle, tenant_id)
+        check_authority(bundle.signed, self._trust, self._now(), tenant_id=tenant_id, channel=channel)
+
+    async def _keep_clock(self) -> None:
+        """What was valid at this time was so by the index, too: the clock may not go behind it."""
+        if self._clock.observe():
+            try:
+                await asyncio.to_thread(self._cache.save_clock, self._now())
+            except OSError as error:
+                log.warning("the time is not stored in the registry cache", reason=str(error))
 
     def _restore(self) -> None:
         self._cache.make()
+        self._clock.restore(self._cache.latest_clock())
         try:
             self._serial = self._cache.highest_serial()
         except msgspec.DecodeError as error:
@@ -238,6 +280,7 @@ class Registry:
             return
         try:
             self._index = verify_index(kept, self._trust, self._now(), self._serial, self._limits)
+            self._index_key_id = parse_signature(kept.signature).key_id
         except ModuleError as refused:
             log.info("cached index not used", reason=str(refused))
 
@@ -258,6 +301,7 @@ class Registry:
         if read.index != self._index:
             await self._keep(read)
         self._index, self._serial, self._tag = read.index, read.index.serial, read.tag
+        self._index_key_id = read.key_id
         return changes
 
     async def _keep(self, read: AuthenticIndex) -> None:

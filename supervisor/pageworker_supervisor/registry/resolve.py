@@ -1,12 +1,12 @@
 """Resolves module names to releases, checks who may run one, and compares two indexes. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 
 from pageworker_sandbox.signing import Index, VerifiedBundle
-from pageworker_supervisor.registry.errors import ModuleUnknown, TenantNotAllowed
+from pageworker_sandbox.signing.key_scope import matches
+from pageworker_supervisor.registry.errors import ModuleNotAllowed, ModuleUnknown, TenantNotAllowed
 from pageworker_supervisor.registry.index_file import bundle_file
 from pageworker_supervisor.registry.version_choice import STABLE, VersionWish, WorkerScope, choose_version
 from pageworker_supervisor.rollouts.rollout_entry import Rollout, RolloutEntry
@@ -17,13 +17,18 @@ __all__ = ["STABLE", "Changes", "Move", "Release", "changes", "check_tenant", "r
 @dataclass(frozen=True)
 class Release:
     """One version of one module, as the index lists it. `sha256` is hex. `rollout`: the running one of which the job
-    that asked is part, in either version."""
+    that asked is part, in either version.
+
+    `signatures`: number of its signature files. `channel`: the one that led to it; None: a pin names the version.
+    """
 
     name: str
     version: str
     sha256: str
     bytes: int
     rollout: Rollout | None = None
+    signatures: int = 1
+    channel: str | None = field(default=None, compare=False)
 
     @property
     def file(self) -> str:
@@ -65,13 +70,27 @@ def resolve(
         raise ModuleUnknown(f"there is no module {name}{_near(name, index.modules)}")
     choice = choose_version(name, listed, wish, scope, entry)
     listing = listed.versions[choice.version]
-    return Release(name, choice.version, listing.sha256, listing.bytes, choice.rollout)
+    return Release(
+        name,
+        choice.version,
+        listing.sha256,
+        listing.bytes,
+        choice.rollout,
+        listing.signatures,
+        choice.channel,
+    )
 
 
 def check_tenant(bundle: VerifiedBundle, tenant_id: str) -> None:
     """Raises TenantNotAllowed unless a glob of the module's `tenants` matches."""
-    if not any(fnmatchcase(tenant_id, glob) for glob in bundle.manifest.tenants):
+    if not matches(tenant_id, bundle.manifest.tenants):
         raise TenantNotAllowed(f"{bundle.name} {bundle.version} does not allow tenant {tenant_id}")
+
+
+def check_allowed(name: str, tenant_id: str, allowed: Iterable[str]) -> None:
+    """Raises ModuleNotAllowed unless one of the operator's globs for this tenant matches the module's name."""
+    if not matches(name, allowed):
+        raise ModuleNotAllowed(f"the configuration of this worker does not let tenant {tenant_id} run {name}")
 
 
 def changes(before: Index | None, after: Index) -> Changes:

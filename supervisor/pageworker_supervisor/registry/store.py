@@ -26,7 +26,7 @@ from pageworker_supervisor.obstore_panics import panics_as_os_errors
 from pageworker_supervisor.registry.errors import NotThere, RegistryAway, RegistryRefused
 
 if TYPE_CHECKING:
-    from obstore import GetResult
+    from obstore import GetOptions, GetResult
     from obstore.store import ClientConfig, RetryConfig
 
 LOCK_FILE = ".publish.lock"
@@ -71,6 +71,13 @@ class Store:
         """Read a file. None if it still has the tag. Raises NotThere, RegistryAway."""
         return await asyncio.to_thread(self._get_unless, name, most_bytes, tag)
 
+    async def resume(self, name: str, most_bytes: int, begun: bytearray) -> None:
+        """Append the rest of a file to its first bytes. After an error, `begun` holds what came before it.
+
+        Raises NotThere, RegistryAway: also if the store sends whole files only.
+        """
+        await asyncio.to_thread(self._resume, name, most_bytes, begun)
+
     async def put(self, name: str, data: bytes) -> None:
         """Write a file atomically. Raises RegistryAway."""
         await asyncio.to_thread(self._put, name, data)
@@ -113,6 +120,11 @@ class Store:
                 return None
             return _read(result, name, most_bytes)
 
+    def _resume(self, name: str, most_bytes: int, begun: bytearray) -> None:
+        with _translated(name):
+            part: GetOptions = {"range": {"offset": len(begun)}} if begun else {}
+            _append(self._open().get(name, options=part), name, most_bytes, begun)
+
     def _put(self, name: str, data: bytes) -> None:
         with _translated(name):
             self._make().put(name, data, use_multipart=False)
@@ -150,12 +162,16 @@ class Store:
 
 def _read(result: "GetResult", name: str, most_bytes: int) -> Fetched:
     untrusted = bytearray()
+    _append(result, name, most_bytes, untrusted)
+    return Fetched(bytes(untrusted), result.meta["e_tag"])
+
+
+def _append(result: "GetResult", name: str, most_bytes: int, untrusted: bytearray) -> None:
     # Do not trust the size that the server announces.
     for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
         untrusted += chunk
         if len(untrusted) > most_bytes:
             raise RegistryAway(f"{name} in the registry is larger than {most_bytes} bytes")
-    return Fetched(bytes(untrusted), result.meta["e_tag"])
 
 
 def _folder(source: str | Path) -> Path | None:

@@ -6,7 +6,7 @@ signed index does not permit counts as not there.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -41,11 +41,13 @@ class VersionWish:
 
 @dataclass(frozen=True)
 class VersionChoice:
-    """The version, and what decided it. `rollout`: the running one of which the job is part, in either version."""
+    """The version, and what decided it. `rollout`: the running one of which the job is part, in either version.
+    `channel`: the one that the job follows; None for a pin."""
 
     version: str
     reason: Reason
     rollout: Rollout | None = None
+    channel: str | None = None
 
 
 def scope_of(tags: tuple[str, ...], tag_channels: Mapping[str, str], channel: str) -> WorkerScope:
@@ -63,7 +65,8 @@ def choose_version(
     elif wish.tenant_pin is not None:
         choice = VersionChoice(wish.tenant_pin, "tenant's pin")
     else:
-        choice = _followed(name, listed, wish, scope, entry)
+        channel = followed_channel(name, listed, scope)
+        choice = replace(_followed(name, listed.channels[channel], listed, wish, scope, entry), channel=channel)
     _check(name, listed, choice, entry)
     return choice
 
@@ -75,18 +78,22 @@ def not_permitted(listed: IndexedModule | None, entry: RolloutEntry) -> tuple[st
 
 def channel_version(name: str, listed: IndexedModule, scope: WorkerScope) -> str:
     """The version to which the channel of a worker points. Raises ModuleUnknown."""
+    return listed.channels[followed_channel(name, listed, scope)]
+
+
+def followed_channel(name: str, listed: IndexedModule, scope: WorkerScope) -> str:
+    """The channel of the module that a worker follows. Raises ModuleUnknown."""
     for channel in scope.channels:
         if channel in listed.channels:
-            return listed.channels[channel]
+            return channel
     there = ", ".join(sorted(listed.channels)) or "none"
     wanted = " nor ".join(dict.fromkeys((scope.channels[0], STABLE)))
     raise ModuleUnknown(f"{name} has neither the channel {wanted} (it has: {there})")
 
 
 def _followed(
-    name: str, listed: IndexedModule, wish: VersionWish, scope: WorkerScope, entry: RolloutEntry | None
+    name: str, pointed: str, listed: IndexedModule, wish: VersionWish, scope: WorkerScope, entry: RolloutEntry | None
 ) -> VersionChoice:
-    pointed = channel_version(name, listed, scope)
     if entry is None:
         return VersionChoice(pointed, "channel")
     permitted = _permitted(listed) - {*entry.withdrawn}

@@ -97,7 +97,7 @@ def trusted_keys(modules: ModuleSettings) -> Finding:
     """Is there a key, without which no module could run?"""
     name = "trusted_keys"
     try:
-        keys = load_trust(modules.trusted_keys).keys
+        keys = load_trust(modules.trusted_keys, modules.trust).keys
     except KeyUnusable as unusable:
         mend = "put public keys into modules.trusted_keys: `workerctl key show NAME` prints one"
         return Finding(name, False, str(unusable), mend)
