@@ -14,8 +14,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-import msgspec
-
 from pageworker_profiles import ProfileError
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.launch.pressure import memory_stall

@@ -14,6 +14,7 @@ from pageworker_supervisor.registry.bundle_diff import BundleDiff, bundle_diff
 from pageworker_supervisor.registry.index_file import fetch_index
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.resolve import resolve
+from pageworker_supervisor.registry.version_choice import VersionWish, WorkerScope
 
 
 async def diff(before: str, after: str, *, place: RegistryAccess | None = None, json: Json = False) -> None:
@@ -54,7 +55,7 @@ async def _published(named: str, place: RegistryAccess) -> PackedBundle:
     if read is None:
         raise CommandError("the registry has no index", "Publish a module with `workerctl module publish`.")
     name, _, version = named.partition("@")
-    release = resolve(read.index, name, version or None)
+    release = resolve(read.index, name, VersionWish(pin=version or None), WorkerScope())
     data = (await store.get(release.file, LIMITS.bundle_bytes)).data
     if hashlib.sha256(data).hexdigest() != release.sha256:
         raise Untrusted(f"{release.file} is not the file that the index lists")

@@ -101,7 +101,7 @@ class Publisher:
     async def _renew(
         self, edit: Edit, untrusted: UntrustedBundle | None = None, bundle: VerifiedBundle | None = None
     ) -> Index:
-        self._trust.index_key(self._key.id, self._now())
+        self._trust.index_key(self._key.public.id, self._now())
         async with self._store.locked():
             before, spare_tag = await fetch_newest(self._store, self._trust, LIMITS)
             after = next_index(before, edit, self._now(), self._expiry_days)
