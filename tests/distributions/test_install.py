@@ -1,5 +1,6 @@
 """What install.sh says on another distribution. It runs in a mount namespace where /etc/os-release is another file."""
 
+import hashlib
 import subprocess
 from pathlib import Path
 
@@ -7,12 +8,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 UBUNTU = 'PRETTY_NAME="Ubuntu 24.04 LTS"\nID=ubuntu\nID_LIKE=debian\n'
-# An own HOME: a developer may have a browser of Playwright there. No apt-get: nothing may be installed by a test.
+# An own HOME: a developer may have a browser of Playwright there. No apt-get, and Python packages that are complete:
+# nothing may be installed by a test, least of all into the .venv of the tests that run beside it.
 SCRIPT = """
 mount --bind "$1/os-release" /etc/os-release
 mount --bind "$1/opt" /opt
 [ ! -d "$1/chromium" ] || mount --bind "$1/chromium" /usr/lib/chromium
 mount --bind /bin/false /usr/bin/apt-get
+mount --bind "$1/installed" .venv/installed
 HOME="$1" exec ./install.sh run
 """
 
@@ -27,6 +30,8 @@ def install(folder: Path) -> subprocess.CompletedProcess[str]:
 def ubuntu(tmp_path: Path) -> Path:
     """A host with Ubuntu and no browser."""
     (tmp_path / "os-release").write_text(UBUNTU)
+    wanted = b"".join((ROOT / name).read_bytes() for name in ("requirements/run.txt", "setup.cfg"))
+    (tmp_path / "installed").write_text(hashlib.sha256(wanted).hexdigest())
     for name in ("opt", "chromium"):
         (tmp_path / name).mkdir()
     return tmp_path
@@ -54,3 +59,4 @@ def test_ubuntu_with_googles_package_needs_no_chromium(ubuntu: Path) -> None:
     done = install(ubuntu)
     assert "snap" not in done.stderr
     assert "chromium" not in done.stderr + done.stdout
+    assert "Python packages" not in done.stdout
