@@ -142,3 +142,22 @@ async def test_full_memory_keeps_modules_available(
         await fleet(redis_client, place, "w1").check(7)
     finally:
         live_redis.command("CONFIG", "SET", "maxmemory", "0")
+
+
+async def test_a_version_that_does_not_load_is_reported_to_operators(
+    place: Path, redis_client: RedisClient, live_redis: RedisServer
+) -> None:
+    metrics = Metrics()
+    one = fleet(redis_client, place, "w1", metrics)
+    async with aclosing(Redis(port=live_redis.port)) as client, client.pubsub() as events:
+        await events.subscribe("pw:events:_fleet")
+        await events.get_message(timeout=5)
+        await one.report_load_failure("shop.product", "1.1.0", "acme", "no `x`" * 1000)
+        message = await events.get_message(ignore_subscribe_messages=True, timeout=5)
+    told = json.loads(message["data"])
+    assert (told["event"], told["worker_id"]) == ("module_refused", "w1")
+    assert told["detail"]["reason"].startswith("no `x`")
+    assert len(message["data"]) < 1000
+    del told["detail"]["reason"]
+    assert told["detail"] == {"module": "shop.product", "version": "1.1.0", "tenant_id": "acme"}
+    assert "pageworker_module_load_failures_total 1.0" in metrics.expose().decode()

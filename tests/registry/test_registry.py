@@ -13,8 +13,9 @@ from pw_modules.author import Author, packed
 from pw_modules.clock import Clock
 
 from pageworker_sandbox.signing import BadSignature, IndexExpired, IndexRolledBack, TrustStore, UntrustedKey
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.registry import Registry, Release
-from pageworker_supervisor.registry.errors import ModuleUnknown, TenantNotAllowed
+from pageworker_supervisor.registry.errors import ModuleUnknown, TenantNotAllowed, VersionSetAside
 from pageworker_supervisor.registry.index_update import yank
 from pageworker_supervisor.registry.resolve import Move
 from pageworker_supervisor.telemetry import log
@@ -322,3 +323,36 @@ async def test_an_odd_file_in_the_cache_does_not_keep_a_new_index_out(place: Pat
     await author.publish(place, packed(version="1.1.0"))
     await registry.refresh()
     assert registry.resolve("shop.product").version == "1.1.0"
+
+
+JOB = JobRef("acme", "1")
+
+
+async def test_a_version_that_does_not_load_is_set_aside_where_a_channel_chose_it(
+    place: Path, state: Path, author: Author
+) -> None:
+    await author.publish(place, packed(version="1.0.0"))
+    registry = await Registry.open(place, author.trust, state)
+    await author.publish(place, packed(version="1.1.0"))
+    await registry.refresh()
+    broken = registry.resolve("shop.product", None, JOB)
+    with pytest.raises(VersionSetAside, match=r"shop\.product 1\.1\.0 does not load, 1\.0\.0 goes on: no `x`"):
+        await registry.load_failed(broken, None, JOB, "no `x`")
+    assert registry.resolve("shop.product", None, JOB).version == "1.0.0"
+    assert registry.resolve("shop.product", "1.1.0", JOB).version == "1.1.0", "a job may name it"
+    assert registry.resolve("shop.product", None, JobRef("other", "1")).version == "1.1.0", "another tenant's runner may be hostile"
+    await registry.load_failed(broken, "1.1.0", JOB, "no `x`")
+    await registry.load_failed(registry.resolve("shop.product", None, JOB), None, JOB, "nor this one")
+    await author.publish(place, packed(version="1.2.0"))
+    await registry.refresh()
+    assert registry.resolve("shop.product", None, JOB).version == "1.2.0"
+
+
+async def test_a_version_before_that_was_yanked_does_not_go_on(place: Path, state: Path, author: Author) -> None:
+    await author.publish(place, packed(version="1.0.0"))
+    registry = await Registry.open(place, author.trust, state)
+    await author.publish(place, packed(version="1.1.0"))
+    await author.publisher(place).change(yank("shop.product", "1.0.0"))
+    await registry.refresh()
+    await registry.load_failed(registry.resolve("shop.product", None, JOB), None, JOB, "no `x`")
+    assert registry.resolve("shop.product", None, JOB).version == "1.1.0"

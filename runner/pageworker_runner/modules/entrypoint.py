@@ -22,14 +22,17 @@ class ModuleEntrypoint:
 
 
 def load(package: str, label: str, entrypoint: str) -> ModuleEntrypoint:
-    """Import the entrypoint below `package`, which runs the module's top level. Raises ModuleBroken."""
+    """Import the entrypoint below `package`, which runs the module's top level. Then run its `self_test()`, if any.
+
+    Raises ModuleBroken.
+    """
     path, colon, name = entrypoint.partition(":")
     if not colon or not path or not name.isidentifier():
         raise ModuleBroken(f"entrypoint {entrypoint!r} of module.toml must be `package:function`")
     try:
         module = importlib.import_module(f"{package}.{path}")
         # Reading a name is foreign code too, if the module has a `__getattr__`.
-        handler, *hooks = (getattr(module, what, None) for what in (name, "before_job", "after_job"))
+        handler, *hooks, test = (getattr(module, what, None) for what in (name, "before_job", "after_job", "self_test"))
     except BaseException as error:
         raise ModuleBroken(f"{path} cannot be imported: {describe(error, label)}") from error
     for what, function in ((name, handler), ("before_job", hooks[0]), ("after_job", hooks[1])):
@@ -37,4 +40,17 @@ def load(package: str, label: str, entrypoint: str) -> ModuleEntrypoint:
             raise ModuleBroken(f"{path}:{what} must be a function that is defined with `async def`")
     if handler is None:
         raise ModuleBroken(f"{path} defines no {name!r}, which is the entrypoint of module.toml")
+    _self_test(path, test, label)
     return ModuleEntrypoint(handler, hooks[0], hooks[1])
+
+
+def _self_test(path: str, test: object, label: str) -> None:
+    """Call the module's own test. It runs once per runner, before the first attempt, and has no page."""
+    if test is None:
+        return
+    if not callable(test) or inspect.iscoroutinefunction(test):
+        raise ModuleBroken(f"{path}:self_test must be a function that is defined with `def`")
+    try:
+        test()
+    except BaseException as error:
+        raise ModuleBroken(f"{path}:self_test failed: {describe(error, label)}") from error

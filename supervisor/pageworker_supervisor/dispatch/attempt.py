@@ -323,7 +323,7 @@ class Attempt:
         self.proxy = await page.used_proxy()
         if (why_not := page.secret_outage or lost) is not None:
             raise why_not
-        return await final_done(page, bundle, job.tenant_id, self._services.input_checks)
+        return await final_done(page, bundle, job, self._services)
 
     async def _answer(self, page: PageReservation, message: m.Run, bundle: VerifiedBundle) -> m.Done:
         try:

@@ -5,19 +5,32 @@ from msgspec import structs
 
 from pageworker_sandbox.signing import BundleMalformed, VerifiedBundle
 from pageworker_sandbox.wire import messages as m
+from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.dispatch.attempt_services import AttemptServices
 from pageworker_supervisor.dispatch.outcome import NotJson, json_of
 from pageworker_supervisor.dispatch.secret_requests import masked_done
 from pageworker_supervisor.input_schema.errors import CheckLimitExceeded, OutputInvalid
 from pageworker_supervisor.input_schema.input_checks import InputChecks
+from pageworker_supervisor.registry.errors import VersionSetAside
+from pageworker_supervisor.registry.resolve import Release
 from pageworker_supervisor.runners.page_reservation import PageReservation
 
 NIL = msgspec.Raw(b"\xc0")
 
 
-async def final_done(page: PageReservation, bundle: VerifiedBundle, tenant_id: str, checks: InputChecks) -> m.Done:
-    """What the runner answered for this page, without the secrets of the job, and checked. Raises OSError."""
+async def final_done(page: PageReservation, bundle: VerifiedBundle, job: Job, services: AttemptServices) -> m.Done:
+    """What the runner answered for this page, without the secrets of the job, and checked.
+
+    Raises VersionSetAside if the module does not load and another version goes on, OSError if the host has no process
+    for the check.
+    """
     masked = await masked_done(await page.done, page.masker)
-    return await checked_done(masked, bundle, tenant_id, checks)
+    failure = masked.failure
+    # A handler that has begun may raise an error of any type.
+    if failure is not None and failure.type == VersionSetAside.type and page.accepted_at is None:
+        release = Release(bundle.name, bundle.version, bundle.sha256, len(bundle.data))
+        await services.registry.load_failed(release, job.module_pin, job.ref, failure.message)
+    return await checked_done(masked, bundle, job.tenant_id, services.input_checks)
 
 
 async def checked_done(done: m.Done, bundle: VerifiedBundle, tenant_id: str, checks: InputChecks) -> m.Done:

@@ -12,6 +12,7 @@ __all__ = [
     "RegistryAway",
     "RegistryRefused",
     "TenantNotAllowed",
+    "VersionSetAside",
 ]
 
 
@@ -34,6 +35,14 @@ class ModuleNotAllowed(ModuleError):
 
     type = "module_not_allowed"
     mend = "the operator adds the module to `modules` of the tenant in `[tenants]`"
+
+
+class VersionSetAside(ModuleError):
+    """The version does not load, and the one before goes on: the job runs on that one."""
+
+    type = "module_broken"
+    retryable = True
+    mend = "correct the module and publish a new version: a version that does not load is not tried again"
 
 
 class RegistryAway(ModuleError):

@@ -24,6 +24,7 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 FLEET_EVENTS = "events:_fleet"
 MOST_SOURCE = 500
+MOST_REASON = 500
 MOST_SERIAL = 2**53
 """Highest serial that an index may have."""
 
@@ -61,6 +62,9 @@ class FleetMemory(Protocol):
 
     async def report(self, refused: Exception) -> None:
         """Report to operators that an index was refused. Never raises."""
+
+    async def report_load_failure(self, module: str, version: str, tenant_id: str, reason: str) -> None:
+        """Report to operators that a version does not load. Never raises."""
 
     def count(self, refused: Untrusted) -> None:
         """Count an index or bundle that is not trusted, at each try."""
@@ -109,11 +113,16 @@ class FleetSerial:
         """Publish an event and count a metric."""
         kind = str(getattr(refused, "type", "unknown"))
         self._metrics.modules.index_refused(kind)
-        event = {
-            "event": "registry_refused",
-            "worker_id": self._worker,
-            "detail": {"type": kind, "reason": str(refused), "source": self._source},
-        }
+        await self._publish("registry_refused", {"type": kind, "reason": str(refused), "source": self._source})
+
+    async def report_load_failure(self, module: str, version: str, tenant_id: str, reason: str) -> None:
+        """Publish an event and count a metric."""
+        self._metrics.modules.load_failed()
+        detail = {"module": module, "version": version, "tenant_id": tenant_id, "reason": reason[:MOST_REASON]}
+        await self._publish("module_refused", detail)
+
+    async def _publish(self, name: str, detail: dict[str, str]) -> None:
+        event = {"event": name, "worker_id": self._worker, "detail": detail}
         try:
             await self._redis_client.send("PUBLISH", self._channel, msgspec.json.encode(event), key=self._key)
         except RedisClientError as error:

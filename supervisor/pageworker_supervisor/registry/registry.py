@@ -34,9 +34,10 @@ from pageworker_supervisor.registry import resolve as resolution
 from pageworker_supervisor.registry.bundles import Bundles
 from pageworker_supervisor.registry.cache import CACHE_BYTES, Cache
 from pageworker_supervisor.registry.clock_guard import ClockGuard
-from pageworker_supervisor.registry.errors import ClockSetBack, ModuleUnknown, NotThere, RegistryAway
+from pageworker_supervisor.registry.errors import ClockSetBack, ModuleUnknown, NotThere, RegistryAway, VersionSetAside
 from pageworker_supervisor.registry.fleet_serial import FleetMemory
 from pageworker_supervisor.registry.index_file import AuthenticIndex, fetch_index
+from pageworker_supervisor.registry.load_failures import LoadFailures
 from pageworker_supervisor.registry.resolve import Changes, Release, check_tenant
 from pageworker_supervisor.registry.store import Store
 from pageworker_supervisor.registry.version_choice import VersionWish
@@ -104,6 +105,7 @@ class Registry:
         self._looking = asyncio.Lock()
         self._hurry = asyncio.Event()
         """Set if the next refresh should not wait for its time."""
+        self._load_failures = LoadFailures()
 
     @classmethod
     async def open(
@@ -241,7 +243,25 @@ class Registry:
         rules = self._rules
         tenant_pin = rules.tenant_pin(job.tenant_id, name) if job is not None else None
         wish = VersionWish(pin, tenant_pin, job, kept)
-        return resolution.resolve(self._index, name, wish, rules.scope(), rules.entry(name))
+        release = resolution.resolve(self._index, name, wish, rules.scope(), rules.entry(name))
+        return release if job is None else self._load_failures.going_on(self._index, release, job.tenant_id)
+
+    async def load_failed(self, release: Release, pin: str | None, job: JobRef, reason: str) -> None:
+        """A runner reports that it cannot import this release, or that the release failed its own test.
+
+        Raises VersionSetAside if a channel or a rollout chose it, and another version goes on.
+        """
+        name, version = release.name, release.version
+        if self._load_failures.refuse(job.tenant_id, name, version):
+            log.warning("module does not load", module=name, version=version, tenant_id=job.tenant_id, reason=reason)
+            if self._fleet is not None:
+                await self._fleet.report_load_failure(name, version, job.tenant_id, reason)
+        try:
+            other = self.resolve(name, pin, job).version
+        except ModuleError:  # The index has changed or expired meanwhile. Nothing goes on.
+            return
+        if other != version:
+            raise VersionSetAside(f"{name} {version} does not load, {other} goes on: {reason}")
 
     async def bundle(self, release: Release) -> VerifiedBundle:
         """The verified bundle of a release. Raises RegistryAway if it cannot be fetched, else the ModuleError of the
@@ -300,6 +320,7 @@ class Registry:
         changes = resolution.changes(self._index, read.index)
         if read.index != self._index:
             await self._keep(read)
+        self._load_failures.moved(changes.moved)
         self._index, self._serial, self._tag = read.index, read.index.serial, read.tag
         self._index_key_id = read.key_id
         return changes

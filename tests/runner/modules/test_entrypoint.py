@@ -55,6 +55,16 @@ def test_an_entrypoint_that_is_not_package_and_function_is_refused(module: Modul
         ("read = 1", "shop:read must be a function"),
         ("async def read(*_): ...\ndef after_job(*_): ...", "shop:after_job must be a function"),
         ("def __getattr__(name): raise SystemExit", "shop cannot be imported: SystemExit"),
+        (
+            "async def read(*_): ...\ndef self_test():\n    assert 1 > 2, 'no offers'",
+            "shop:self_test failed: AssertionError: no offers",
+        ),
+        ("async def read(*_): ...\ndef self_test(): raise SystemExit(3)", "shop:self_test failed: SystemExit"),
+        (
+            "async def read(*_): ...\nasync def self_test(): ...",
+            "shop:self_test must be a function that is defined with",
+        ),
+        ("async def read(*_): ...\nself_test = 1", "shop:self_test must be a function that is defined with `def`"),
     ],
 )
 def test_what_is_wrong_with_a_module_is_named(module: ModuleType, source: str, reason: str) -> None:
@@ -66,3 +76,9 @@ def test_what_is_wrong_with_a_module_is_named(module: ModuleType, source: str, r
 def test_a_module_that_does_not_exist_cannot_be_imported(module: ModuleType) -> None:
     with pytest.raises(ModuleBroken, match=r"shop.later cannot be imported: ModuleNotFoundError"):
         load(HOLDER, "shop@1", "shop.later:read")
+
+
+def test_a_self_test_that_passes_has_run_once(module: ModuleType) -> None:
+    define(module, "runs = []\nasync def read(*_): ...\ndef self_test(): runs.append(1)")
+    load(HOLDER, "shop@1", "shop:read")
+    assert module.__dict__["runs"] == [1]

@@ -37,12 +37,21 @@ class ModuleMetrics:
             "Versions that rollout entries name and the signed index does not permit: the worker ignores them.",
             registry=registry,
         )
+        self.load_failures = Counter(
+            "pageworker_module_load_failures",
+            "Versions of modules that failed to import or failed their own test, once per tenant.",
+            registry=registry,
+        )
         self._index_refusals = Bounded(self.index_refusals)
         self._signature_failures = Bounded(self.signature_failures)
 
     def index_refused(self, reason: str) -> None:
         """Count a module index that was refused. `reason` is the `type` of the ModuleError."""
         self._index_refusals.of(reason).inc()
+
+    def load_failed(self) -> None:
+        """Count a version that does not load."""
+        self.load_failures.inc()
 
     def signature_failed(self, reason: str) -> None:
         """Count an index or bundle that was not trusted: `bad_signature`, `untrusted_key`, `rolled_back`."""
