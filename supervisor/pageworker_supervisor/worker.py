@@ -34,7 +34,6 @@ from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import RedisClient, open_redis_client
 from pageworker_supervisor.redis_client.errors import RedisClientError, RedisUnavailable
 from pageworker_supervisor.registry import Registry
-from pageworker_supervisor.registry.fleet_serial import FleetSerial
 from pageworker_supervisor.registry.trust_follower import TrustFollower
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.uid_pool import UidPool
@@ -178,7 +177,7 @@ class Worker:
 
     async def _serve(self) -> None:
         environment = self._environment
-        settings, live = environment.settings, environment.live
+        settings = environment.settings
         async with AsyncExitStack() as stack:
             self._trust = trust = TrustFollower(settings.modules)
             redis_user, namespace = UidPool(environment.uids).redis, environment.host.namespace_descriptor
@@ -203,15 +202,7 @@ class Worker:
                 await member.start()
                 rollouts = WorkerRollouts(environment, redis_client, queue)
                 await rollouts.start()
-                registry = await Registry.open(
-                    settings.modules.registry or folder / "registry",
-                    trust.store,
-                    folder / "modules",
-                    refresh_seconds=live.value.modules.refresh_seconds,
-                    rules=rollouts.rules,
-                    fleet=FleetSerial(redis_client, settings, folder, self._name, metrics),
-                    cache_bytes=settings.modules.cache_bytes,
-                )
+                registry = await rollouts.open_registry(self._name, trust.store)
                 watching.cancel()
             if self.stop.is_set():
                 # `run` ends this task. Until then the client stays open for the worker's last commands.
@@ -257,9 +248,7 @@ class Worker:
             return False, self._reason or self._state.name.lower()
         if not trouble and self._redis_client is not None:
             trouble = self._redis_client.availability.lost_condition
-        trouble = trouble or descriptor_trouble()
-        if not trouble and self._config is not None:
-            trouble = self._config.trouble
+        trouble = trouble or descriptor_trouble() or (self._config.trouble if self._config is not None else "")
         if not trouble and not self._environment.settings.modules.names_keys:
             return False, NO_TRUSTED_KEY
         if not trouble and self._components is not None:
@@ -281,12 +270,8 @@ class Worker:
             redis=reports.redis_report(self._redis_client),
             config=self._config.report() if self._config is not None else ConfigReport(),
             trust_trouble=self._trust.trouble if self._trust is not None else "",
-            runners=tuple(reports.runner_report(runner, now) for runner in components.fleet.runners.values())
-            if components
-            else (),
-            jobs=tuple(reports.running_job(attempt, now) for attempt in components.dispatcher.attempts.values())
-            if components
-            else (),
+            runners=reports.runner_reports(components.fleet.runners.values() if components else (), now),
+            jobs=reports.running_jobs(components.dispatcher.attempts.values() if components else (), now),
             counters=self._environment.metrics.totals(),
             sandbox_rights=self._environment.host.rights_by_name(),
             gateway_proof=components.gateway.proof if components else {},

@@ -1,6 +1,6 @@
 """What a worker reports of itself, its runners, its jobs and its drain. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -129,6 +129,11 @@ def worker_report(
     )
 
 
+def runner_reports(runners: Iterable[Runner], now: float) -> tuple[RunnerReport, ...]:
+    """All runners. `now`: monotonic seconds."""
+    return tuple(runner_report(runner, now) for runner in runners)
+
+
 def runner_report(runner: Runner, now: float) -> RunnerReport:
     """One runner. `now`: monotonic seconds."""
     return RunnerReport(
@@ -144,6 +149,11 @@ def runner_report(runner: Runner, now: float) -> RunnerReport:
         evidence=runner.evidence,
         proof=runner.proof,
     )
+
+
+def running_jobs(attempts: Iterable[Attempt], now: float) -> tuple[RunningJob, ...]:
+    """All jobs at work. `now`: monotonic seconds."""
+    return tuple(running_job(attempt, now) for attempt in attempts)
 
 
 def running_job(attempt: Attempt, now: float) -> RunningJob:

@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from pageworker_sandbox.signing import TrustStore
 from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.registry.fleet_serial import FleetSerial
 from pageworker_supervisor.rollouts.follower import POLL_SECONDS, RolloutFollower
 from pageworker_supervisor.rollouts.refusals import RefusedEntries
 from pageworker_supervisor.rollouts.worker_rules import WorkerRules
@@ -26,6 +29,20 @@ class WorkerRollouts:
     async def start(self) -> None:
         """Take the entries before the first job is claimed. Waits while Redis is away."""
         await self._follower.start()
+
+    async def open_registry(self, worker: str, trust: TrustStore) -> Registry:
+        """The registry of this worker, which chooses versions by the rules. `worker`: its name. Raises OSError."""
+        environment = self._environment
+        settings, folder = environment.settings, environment.data_dir
+        return await Registry.open(
+            settings.modules.registry or folder / "registry",
+            trust,
+            folder / "modules",
+            refresh_seconds=environment.live.value.modules.refresh_seconds,
+            rules=self.rules,
+            fleet=FleetSerial(self._redis_client, settings, folder, worker, environment.metrics),
+            cache_bytes=settings.modules.cache_bytes,
+        )
 
     def tasks(self, components: Components) -> dict[str, Coroutine[Any, Any, None]]:
         """What follows the entries, by name, as the tasks of `components`. Call it once."""

@@ -8,7 +8,7 @@ from pw_modules import author
 from pageworker_sandbox.signing.manifest import parse_manifest
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.module_isolation import IsolationRefused, ModuleIsolation
-from pageworker_supervisor.config.settings import ModuleSettings
+from pageworker_supervisor.config.module_settings import ModuleSettings
 from pageworker_supervisor.contract.isolation import TENANT_ISOLATION, Isolation
 
 NAME = "shop.product"

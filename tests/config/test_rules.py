@@ -8,15 +8,10 @@ from msgspec.structs import replace
 
 from pageworker_sandbox.sandbox_rights import NAMES
 from pageworker_supervisor.config.limit_settings import LimitSettings, SharedLimits
+from pageworker_supervisor.config.module_settings import ModuleSettings
 from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.rules import broken_rules
-from pageworker_supervisor.config.settings import (
-    EgressSettings,
-    ModuleSettings,
-    RedisSettings,
-    Settings,
-    TenantSettings,
-)
+from pageworker_supervisor.config.settings import EgressSettings, RedisSettings, Settings, TenantSettings
 
 GOOD_KEY = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
 

@@ -9,7 +9,8 @@ from pageworker_sandbox.page_rules import parse_options
 from pageworker_sandbox.signing.manifest import parse_manifest
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.module_isolation import IsolationRefused, ModuleIsolation
-from pageworker_supervisor.config.settings import ModuleSettings, TenantSettings
+from pageworker_supervisor.config.module_settings import ModuleSettings
+from pageworker_supervisor.config.settings import TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import ContextKey, egress_digest
 from pageworker_supervisor.contract.isolation import TENANT_ISOLATION, Isolation

@@ -22,7 +22,8 @@ from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.config.egress_budget import EgressBudgets
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.module_isolation import ModuleIsolation
-from pageworker_supervisor.config.settings import EgressSettings, JobSettings, ModuleSettings, TenantSettings
+from pageworker_supervisor.config.module_settings import ModuleSettings
+from pageworker_supervisor.config.settings import EgressSettings, JobSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.contract.context_key import NO_EGRESS, egress_digest
 from pageworker_supervisor.contract.isolation import Isolation

@@ -11,7 +11,8 @@ from pw_modules.author import Author, packed
 from pw_servers import RedisServer
 from redis.asyncio import Redis
 
-from pageworker_supervisor.config.settings import ModuleSettings, RedisSettings, Settings
+from pageworker_supervisor.config.module_settings import ModuleSettings
+from pageworker_supervisor.config.settings import RedisSettings, Settings
 from pageworker_supervisor.redis_client import RedisClient, open_redis_client
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.fleet_serial import FleetSerial, IndexBehindFleet, registry_key, seen, set_serial

@@ -340,7 +340,9 @@ async def test_a_version_that_does_not_load_is_set_aside_where_a_channel_chose_i
         await registry.load_failed(broken, None, JOB, "no `x`")
     assert registry.resolve("shop.product", None, JOB).version == "1.0.0"
     assert registry.resolve("shop.product", "1.1.0", JOB).version == "1.1.0", "a job may name it"
-    assert registry.resolve("shop.product", None, JobRef("other", "1")).version == "1.1.0", "another tenant's runner may be hostile"
+    assert registry.resolve("shop.product", None, JobRef("other", "1")).version == "1.1.0", (
+        "another tenant's runner may be hostile"
+    )
     await registry.load_failed(broken, "1.1.0", JOB, "no `x`")
     await registry.load_failed(registry.resolve("shop.product", None, JOB), None, JOB, "nor this one")
     await author.publish(place, packed(version="1.2.0"))

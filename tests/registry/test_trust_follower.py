@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pageworker_sandbox.signing import SecretKey, TrustFileInvalid, TrustStore
-from pageworker_supervisor.config.settings import ModuleSettings
+from pageworker_supervisor.config.module_settings import ModuleSettings
 from pageworker_supervisor.registry import trust_follower
 from pageworker_supervisor.registry.trust_follower import TrustFollower
 

@@ -1,7 +1,8 @@
 """What a worker's registry asks, over changing settings."""
 
 from pageworker_supervisor.config.live import Live
-from pageworker_supervisor.config.settings import ModuleSettings, Settings, TenantSettings, WorkerSettings
+from pageworker_supervisor.config.module_settings import ModuleSettings
+from pageworker_supervisor.config.settings import Settings, TenantSettings, WorkerSettings
 from pageworker_supervisor.registry.version_choice import WorkerScope
 from pageworker_supervisor.rollouts.rollout_entry import RolloutEntry
 from pageworker_supervisor.rollouts.worker_rules import WorkerRules

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from pageworker_sandbox.signing import SecretKey
-from pageworker_supervisor.config.settings import HttpSettings, ModuleSettings, PoolSettings, SandboxSettings, Settings
+from pageworker_supervisor.config.module_settings import ModuleSettings
+from pageworker_supervisor.config.settings import HttpSettings, PoolSettings, SandboxSettings, Settings
 from pageworker_supervisor.host.uid_lock import UidLock
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.self_checks import host_findings

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pageworker_sandbox.signing import Manifest, ModuleError
 from pageworker_supervisor.config.live import Live
-from pageworker_supervisor.config.settings import ModuleSettings
+from pageworker_supervisor.config.module_settings import ModuleSettings
 from pageworker_supervisor.contract.isolation import Isolation
 
 

@@ -243,8 +243,7 @@ class Attempt:
         release = await chosen_release(registry, job, self.lease, self.claimed_at)
         self.version, self.rollout = release.version, release.rollout
         self.log = self.log.bind(module_version=self.version)
-        bundle = await registry.bundle(release)
-        self._bundle = bundle
+        self._bundle = bundle = await registry.bundle(release)
         registry.check_tenant(bundle, job.tenant_id, release.channel)
         await self._services.input_checks.check(bundle, job.tenant_id, bytes(job.payload))
         await self._services.secrets.warm(job.tenant_id, bundle.name, bundle.manifest.secrets)

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
@@ -84,7 +85,7 @@ class Cache:
             signatures.append(signature)
         if data is None or not signatures:
             return None
-        os.utime(path)  # The cache deletes by the time of the last use.
+        _mark_used(path)
         return UntrustedBundle(data, signatures[0], tuple(signatures[1:]))
 
     def save_bundle(self, sha256: str, bundle: UntrustedBundle) -> None:
@@ -93,6 +94,7 @@ class Cache:
         for number, signature in enumerate((bundle.signature, *bundle.more_signatures)):
             _write(self._bundles / signature_file(path.name, number), signature)
         _write(path, bundle.data)
+        _mark_used(path)
         path.with_suffix(BEGUN).unlink(missing_ok=True)
         self._delete_least_used(sha256)
 
@@ -138,6 +140,12 @@ def _read(path: Path, most_bytes: int) -> bytes | None:
     except FileNotFoundError:
         return None
     return untrusted if len(untrusted) <= most_bytes else None
+
+
+def _mark_used(path: Path) -> None:
+    """The cache deletes by the time of the last use. The kernel's own times are equal for some milliseconds."""
+    now = time.time_ns()
+    os.utime(path, ns=(now, now))
 
 
 def _write(path: Path, data: bytes) -> None:

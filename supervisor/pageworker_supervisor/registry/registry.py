@@ -260,7 +260,7 @@ class Registry:
             other = self.resolve(name, pin, job).version
         except ModuleError:  # The index has changed or expired meanwhile. Nothing goes on.
             return
-        if other != version:
+        if other != version and not self._load_failures.is_refused(job.tenant_id, name, other):
             raise VersionSetAside(f"{name} {version} does not load, {other} goes on: {reason}")
 
     async def bundle(self, release: Release) -> VerifiedBundle:

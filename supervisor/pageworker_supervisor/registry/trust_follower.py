@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from pageworker_sandbox.signing import KeyUnusable, TrustStore
-from pageworker_supervisor.config.settings import ModuleSettings
+from pageworker_supervisor.config.module_settings import ModuleSettings
 from pageworker_supervisor.registry.trust import load_trust
 from pageworker_supervisor.telemetry import log
 

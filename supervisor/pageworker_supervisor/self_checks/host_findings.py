@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pageworker_sandbox.signing import KeyUnusable
-from pageworker_supervisor.config.settings import HttpSettings, ModuleSettings, SandboxSettings, Settings
+from pageworker_supervisor.config.module_settings import ModuleSettings
+from pageworker_supervisor.config.settings import HttpSettings, SandboxSettings, Settings
 from pageworker_supervisor.host.descriptor_limit import MIN_HTTP_CONNECTIONS, needed, raise_limit, suffices
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock, daemon_users
