@@ -75,12 +75,12 @@ def test_a_budget_counts_as_it_is_now_and_not_where_the_job_was_queued() -> None
 
 
 def test_the_isolation_is_that_of_the_module_now_and_at_least_that_of_the_operator() -> None:
-    nobody = ContextKey("acme", isolation=Isolation("left"))
-    assert wanted({}, nobody).isolation == TENANT_ISOLATION, "not what it was queued with"
+    without_profile = ContextKey("acme", isolation=Isolation("left"))
+    assert wanted({}, without_profile).isolation == TENANT_ISOLATION, "not what it was queued with"
     assert wanted({}, more='group = "cart"').isolation == Isolation("cart")
     assert wanted({}, more='isolation = "module"').isolation == Isolation(module="shop.product")
     assert wanted({}, floor="module").isolation == Isolation(module="shop.product")
-    assert wanted({}, nobody, more='isolation = "job"', floor="module").isolation == Isolation(one_job=True)
+    assert wanted({}, without_profile, more='isolation = "job"', floor="module").isolation == Isolation(one_job=True)
 
 
 def test_a_job_with_a_profile_has_no_context_to_itself() -> None:

@@ -53,8 +53,8 @@ ROWS = (
     Mutant(
         f.WRONG_OPTIONS,
         KEY,
-        "        return self.egress + options + flavor + proxy + one_page\n",
-        "        return self.egress + flavor + proxy + one_page\n",
+        "        return self.egress + options + flavor + proxy + one_page + group + module + one_job\n",
+        "        return self.egress + flavor + proxy + one_page + group + module + one_job\n",
         (f"{OF_KEY}::test_options_are_a_value_of_the_text_and_a_text_without_them_stays_readable",),
     ),
     Mutant(
@@ -130,8 +130,8 @@ ROWS = (
     Mutant(
         f.WRONG_FLAVOR,
         KEY,
-        "        return self.egress + options + flavor + proxy + one_page\n",
-        "        return self.egress + options + proxy + one_page\n",
+        "        return self.egress + options + flavor + proxy + one_page + group + module + one_job\n",
+        "        return self.egress + options + proxy + one_page + group + module + one_job\n",
         (f"{OF_KEY}::test_the_flavor_is_a_value_of_the_text_and_auto_is_none",),
     ),
 )

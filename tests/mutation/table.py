@@ -4,6 +4,7 @@ from mutation import (
     config_rows,
     connections,
     fairness,
+    isolation_rows,
     leases,
     lifecycle,
     page_options,
@@ -24,4 +25,5 @@ MUTANTS = (
     *page_options.ROWS,
     *config_rows.ROWS,
     *proxy_rows.ROWS,
+    *isolation_rows.ROWS,
 )

@@ -20,6 +20,7 @@ from repository.test_documents import command_paths, options_of, sections
 
 OUTCOME = "tests/dispatch/test_outcome.py"
 ADMISSION = "tests/intake/test_admission.py"
+ISOLATED = "tests/e2e/test_isolation.py::test_a_cookie_is_seen_by_the_group_alone_and_by_no_job_that_is_isolated"
 OPTIONS = "tests/e2e/test_page_options.py::test_a_job_runs_with_the_options_of_module_profile_and_job"
 EVERY_OPTION = (
     "tests/runner/pages/test_context_options.py::test_is_seen_by_every_part_of_a_page_and_by_the_server_job_after_job"
@@ -63,6 +64,8 @@ MANIFEST_KEYS = {
     "page": OPTIONS,
     "proxy": "tests/dispatch/test_wanted_context.py::test_the_key_has_what_module_profile_and_job_say",
     "expires": "tests/registry/test_scopes.py::test_a_version_expires_while_it_is_in_memory",
+    "isolation": ISOLATED,
+    "group": ISOLATED,
     "description": "tests/cli/test_module.py::test_verify_shows_the_description",
 }
 BUDGETS = "tests/e2e/test_budgets.py::"
