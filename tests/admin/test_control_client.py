@@ -1,6 +1,7 @@
 """`workerctl` and the worker, over a real control socket."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,17 @@ def test_no_worker_is_told_as_such(tmp_path: Path) -> None:
 def test_a_worker_that_does_not_answer_is_not_waited_for_for_ever(tmp_path: Path) -> None:
     with bind_unix(tmp_path / CONTROL_SOCKET), pytest.raises(WorkerUnreachable, match="did not answer"):
         WorkerClient(tmp_path, timeout_seconds=0.1).status()
+
+
+async def test_no_certificates_are_read_for_a_unix_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read them takes longer than all the rest."""
+
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError("the certificates of the host are read")
+
+    monkeypatch.setattr(ssl, "create_default_context", read)
+    async with running(FakeWorker(), tmp_path):
+        assert (await asyncio.to_thread(WorkerClient(tmp_path).status)).worker_id == "w1"
 
 
 def test_workerctl_drains_and_undrains_over_the_socket(tmp_path: Path) -> None:
