@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+from pw_servers.no_tls import NO_TLS
 
 from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints, HttpBounds
@@ -89,5 +90,5 @@ async def running(
 
 async def get(endpoints: Endpoints, path: str, method: str = "GET", **headers: str) -> httpx.Response:
     """One request to the operator's endpoints."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as client:
         return await client.request(method, f"http://127.0.0.1:{endpoints.address[1]}{path}", headers=headers)

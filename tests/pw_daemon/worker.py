@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from pw_servers.no_tls import NO_TLS
 
 from pageworker_supervisor.admin.control_client import WorkerClient
 from pageworker_supervisor.admin.status import StatusReport
@@ -102,4 +103,4 @@ class DaemonProcess:
     def get(self, path: str) -> httpx.Response:
         """One of the operator's endpoints."""
         (ready,) = [line for line in self.log() if line.get("message") == "ready"][-1:]
-        return httpx.get(f"http://{ready['http']}{path}", timeout=10)
+        return httpx.get(f"http://{ready['http']}{path}", timeout=10, verify=NO_TLS)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import httpx
 
+from pw_servers.no_tls import NO_TLS
 from pw_servers.ports import free_port
 from pw_servers.standalone import WITH_PARENT
 from pw_servers.waiting import until
@@ -32,6 +33,6 @@ def moto_server() -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
 
 def _serves(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/moto-api/").is_success
+        return httpx.get(f"{url}/moto-api/", verify=NO_TLS).is_success
     except httpx.TransportError:
         return False

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from pw_servers.no_tls import NO_TLS
 from pw_servers.ports import free_port
 from pw_servers.standalone import WITH_PARENT
 from pw_servers.waiting import until
@@ -31,7 +32,12 @@ class OpenBao:
     def call(self, method: str, path: str, token: str = ROOT_TOKEN, **body: Any) -> dict[str, Any]:
         """One call of its API, as root unless a token is given."""
         answer = httpx.request(
-            method, f"{self.url}/v1/{path}", json=body or None, headers={"X-Vault-Token": token}, timeout=30
+            method,
+            f"{self.url}/v1/{path}",
+            json=body or None,
+            headers={"X-Vault-Token": token},
+            timeout=30,
+            verify=NO_TLS,
         )
         answer.raise_for_status()
         return dict(answer.json()) if answer.content else {}

@@ -9,6 +9,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from pw_servers.moto import moto_server
+from pw_servers.no_tls import NO_TLS
 
 BUCKET = "artifacts"
 ACCESS_KEY, SECRET_KEY = "AKIAEXAMPLE", "a secret key"
@@ -25,7 +26,7 @@ ENVIRONMENT = {
 def s3_server() -> Iterator[str]:
     """A server with one bucket. Yields its URL."""
     with moto_server() as (url, _):
-        httpx.put(f"{url}/{BUCKET}").raise_for_status()
+        httpx.put(f"{url}/{BUCKET}", verify=NO_TLS).raise_for_status()
         yield url
 
 

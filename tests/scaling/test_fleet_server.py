@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from pw_servers import RedisServer, redis_server
+from pw_servers.no_tls import NO_TLS
 from scaling.conftest import fleet_clients
 
 from pageworker_supervisor.scaling import fleet_watch
@@ -23,7 +24,7 @@ async def serving(url: str, *hosts: str) -> AsyncIterator[tuple[httpx.AsyncClien
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(server.run())
             base = f"http://127.0.0.1:{server.address[1]}"
-            async with httpx.AsyncClient(trust_env=False, base_url=base, timeout=30) as client:
+            async with httpx.AsyncClient(trust_env=False, verify=NO_TLS, base_url=base, timeout=30) as client:
                 async with asyncio.timeout(30):
                     while watch.trouble and (await client.get("/readyz")).status_code != 200:
                         if "Connect call failed" in watch.trouble:
@@ -89,7 +90,7 @@ async def test_foreign_hosts_are_refused(live_redis: RedisServer) -> None:
 async def test_connections_are_bounded_and_a_probe_is_answered(live_redis: RedisServer) -> None:
     async with serving(live_redis.url) as (client, _, port):
         silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(CONNECTIONS + 20)]
-        async with httpx.AsyncClient(trust_env=False, base_url=client.base_url, timeout=30) as probe:
+        async with httpx.AsyncClient(trust_env=False, verify=NO_TLS, base_url=client.base_url, timeout=30) as probe:
             assert (await probe.get("/healthz")).status_code == 200
         reader, _ = silent[0]
         async with asyncio.timeout(10):
