@@ -17,11 +17,17 @@ def answer(action: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
     if action not in ("move", "pack", "unpack"):
         raise ValueError(f"unknown action of the folder worker: {action}")
     message = marshal.load(sys.stdin.buffer)  # noqa: S302 - the daemon wrote it
+    if "packages" in message:
+        # This process has no site-packages. PyNaCl is the one package that it needs.
+        sys.path.append(message["packages"])
+    return act(action, folder, numbers, message)
+
+
+def act(action: str, folder: Path, numbers: list[int], message: dict[str, Any]) -> dict[str, Any]:
+    """Do the action. Raises ProfileError, OSError."""
     if action == "move":
         folder.rename(message["to"])
         return {"files": 0, "bytes": 0}
-    # This process has no site-packages. PyNaCl is the one package that it needs.
-    sys.path.append(message["packages"])
     most = FolderSize(*numbers)
     return pack(folder, message, most) if action == "pack" else unpack(folder, message, most)
 

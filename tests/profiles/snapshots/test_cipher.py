@@ -45,7 +45,7 @@ def opened(data: bytes, key: bytes = KEY, bound: bytes = BOUND, step: int = 10_0
 CONTAINER = sealed(NOISE)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.binary(max_size=200_000), max_size=4), st.integers(1, 200_000))
 @example([], 1)
 @example([bytes(10 * CHUNK_BYTES)], 70_000)
@@ -54,7 +54,7 @@ def test_what_was_written_is_read(parts: list[bytes], step: int) -> None:
     assert opened(sealed(*parts), step=step) == b"".join(parts)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.integers(0, len(CONTAINER) - 1), st.integers(1, 255))
 @example(0, 1)
 @example(len(MAGIC), 1)
@@ -67,7 +67,7 @@ def test_a_flipped_byte_anywhere_is_refused(at: int, flip: int) -> None:
         opened(bytes(changed))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.integers(0, len(CONTAINER) - 1))
 @example(0)
 @example(START)

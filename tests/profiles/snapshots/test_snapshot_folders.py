@@ -5,9 +5,10 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pw_profiles import KEY, Homes, Keys, SnapshotWorker, put
+from pw_profiles import KEY, Homes, Keys, SnapshotWorker, act_in_process, put
 
 from pageworker_profiles.errors import (
     ProfileElsewhere,
@@ -31,12 +32,13 @@ def store(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def worker(tmp_path: Path, store: Path) -> Worker:
+def worker(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
     """Makes a worker with this name. Made again, it is the worker after a restart."""
+    act_in_process(monkeypatch)
     homes = Homes()
 
-    def make(name: str, **options: object) -> SnapshotWorker:
-        return SnapshotWorker(name, tmp_path / name, FolderObjects(store), homes, **options)  # type: ignore[arg-type]
+    def make(name: str, **options: Any) -> SnapshotWorker:
+        return SnapshotWorker(name, tmp_path / name, FolderObjects(store), homes, **options)
 
     return make
 
