@@ -58,6 +58,7 @@ from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.request_permits import RequestPermits
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner_usage import RunnerUsage
+from pageworker_supervisor.runners.spares import SPARE
 from pageworker_supervisor.runners.stall_meter import StallMeter
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.secrets.backend import SecretBackend
@@ -358,11 +359,14 @@ class Components:
     async def _measure(self) -> NoReturn:
         while True:
             self._show_bounds()
-            runners = Counter(label(runner.state) for runner in self.fleet.runners.values())
-            taken = sum(runner.taken for runner in self.fleet.runners.values())
-            running = sum(len(runner.running) for runner in self.fleet.runners.values())
-            pages = sum(runner.pages for runner in self.fleet.runners.values())
-            for runner in self.fleet.runners.values():
+            every = list(self.fleet.runners.values())
+            serving = [runner for runner in every if runner.context != SPARE]
+            runners = Counter(label(runner.state) for runner in serving)
+            runners["spare"] = len(every) - len(serving)
+            taken = sum(runner.taken for runner in serving)
+            running = sum(len(runner.running) for runner in serving)
+            pages = sum(runner.pages for runner in serving)
+            for runner in every:
                 runner.traffic.look()
             self._usage.show(self.fleet.runners)
             self._stalls.show()

@@ -66,6 +66,8 @@ class EchoRunner(Runner):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
+        self.assigned: list[str] = []
+        """The tenants that it was given to as a spare: one at most."""
         self._stopping = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._answers: dict[str, asyncio.Task[None]] = {}
@@ -83,10 +85,17 @@ class EchoRunner(Runner):
         self._came_up()
         try:
             async with asyncio.TaskGroup() as self._tasks:
+                self._tasks.create_task(self._assign_once_adopted())
                 await self._stopping.wait()
                 raise _Gone
         except* _Gone:
             self._tasks = None
+
+    async def _assign_once_adopted(self) -> None:
+        await self._adoption.begun.wait()
+        await asyncio.sleep(random.uniform(0, 0.002))
+        self.assigned.append(self.context.tenant_id)
+        self._adoption.finish()
 
     def _step(self, event: RunnerEvent) -> None:
         super()._step(event)
@@ -106,7 +115,7 @@ class EchoRunner(Runner):
 
     async def load(self, bundle: VerifiedBundle) -> None:
         """Load nothing: an echo needs no module."""
-        await asyncio.shield(self._up)
+        await self.up()
         self._here()
 
     async def run(self, page: PageReservation, words: m.Run, bundle: VerifiedBundle) -> m.Done:

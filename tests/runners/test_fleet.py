@@ -13,6 +13,7 @@ from pageworker_sandbox.launch.user_namespace import UserNamespace
 from pageworker_supervisor.config.settings import PoolSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners import fleet as fleet_file
+from pageworker_supervisor.runners import probe_runner
 from pageworker_supervisor.runners.fleet import Fleet
 
 CLOSE_SECONDS = 0.2
@@ -118,11 +119,11 @@ async def test_a_host_that_is_examined_again_keeps_its_user_namespace_and_requir
         asked.update(inspect.signature(survey).bind(*arguments).arguments)
         raise HostUnfit(())
 
-    monkeypatch.setattr(fleet_file, "survey", unfit)
+    monkeypatch.setattr(probe_runner, "survey", unfit)
     host = SimpleNamespace(required=frozenset({"own_uid"}), user_namespace=UserNamespace(-1, 2_100_000_000))
     fleet._resources = SimpleNamespace(host=host, browsers=SimpleNamespace(preferred="auto"))
-    fleet._starts = SimpleNamespace(host=SimpleNamespace(closed=True))
-    fleet._judge = SimpleNamespace(blame_host=lambda failure: None)
+    history = SimpleNamespace(host=SimpleNamespace(closed=True))
+    fleet._probes._judge = SimpleNamespace(blame_host=lambda failure: None, history=history)
     await fleet._start_probe()
     assert asked["user_namespace"] == host.user_namespace
     assert asked["required"] == host.required

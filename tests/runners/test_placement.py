@@ -15,6 +15,7 @@ from pageworker_supervisor.runners.placement import (
     NO_RUNNER_SLOT,
     STARTS_IDLE,
     STARTS_RESIDENT,
+    Adopt,
     PendingPlacement,
     PoolRules,
     RunnerSlot,
@@ -361,3 +362,34 @@ def test_a_one_job_runner_is_never_retired_and_keeps_no_other_from_it() -> None:
     closing = [replace(full[0], open=False), full[1]]
     assert select_retirement(closing, RULES, 10.0, ContextKey("v")) == "b"
     assert select_retirement([alone("a"), alone("b")], RULES, 10.0, ContextKey("v")) is None
+
+
+def test_a_spare_is_adopted_where_a_runner_would_be_started() -> None:
+    assert place([], RULES, 10.0, ContextKey("t"), spare="s") == Adopt("s", evict=None)
+    full = [slot("a", "t", taken=2), slot("b", "u", used=5.0)]
+    assert place(full, RULES, 10.0, ContextKey("v"), spare="s") == Adopt("s", evict="b")
+
+
+contexts = st.builds(ContextKey, st.sampled_from("tuv"), st.sampled_from([None, "p"]))
+some_slots = st.lists(
+    st.builds(
+        RunnerSlot,
+        st.uuids().map(str),
+        contexts,
+        st.just(2),
+        st.integers(0, 2),
+        st.booleans(),
+        st.sampled_from([0.0, 9.0, inf]),
+        st.floats(0, 10),
+    ),
+    max_size=4,
+)
+
+
+@given(some_slots, contexts, st.booleans(), st.booleans())
+def test_a_spare_changes_no_other_placement(
+    slots: list[RunnerSlot], context: ContextKey, exclusive: bool, careful: bool
+) -> None:
+    without = place(slots, RULES, 10.0, context, exclusive=exclusive, careful=careful)
+    found = place(slots, RULES, 10.0, context, exclusive=exclusive, careful=careful, spare="s")
+    assert found == (Adopt("s", without.evict) if isinstance(without, Spawn) else without)

@@ -13,7 +13,7 @@ from pageworker_supervisor.config.settings import PoolSettings, SandboxSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners import sandboxed_runner
 from pageworker_supervisor.runners.errors import SpawnFailed
-from pageworker_supervisor.runners.runner import RunnerEvents
+from pageworker_supervisor.runners.runner_events import RunnerEvents
 from pageworker_supervisor.runners.sandboxed_runner import SandboxedRunner
 from pageworker_supervisor.telemetry import log
 

@@ -26,6 +26,7 @@ CALLS: list[Call] = [
     (lambda metrics: metrics.runners.spawned(1.5), {"pageworker_runner_spawn_seconds_sum": 1.5}),
     (lambda metrics: metrics.runners.ended("killed"), {"pageworker_runners_ended_total": 1}),
     (lambda metrics: metrics.runners.retirement_asked("threads"), {"pageworker_runner_retirements_total": 1}),
+    (lambda metrics: metrics.runners.adopted(), {"pageworker_spares_adopted_total": 1}),
     (lambda metrics: metrics.runners.start_failed("host"), {"pageworker_runner_start_failures_total": 1}),
     (lambda metrics: metrics.runners.contexts_broken(3), {"pageworker_broken_contexts": 3}),
     (lambda metrics: metrics.runners.limit_breached("memory_limit"), {"pageworker_limit_breaches_total": 1}),

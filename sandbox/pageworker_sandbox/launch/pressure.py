@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+CPU_PRESSURE = Path("/proc/pressure/cpu")
 _SOME = re.compile(r"^some avg10=(\d+\.\d+) ", re.MULTILINE)
 _TOTAL = re.compile(r"^(some|full) .*total=(\d+)$", re.MULTILINE)
 
@@ -44,3 +45,8 @@ def some_percent(file: Path) -> float | None:
     except OSError:
         return None
     return None if found is None else float(found[1])
+
+
+def cpu_busy_percent(file: Path = CPU_PRESSURE) -> float | None:
+    """`some_percent` of this host's processors."""
+    return some_percent(file)

@@ -231,9 +231,10 @@ def _ranges(settings: Settings) -> Iterator[RuleFinding]:
         yield ("callbacks", "timeout_seconds"), found, f"at most {settings.callbacks.max_seconds:g}", ""
     if len(settings.worker.tags) > MOST_TAGS:
         yield ("worker", "tags"), f"{len(settings.worker.tags)} tags", f"at most {MOST_TAGS}", ""
-    least = settings.pool.runners + SPARE_UIDS
+    least = settings.pool.runners + settings.pool.spares + SPARE_UIDS
     if settings.sandbox.uids < least:
-        yield ("sandbox", "uids"), settings.sandbox.uids, f"at least {least}: pool.runners and {SPARE_UIDS} more", ""
+        of = "pool.runners, pool.spares" if settings.pool.spares else "pool.runners"
+        yield ("sandbox", "uids"), settings.sandbox.uids, f"at least {least}: {of} and {SPARE_UIDS} more", ""
     if lacking := left_out(settings.sandbox.require):
         hint = f"no runner starts without {', '.join(lacking)}"
         yield ("sandbox", "require"), f"no {', '.join(lacking)}", f"at least {', '.join(ESSENTIAL)}", hint

@@ -8,10 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-import msgspec
-
-from pageworker_sandbox.launch import HostUnfit, survey
-from pageworker_sandbox.state_machine import label
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.contract.context_key import ContextKey
@@ -24,6 +20,7 @@ from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.placement import (
     NO_TENANT,
     STARTS_IDLE,
+    Adopt,
     PendingPlacement,
     RunnerSlot,
     Spawn,
@@ -38,11 +35,14 @@ from pageworker_supervisor.runners.placement import (
     with_pending,
     without_jobs,
 )
+from pageworker_supervisor.runners.probe_runner import ProbeEnvironment, ProbeRunner
 from pageworker_supervisor.runners.resources import RunnerResources, pool_rules
-from pageworker_supervisor.runners.runner import Runner, RunnerEvents
-from pageworker_supervisor.runners.runner_state import RunnerState
+from pageworker_supervisor.runners.runner import Runner
+from pageworker_supervisor.runners.runner_events import RunnerEvents
 from pageworker_supervisor.runners.sandboxed_runner import SandboxedRunner
-from pageworker_supervisor.runners.start_failure import Blame, StartFailure
+from pageworker_supervisor.runners.spare_keeper import SpareEffects, SpareKeeper
+from pageworker_supervisor.runners.spares import NOBODY, SPARE
+from pageworker_supervisor.runners.start_failure import StartFailure
 from pageworker_supervisor.runners.start_judge import StartJudge
 from pageworker_supervisor.telemetry import log
 
@@ -74,8 +74,11 @@ class Fleet:
         self._level = LoadLevel.OPEN
         self._replaces: dict[str, str] = {}
         """Runners that open their folder, and the idle runner whose slot each of them is to have."""
+        probes = ProbeEnvironment(lambda on: self._new_runner(NO_TENANT, None, on), self._probe_gone)
+        self._probes = ProbeRunner(self.runners, self._judge, probe_paths, probes)
         self._probe = HostProbe(self._starts.host, ProbeEffects(self._start_probe, self._may_probe))
-        self._probe_paths = probe_paths
+        spares = SpareEffects(self._start_spare, lambda: self._may_start() and self._level is LoadLevel.OPEN, lambda: self._resources)
+        self._spares = SpareKeeper(self.runners, self._judge, spares)
         self._events = RunnerEvents(self._notify, self._folder_open, self._came_up)
         self._came_back: dict[ContextKey, float] = {}
         """Contexts whose idle runner was replaced, and until when their next start counts as coming back."""
@@ -113,12 +116,13 @@ class Fleet:
         """Host the runners for ever. On cancellation all of them end before this returns."""
         async with TaskGroup() as self._tasks:
             self._tasks.create_task(self._probe.run(), name="host probe")
+            self._tasks.create_task(self._spares.run(), name="spare runners")
             self._tasks.create_task(self._reroute_changed(), name="reroute runners")
             await self._close_idle()
 
     def slots(self) -> list[RunnerSlot]:
-        """The fleet as placement sees it. A probe is not in it: it takes no runner slot from any job."""
-        return [runner.slot() for runner in self.runners.values() if runner.context != NO_TENANT]
+        """The fleet as placement sees it. Probes and spares are not in it: they take no runner slot from any job."""
+        return [runner.slot() for runner in self.runners.values() if runner.context not in NOBODY]
 
     def admit(self, level: LoadLevel) -> None:
         """Claim no more than this level permits, from the next claim on."""
@@ -155,9 +159,13 @@ class Fleet:
         """
         now = time.monotonic()
         careful = self._starts.careful(context, now)
-        match place(self.slots(), self._rules, now, context, exclusive=exclusive, careful=careful):
+        # A context that failed lately has a runner of its own start: that decides what becomes of its breaker.
+        spare = None if self._starts.until(context) else self._spares.choose(context)
+        match place(self.slots(), self._rules, now, context, exclusive=exclusive, careful=careful, spare=spare):
             case Use(runner_id):
                 runner = self.runners[runner_id]
+            case Adopt(runner_id, evict) if self._may_start() and self._starts.permits(context, now):
+                runner = self._adopt(runner_id, context, evict)
             case Spawn(evict) if self._may_start() and self._starts.permits(context, now):
                 runner = self._spawn(context, fence)
                 if evict is not None:
@@ -229,6 +237,7 @@ class Fleet:
     def look(self) -> None:
         """Check again what may be started."""
         self._probe.look()
+        self._spares.look()
         self._notify()
 
     async def empty(self) -> None:
@@ -272,12 +281,43 @@ class Fleet:
             probe=self._starts.begin(context),
             comes_back=self._came_back.pop(context, 0.0) > time.monotonic(),
         )
-        for other in self._probes():
+        for other in self._probes.running():
             other.kill("another start tells as much", charged=False, restart=None)
         self.runners[runner.runner_id] = runner
         self._terms[runner.runner_id] = self._resources.terms(context)
         self._tasks.create_task(self._host(runner), name=f"runner {runner.runner_id}")
         return runner
+
+    def _adopt(self, runner_id: str, context: ContextKey, evict: str | None) -> Runner:
+        runner = self.runners[runner_id]
+        self._terms[runner_id] = self._resources.terms(context)
+        runner.adopt(context)
+        if evict is not None:
+            self._replace(self.runners[evict])
+        self._spares.look()
+        return runner
+
+    def _start_spare(self) -> None:
+        if self._tasks is None:
+            raise RuntimeError("the fleet does not run")
+        runner = self._new_runner(SPARE, None, self._resources)
+        self.runners[runner.runner_id] = runner
+        self._terms[runner.runner_id] = self._resources.terms(SPARE)
+        self._tasks.create_task(self._host(runner), name=f"spare runner {runner.runner_id}")
+
+    async def _start_probe(self) -> None:
+        if (found := await self._probes.examine(self._resources)) is not None:
+            self._resources = found
+            await self._probes.start(found)
+
+    def _probe_gone(self) -> None:
+        self._gone.set()
+        self._notify()
+
+    def _may_probe(self) -> bool:
+        # A probe starts even if all runner slots are taken. Otherwise a worker full of healthy idle runners would never
+        # learn whether the host starts browsers again, and a job that waits for that would wait for ever.
+        return not (self._resting or self._resources.gateway.trouble or self._probes.starts_under_way())
 
     def _new_runner(
         self,
@@ -303,6 +343,9 @@ class Fleet:
             if (kept := self.runners.get(self._replaces.pop(runner.runner_id, ""))) is not None:
                 kept.open_to_jobs()
         self.look()
+        if runner.context == SPARE:
+            self._spares.gone(failure)
+            return
         ended = time.monotonic()
         if failure is None:
             # In a task of its own, for the reason that `SandboxedRunner._let_it_exit` has: a call that Redis does not
@@ -325,60 +368,28 @@ class Fleet:
             self._reroute.clear()
             for runner in [one for one in self.runners.values() if one.context.proxy]:
                 try:
-                    await runner.reroute()
+                    await runner.route.renew()
                 except RunnerLost as lost:
                     runner.retire(lost.reason, restart="host")
 
     def _folder_open(self, runner: Runner) -> None:
         if (evict := self.runners.get(self._replaces.pop(runner.runner_id, ""))) is not None:
             evict.open_to_jobs()
-            self._came_back[evict.context] = evict.last_used + STARTS_IDLE * evict.start_seconds
-            evict.retire("its runner slot is needed")
+            self._replace(evict)
+
+    def _replace(self, idle: Runner) -> None:
+        self._came_back[idle.context] = idle.last_used + STARTS_IDLE * idle.start_seconds
+        idle.retire("its runner slot is needed")
 
     def _came_up(self, runner: Runner) -> None:
+        if runner.context == SPARE:
+            self._spares.came_up()
         if runner.context.proxy:
             # Its policy may have changed while it started.
             self.reroute()
         self._judge.came_up(runner.context, probe=runner.probe)
-        for other in self._probes():
+        for other in self._probes.running():
             other.retire("it is known that browsers start here")
-
-    # ---- probes: runners of no tenant ----
-
-    def _probes(self) -> list[Runner]:
-        return [runner for runner in self.runners.values() if runner.context == NO_TENANT]
-
-    def _may_probe(self) -> bool:
-        # A probe starts even if all runner slots are taken. Otherwise a worker full of healthy idle runners would never
-        # learn whether the host starts browsers again, and a job that waits for that would wait for ever.
-        others = any(runner.state is RunnerState.STARTING for runner in self.runners.values())
-        return not (self._resting or self._resources.gateway.trouble or others)
-
-    async def _start_probe(self) -> None:
-        if self._starts.host.closed:
-            # What was broken may have been replaced by another browser, with other libraries.
-            try:
-                known = self._resources.host
-                python, browser = self._probe_paths
-                preferred = self._resources.browsers.preferred
-                host = await asyncio.to_thread(survey, python, browser, preferred, known.required, known.user_namespace)
-            except (HostUnfit, OSError) as unfit:
-                self._judge.blame_host(StartFailure(Blame.HOST, str(unfit)))
-                return
-            self._resources = replace(self._resources, host=host)
-            self._resources.browsers.replace_installed(host.browsers)
-        one_page = replace(self._resources, pool=msgspec.structs.replace(self._resources.pool, pages=1))
-        runner = self._new_runner(NO_TENANT, None, one_page)
-        self.runners[runner.runner_id] = runner
-        try:
-            failure = await runner.live()
-        finally:
-            del self.runners[runner.runner_id]
-            self._gone.set()
-            self._notify()
-        if failure is not None and failure.blame is not Blame.NONE:
-            self._resources.metrics.runners.start_failed(label(Blame.HOST))
-            self._judge.blame_host(failure)
 
     def _notify(self) -> None:
         self.changed.set()
@@ -392,7 +403,6 @@ class Fleet:
             for runner_id in too_old(self.slots(), ephemeral_seconds, now):
                 self.runners[runner_id].retire("its ephemeral context is as old as it may be", restart="retired")
             for runner in list(self.runners.values()):
-                if runner.state is RunnerState.READY and not runner.taken and now - runner.last_used > idle_seconds:
-                    runner.retire("idle")
+                runner.retire_if_due(self._resources.pool)
             self._came_back = {context: until for context, until in self._came_back.items() if until > now}
             self._notify()

@@ -128,7 +128,7 @@ class PageReservation:
         context = self.runner.context
         proxies.mask(context.proxy, self.masker)
         if context.proxy or context.one_page:
-            await self.runner.take_turn(attempt, budget.left(used_before))
+            await self.runner.route.take_turn(attempt, budget.left(used_before))
 
     async def used_proxy(self) -> str | None:
         """`POLICY/HOST:PORT` of the upstream that the runner used last, `POLICY/direct` for none, `POLICY` if it made
@@ -137,7 +137,7 @@ class PageReservation:
         if not policy:
             return None
         # A request on a connection that an earlier job has opened counts as bytes alone.
-        upstream = await self.runner.upstream() if self.traffic != NO_TRAFFIC else ""
+        upstream = await self.runner.route.upstream() if self.traffic != NO_TRAFFIC else ""
         return f"{policy}/{upstream}" if upstream else policy
 
     def release(self) -> None:

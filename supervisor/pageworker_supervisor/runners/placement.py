@@ -196,6 +196,14 @@ class Spawn:
     evict: str | None
 
 
+@dataclass(frozen=True)
+class Adopt:
+    """Give this spare runner to the context. `evict`: the idle runner whose slot it takes, if any."""
+
+    runner_id: str
+    evict: str | None
+
+
 def place(
     slots: Sequence[RunnerSlot],
     rules: PoolRules,
@@ -204,11 +212,13 @@ def place(
     *,
     exclusive: bool = False,
     careful: bool = False,
-) -> Use | Spawn | None:
+    spare: str | None = None,
+) -> Use | Spawn | Adopt | None:
     """Where a job of `context` runs; None if there is no place and it must be requeued.
 
     An `exclusive` job takes an empty runner if it can. Otherwise it takes a free page and waits until the other jobs
-    of that runner have left. `careful`: its runner will probably not come up, so it replaces no idle runner.
+    of that runner have left. `careful`: its runner will probably not come up, so it replaces no idle runner. `spare`: a
+    spare runner that can serve the context. It is adopted where another runner would be started: it has no slot yet.
     """
     holders = [slot for slot in slots if slot.context == context and slot.free]
     empty = [slot for slot in holders if not slot.taken]
@@ -216,7 +226,13 @@ def place(
         return Use(empty[0].runner_id)
     if holders and not exclusive:
         return Use(max(holders, key=lambda slot: slot.taken).runner_id)
-    return _new_runner(slots, rules, now, context, careful) or (Use(holders[0].runner_id) if holders else None)
+    match _new_runner(slots, rules, now, context, careful):
+        case Spawn(evict) if spare is not None:
+            return Adopt(spare, evict)
+        case Spawn() as spawn:
+            return spawn
+        case _:
+            return Use(holders[0].runner_id) if holders else None
 
 
 def _new_runner(

@@ -29,6 +29,7 @@ from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.placement import PoolRules
 from pageworker_supervisor.runners.request_permits import RequestPermits
 from pageworker_supervisor.runners.runner_turn import NO_TURN, RunnerTurn
+from pageworker_supervisor.runners.spares import SPARE, Wants
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -138,6 +139,7 @@ class RunnerResources:
             options=self.option_sets.options(context.options),
             memory_bytes=self.sandbox.memory_bytes,
             limited_hosts=self.limited_hosts(context),
+            spare=context == SPARE,
         )
 
     def permits_host(self, context: ContextKey) -> Callable[[str], bool]:
@@ -159,6 +161,11 @@ class RunnerResources:
             *(pool.pages, pool.recycle_seconds, pool.max_jobs, self.failure_artifacts, self.browser_log),
             *(self._reach(context), self.proxies.standing(context), self.limited_hosts(context)),
         )
+
+    def wants(self, context: ContextKey) -> Wants:
+        """What a spare has to offer to serve this context. Raises FlavorMissing."""
+        limited = bool(self.limited_hosts(context))
+        return Wants(context, self.browsers.flavor(context), self.pages(context), limited)
 
     def pages(self, context: ContextKey) -> int:
         """Pages that a runner of this context has."""
@@ -186,7 +193,10 @@ class RunnerResources:
         )
 
     def _reach(self, context: ContextKey) -> EgressPolicy:
-        """What a runner may reach as long as it lives: hosts that its tenant allows, and all its modules."""
+        """What a runner may reach as long as it lives: hosts that its tenant allows, and all its modules. A spare
+        reaches nothing before it is adopted."""
+        if context == SPARE:
+            return EgressPolicy(ports=())
         return EgressPolicy(
             hosts=(
                 tuple(policy_host_glob(glob) for glob in self.tenant_settings(context.tenant_id).egress),

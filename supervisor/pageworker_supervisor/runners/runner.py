@@ -3,46 +3,39 @@
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from pageworker_sandbox.egress.errors import EgressError
 from pageworker_sandbox.launch import SandboxedProcess
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.state_machine import label, next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ProtocolViolation
-from pageworker_supervisor.config.egress_budget import EgressBudget
+from pageworker_supervisor.config.settings import PoolSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import JobRef
-from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost, SpawnFailed
+from pageworker_supervisor.runners.adoption import Adoption
+from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost
 from pageworker_supervisor.runners.limit_breach import EXHAUSTED, Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation, RunnerPages
 from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
 from pageworker_supervisor.runners.runner_end import Restart, RunnerEnd, RunnerEnding
+from pageworker_supervisor.runners.runner_events import RunnerEvents
 from pageworker_supervisor.runners.runner_lines import write_line
+from pageworker_supervisor.runners.runner_route import RunnerRoute
 from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
-from pageworker_supervisor.runners.runner_turn import NO_TURN
+from pageworker_supervisor.runners.runner_wear import wear
+from pageworker_supervisor.runners.spares import SPARE
 from pageworker_supervisor.runners.start_failure import START_ERRORS, Blame, StartFailure, explain
 from pageworker_supervisor.runners.watchdog import EnforcedLimits
 from pageworker_supervisor.task_supervision import leaves
 from pageworker_supervisor.telemetry import log
 
-
-@dataclass(frozen=True)
-class RunnerEvents:
-    """What a runner reports to its fleet, as calls."""
-
-    changed: Callable[[], None]
-    """It may take more or fewer jobs than before."""
-    folder_open: Callable[["Runner"], None]
-    """Its context's folder is open: from now on it needs a runner slot."""
-    came_up: Callable[["Runner"], None]
+if TYPE_CHECKING:
+    from loguru import Logger
 
 
 class Runner(ABC):
@@ -90,17 +83,17 @@ class Runner(ABC):
         self._limits = EnforcedLimits(resources.sandbox)
         self._told_to_stop = asyncio.Event()
         self.traffic = RunnerTraffic(
-            context.tenant_id, lambda growth: resources.metrics.egress.add(context.tenant_id, growth)
+            context.tenant_id, lambda growth: resources.metrics.egress.add(self.context.tenant_id, growth)
         )
         """What it uses of the network."""
         self._pages = RunnerPages(self._page_released, self.traffic)
         self.running = self._pages.running
         """Pages whose attempt has no answer yet, by attempt id."""
         self._comes_back = comes_back
-        self._turn = NO_TURN
-        self._rerouting = asyncio.Lock()
+        self.route = RunnerRoute(runner_id, resources, lambda: self.context)
         self._closed_to_jobs = False
-        self._log = log.bind(runner_id=runner_id, tenant_id=context.tenant_id, profile_id=context.profile_id)
+        self._adoption = Adoption()
+        self._log = self._bound_log()
 
     @property
     def taken(self) -> int:
@@ -134,29 +127,28 @@ class Runner(ABC):
             comes_back=self._comes_back,
         )
 
+    def adopt(self, context: ContextKey) -> None:
+        """A spare that is up becomes the runner of this context, for the rest of its life. Raises ValueError if it is
+        none."""
+        if self.context != SPARE or self.state is not RunnerState.READY:
+            raise ValueError(f"runner {self.runner_id} is no spare that is up")
+        self.context = context
+        self.traffic.tenant_id = context.tenant_id
+        self._up_since = self._pages.last_used = time.monotonic()
+        self._log = self._bound_log()
+        self._log.info("spare runner is adopted")
+        self._resources.metrics.runners.adopted()
+        self._adoption.begin()
+
+    def _bound_log(self) -> "Logger":
+        tenant_id, profile_id = self.context.tenant_id, self.context.profile_id
+        return log.bind(runner_id=self.runner_id, tenant_id=tenant_id, profile_id=profile_id)
+
     def reserve(self, *, exclusive: bool) -> PageReservation:
         """Reserve a page for a job that is about to be run. `exclusive`: no other job may join it."""
         if not self.taken and time.monotonic() - self.last_used > LINGER_SECONDS and self.jobs_done:
             self._comes_back = True
         return self._pages.reserve(self, exclusive=exclusive)
-
-    async def take_turn(self, attempt: str, budget: EgressBudget) -> None:
-        """Go out by the upstreams of this attempt, if each attempt has others, within `budget`. Raises RunnerLost."""
-        self._turn = self._turn.next(attempt, budget)
-        await self.reroute()
-
-    async def reroute(self) -> None:
-        """Have the gateway use the upstreams and the login that count now. Raises RunnerLost."""
-        async with self._rerouting:
-            try:
-                policy = self._resources.policy(self.context, self._turn)
-                await self._resources.gateway.update(self.runner_id, policy)
-            except (SpawnFailed, EgressError) as error:
-                raise RunnerLost(f"its proxy policy is not in force: {error}", charged=False) from error
-
-    async def upstream(self) -> str:
-        """The upstream proxy that it used last; "" if that is not known."""
-        return await self._resources.gateway.upstream(self.runner_id)
 
     def close_to_jobs(self) -> None:
         """Take no jobs for now: another runner may need its slot."""
@@ -182,6 +174,17 @@ class Runner(ABC):
         if not self.taken:
             self._step(RunnerEvent.EMPTIED)
         self._events.changed()
+
+    def retire_if_due(self, pool: PoolSettings) -> None:
+        """Retire if it is worn, or was idle for too long."""
+        now, most = time.monotonic(), self._resources.sandbox.memory_bytes
+        if self.state is not RunnerState.READY:
+            return
+        if (why := wear(now - self.since, pool.max_age_seconds, self._limits.idle_memory, most)) is not None:
+            self._resources.metrics.runners.retirement_asked(why)
+            self.retire(f"worn by {why}", restart="retired")
+        elif self.context != SPARE and not self.taken and now - self.last_used > pool.idle_seconds:
+            self.retire("idle")
 
     def dismiss(self, reason: str) -> None:
         """Take its jobs from it, uncharged, and let it close its browser in good order."""
@@ -247,7 +250,9 @@ class Runner(ABC):
                 self._end = self._lost(breach.message, charged=True, breach=breach)
             ending = RunnerEnding(self._up.done(), self._end is not None, told_to_go)
             self._why.count(ending, self._resources.metrics.runners, self.process)
-            self._pages.lose(self._end or RunnerLost(reason, charged=True))
+            lost = self._end or RunnerLost(reason, charged=True)
+            self._pages.lose(lost)
+            self._adoption.lose(lost.reason)
             self._events.changed()
         if self._up.done():
             if errors:
@@ -351,8 +356,9 @@ class Runner(ABC):
         self.state = next_state(TRANSITIONS, self.state, event)
 
     async def up(self) -> None:
-        """Return when it has come up. Raises SpawnFailed if it does not."""
+        """Return when it has come up, and belongs to its tenant. Raises SpawnFailed, RunnerLost if it does not."""
         await asyncio.shield(self._up)
+        await self._adoption.settled()
 
     async def load(self, bundle: VerifiedBundle) -> None:
         """Make sure that a module version is in the runner. Its hosts must be the runner's own. Raises RunnerLost."""

@@ -29,6 +29,7 @@ class RunnerTraffic:
     """The counts of one runner. `on_growth` gets what was counted since its last call."""
 
     def __init__(self, tenant_id: str, on_growth: Callable[[Traffic], None] = lambda _: None) -> None:
+        """`tenant_id`: the runner's tenant. A spare runner gets another one when it is adopted."""
         self.tenant_id = tenant_id
         self.ledger = TrafficLedger()
         self._on_growth = on_growth

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from contextlib import suppress
+from functools import cache
 
 from pageworker_sandbox.egress.client import PermitNews
 from pageworker_sandbox.egress.messages import GatewayPermitEnd
@@ -11,7 +12,7 @@ from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, ProtocolViolation
 from pageworker_supervisor.runners.empty_context import check_empty
-from pageworker_supervisor.runners.errors import BrowserNotReady, SpawnFailed
+from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.handshake import Handshake
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.request_permits import RunnerPermits
@@ -21,6 +22,7 @@ from pageworker_supervisor.runners.runner_connection import RunnerConnection
 from pageworker_supervisor.runners.runner_lines import write_line
 from pageworker_supervisor.runners.runner_rights import check_rights
 from pageworker_supervisor.runners.runner_state import RunnerEvent, RunnerState
+from pageworker_supervisor.runners.spares import SPARE
 from pageworker_supervisor.runners.watchdog import watch
 
 EXIT_SECONDS = 0.5
@@ -32,7 +34,7 @@ class SandboxedRunner(Runner):
 
     async def _serve_in(self, folder: RunnerFolder) -> None:
         self.process = process = await self._resources.launch(self.runner_id, folder)
-        connection = RunnerConnection(process, self._resources.pool.runners)
+        connection = RunnerConnection(process, self._resources.pool.runners, spare=self.context == SPARE)
         self._permits = self._new_permits()
         try:
             if self.state is RunnerState.STOPPING:
@@ -42,6 +44,7 @@ class SandboxedRunner(Runner):
             async with TaskGroup() as tasks:
                 tasks.create_task(watch(self, connection, process, self._limits, folder))
                 tasks.create_task(self._stop_gently(connection, process))
+                tasks.create_task(self._assign_once_adopted(connection))
                 self._resources.gateway.serve_permits(self.runner_id, self._permit_at_gateway)
                 tasks.create_task(self._permits.run())
                 tasks.create_task(connection.serve(self._receive))
@@ -63,12 +66,24 @@ class SandboxedRunner(Runner):
             # Shielded: a cancelled daemon still waits until the tree is gone, or it would leave its user in use.
             await asyncio.shield(self._leave(process, connection))
 
+    async def _assign_once_adopted(self, connection: RunnerConnection) -> None:
+        await self._adoption.begun.wait()
+        try:
+            # First the way out, then the tenant: what comes after Assign may use it.
+            await self.route.renew()
+        except RunnerLost as lost:
+            self.kill(lost.reason, charged=False, restart="host")
+            return
+        await connection.assign(self.context.tenant_id)
+        self._adoption.finish()
+
     def _new_permits(self) -> RunnerPermits:
-        resources, tenant_id = self._resources, self.context.tenant_id
+        resources = self._resources
+        permits_host = cache(resources.permits_host)  # A spare changes its context.
         return RunnerPermits(
             resources.requests,
-            resources.permits_host(self.context),
-            lambda _: resources.metrics.egress.refused(tenant_id, "rate_limited"),
+            lambda host: permits_host(self.context)(host),
+            lambda _: resources.metrics.egress.refused(self.context.tenant_id, "rate_limited"),
         )
 
     def _permit_at_gateway(self, news: PermitNews) -> None:

@@ -5,6 +5,7 @@ A limit is exceeded if the kernel says so, or a measurement.
 
 import asyncio
 import itertools
+import time
 from collections.abc import Awaitable
 from typing import Protocol, TypeVar
 
@@ -23,6 +24,7 @@ from pageworker_supervisor.runners.limit_breach import (
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.resources import RunnerFolder
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
+from pageworker_supervisor.runners.runner_wear import IdleMemory
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -43,6 +45,7 @@ class EnforcedLimits:
     def __init__(self, sandbox: SandboxSettings) -> None:
         self.memory_bytes = 0
         self.cpu_seconds = 0.0
+        self.idle_memory = IdleMemory()
         self._sandbox = sandbox
         self._hits = LimitHits()
         self._measured_jobs = 0
@@ -86,6 +89,8 @@ class EnforcedLimits:
         if found is None and costly:
             self.memory_bytes = await process.memory_bytes(sandbox.memory_bytes)
             self.cpu_seconds = await process.cpu_seconds()
+            if not busy:
+                self.idle_memory.add(time.monotonic(), self.memory_bytes)
             found = memory_breach(self.memory_bytes, sandbox.memory_bytes)
             found = found or await self.profile_breach(folder, jobs_done, busy=busy)
         return found

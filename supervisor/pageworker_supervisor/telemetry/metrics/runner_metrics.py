@@ -35,6 +35,11 @@ class RunnerMetrics:
             buckets=SPAWN,
             registry=registry,
         )
+        self.spares_adopted = Counter(
+            "pageworker_spares_adopted",
+            "Spare runners that a browser context took in place of a start (`pool.spares`).",
+            registry=registry,
+        )
         self.start_failures = Counter(
             "pageworker_runner_start_failures",
             "Runners that did not start, by cause.",
@@ -155,6 +160,10 @@ class RunnerMetrics:
     def spawned(self, seconds: float) -> None:
         """Observe how long a runner took to start."""
         self.spawn_seconds.observe(seconds)
+
+    def adopted(self) -> None:
+        """Count a spare runner that a context has adopted."""
+        self.spares_adopted.inc()
 
     def start_failed(self, blame: str) -> None:
         """Count a runner that did not start. `blame` says who caused it, e.g. `context` or `host`."""
