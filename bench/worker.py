@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,12 +66,14 @@ async def prepared(plan: BenchPlan) -> AsyncIterator[Workspace]:
 
 
 @asynccontextmanager
-async def started(workspace: Workspace, plan: BenchPlan) -> AsyncIterator[Bench]:
-    """Run the worker until the block ends."""
+async def started(
+    workspace: Workspace, plan: BenchPlan, environment: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Bench]:
+    """Run the worker until the block ends. `environment`: variables to add to its own."""
     port = urlsplit(plan.redis_url).port
     assert port is not None
     async with (
         plain_redis(port) as redis,
-        running(workspace.config_file, workspace.http_port, workspace.log_file) as daemon,
+        running(workspace.config_file, workspace.http_port, workspace.log_file, environment) as daemon,
     ):
         yield Bench(daemon, DemoQueueClient(redis))
