@@ -69,3 +69,15 @@ def test_other_marks_count_at_once() -> None:
     assert host.told == [LoadLevel.NO_JOBS]
     host.settings.replace(AdmissionSettings(memory_percent=()))
     assert host.told[-1] is LoadLevel.OPEN
+
+
+def test_the_reason_keeps_its_numbers_until_a_level_or_a_mark_changes() -> None:
+    host = LoadedHost()
+    host.look(memory=91)
+    first = host.watch.reason
+    host.look(memory=93)
+    assert (host.watch.reason, host.watch.load["memory"]) == (first, 93)
+    host.settings.replace(AdmissionSettings(memory_percent=(81, 90, 97)))
+    assert "93 % of the memory is in use (until below 81 %" in host.watch.reason
+    host.look(memory=98)
+    assert host.watch.reason.startswith("claims no jobs: 98 %")

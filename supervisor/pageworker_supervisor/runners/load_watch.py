@@ -38,7 +38,9 @@ class LoadWatch:
         self._levels = ALL_OPEN
         self.load: HostLoad = {}
         """Percent, as last measured."""
-        settings.on_change(lambda _: self.look())
+        self.reason = ""
+        """Why it claims less than all, as it was when that changed last; "" while it does not."""
+        settings.on_change(lambda _: self.look(told_anew=True))
         self._show()
 
     @property
@@ -51,15 +53,14 @@ class LoadWatch:
         """Whether it claims any."""
         return self.level is not LoadLevel.NO_JOBS
 
-    @property
-    def reason(self) -> str:
-        """Why it claims less than all; "" while it does not."""
-        return reason_of(self._levels, self.load, self._settings.value)
-
-    def look(self) -> None:
-        """Measure once."""
+    def look(self, *, told_anew: bool = False) -> None:
+        """Measure once. The reason keeps its numbers while no level changes: each change of it is reported to the
+        fleet. `told_anew`: it may name marks that have changed."""
         self.load = self._read()
         before, self._levels = self._levels, next_levels(self._levels, self.load, self._settings.value)
+        if before == self._levels and not told_anew:
+            return
+        self.reason = reason_of(self._levels, self.load, self._settings.value)
         if before == self._levels:
             return
         self._show()
