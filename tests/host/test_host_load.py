@@ -91,13 +91,14 @@ def test_descriptors_of_this_process_and_of_the_host(tmp_path: Path) -> None:
 
 
 def test_without_a_free_descriptor_all_are_used() -> None:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    reader, before = LoadReader(), resource.getrlimit(resource.RLIMIT_NOFILE)
     taken = [os.open(os.devnull, os.O_RDONLY)]
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (taken[0] + 8, before[1]))
         with pytest.raises(OSError, match="Too many open files"):
             while True:
                 taken.append(os.open(os.devnull, os.O_RDONLY))
+        assert reader.read()["descriptors"] == 100.0
         assert LoadReader().read()["descriptors"] == 100.0
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -7,6 +7,7 @@ Documentation/accounting/psi.rst, and those of `cgroup_folders`.
 import os
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pageworker_sandbox.launch.pressure import some_percent
@@ -21,6 +22,7 @@ from pageworker_supervisor.host.cgroup_folders import (
 from pageworker_supervisor.host.descriptor_check import USED_UP
 from pageworker_supervisor.host.load_level import HostLoad, LoadName
 
+MEMORY_LIMITS = ("memory.max", "memory.limit_in_bytes")
 CACHED = ("active_file", "inactive_file")
 """Cached files, which the kernel drops when memory is needed. Those of a tmpfs are not among them."""
 THREADS_FIELD = 17
@@ -28,13 +30,18 @@ THREADS_FIELD = 17
 
 
 class LoadReader:
-    """Reads the files anew each time. `sandboxes`: the cgroup of version 2 above those of all sandboxes, if there is
-    one. The worker is in the cgroup above it."""
+    """Reads the files anew each time, in half a millisecond. `sandboxes`: the cgroup of version 2 above those of all
+    sandboxes, if there is one. The worker is in the cgroup above it."""
 
     def __init__(self, sandboxes: Path | None = None, cgroups: Path = CGROUPS, proc: Path = PROC) -> None:
         self._scope = None if sandboxes is None else sandboxes.parent
-        self._cgroups = cgroups
         self._proc = proc
+        # Found once: a process leaves its cgroups only if another one moves it.
+        folders: list[Path] = []
+        with suppress(OSError):
+            folders = list(dict.fromkeys(cgroup_folders(cgroups, proc)))
+        self._memory_cgroups = [one for one in folders if any((one / name).exists() for name in MEMORY_LIMITS)]
+        self._process_cgroups = [one for one in folders if (one / "pids.max").exists()]
 
     def read(self) -> HostLoad:
         """Percent of each load now. A load that cannot be read is missing."""
@@ -51,7 +58,7 @@ class LoadReader:
         lines = (line.split() for line in (self._proc / "meminfo").read_text().splitlines())
         host = {line[0]: int(line[1]) for line in lines if len(line) > 1}
         used = [_percent(host["MemTotal:"] - host["MemAvailable:"], host["MemTotal:"])]
-        for folder in cgroup_folders(self._cgroups, self._proc):
+        for folder in self._memory_cgroups:
             if (use := memory_use(folder)) is not None:
                 used.append(_percent(use[0] - _cached(folder), use[1]))
         return max(used)
@@ -68,7 +75,7 @@ class LoadReader:
         limits = [words(self._proc / "sys/kernel" / name) for name in ("threads-max", "pid_max")]
         if known := [int(limit[0]) for limit in limits if limit]:
             yield _percent(tasks, min(known))
-        for folder in cgroup_folders(self._cgroups, self._proc):
+        for folder in self._process_cgroups:
             now, most = words(folder / "pids.current"), words(folder / "pids.max")
             if now and most and most[0] != "max":
                 yield _percent(int(now[0]), int(most[0]))
