@@ -25,17 +25,18 @@ def sections(struct: type[Struct] = Settings, above: str = "") -> dict[str, type
     return found
 
 
+SECTIONS = sections()
 FIELDS = [
     (name, section, field)
-    for name, section in sections().items()
+    for name, section in SECTIONS.items()
     for field in section.__struct_fields__
-    if f"{name}.{field}" not in sections()
+    if f"{name}.{field}" not in SECTIONS
 ]
 
 
-@pytest.mark.parametrize("name", sections())
+@pytest.mark.parametrize("name", SECTIONS)
 def test_a_section_stands_alone_and_refuses_unknown_keys(name: str) -> None:
-    section = sections()[name]
+    section = SECTIONS[name]
     assert issubclass(section, Section)
     assert section() == section()
     with pytest.raises(msgspec.ValidationError, match="unknown field"):
