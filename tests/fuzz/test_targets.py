@@ -52,6 +52,8 @@ PLANTED: tuple[tuple[str, str, object], ...] = (
     ("package-contents", f"{SIGNING}.manifest.parse_options", _raise),
     ("package-signature", f"{SIGNING}.minisig.VerifyKey", lambda key: _Trusting()),
     ("keys-and-index", f"{SIGNING}.index._check_names", _raise),
+    ("signed-registry", f"{SIGNING}.minisig.VerifyKey", lambda key: _Trusting()),
+    ("trust-file", f"{SIGNING}.trust_file._rule", _raise),
     ("pushed-job", "pageworker_supervisor.intake.admission.encode_result", _raise),
     ("settings-file", "pageworker_supervisor.config.toml_lines.error_line", lambda error, text: (0, "")),
 )
