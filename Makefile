@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 # Else each process of the tests, each worker and each command that they start compiles all of its files again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling mutants bench soak e2e-n8n playwright-suite \
+.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak e2e-n8n playwright-suite \
   image image-test sbom sdk lock install clean
 
 install:
@@ -75,6 +75,9 @@ fresh:
 # Two versions on one Redis. ROLLING="--before v0.9.0"
 rolling: install
 	PYTHONPATH=.:tests $(PYTHON) -m rolling $(ROLLING)
+
+rollouts: install
+	PYTHONPATH=.:tests $(PYTHON) -m rollouts $(ROLLOUTS)
 
 mutants: install
 	PYTHONPATH=tests $(PYTHON) -m mutation $(MUTANTS)

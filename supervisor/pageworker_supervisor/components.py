@@ -225,7 +225,8 @@ class Components:
             proxies=proxies,
             requests=self.requests,
         )
-        self.settlement = Settlement(name, settings.worker.id, settings.jobs, queue.consumer, availability, metrics)
+        about = (name, settings.worker.id, settings.jobs)
+        self.settlement = Settlement(*about, queue.consumer, availability, metrics, registry.running_rollout)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
         self.services = services = AttemptServices(
             jobs=settings.jobs,

@@ -1,4 +1,4 @@
-"""A worker's part in rollouts: it follows the entries, and reports those that the signed index does not permit."""
+"""A worker's part in rollouts: it follows the entries, reports what the signed index does not permit, and decides."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,10 +10,14 @@ from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.fleet_serial import FleetSerial
+from pageworker_supervisor.rollouts.automatic import AutomaticDecision
 from pageworker_supervisor.rollouts.follower import POLL_SECONDS, RolloutFollower
 from pageworker_supervisor.rollouts.refusals import RefusedEntries
 from pageworker_supervisor.rollouts.worker_rules import WorkerRules
 from pageworker_supervisor.task_supervision import look_when_noticed
+
+DECIDE_SECONDS = 0.5
+"""Between two looks of the automatic decision."""
 
 
 class WorkerRollouts:
@@ -22,6 +26,7 @@ class WorkerRollouts:
     def __init__(self, environment: HostEnvironment, redis_client: RedisClient, queue: QueueClient) -> None:
         self._environment = environment
         self._redis_client = redis_client
+        self._queue = queue
         self._changed = asyncio.Event()
         self._follower = RolloutFollower(queue.rollouts, redis_client.availability, self._changed.set)
         self.rules = WorkerRules(environment.live, self._follower.entry)
@@ -51,7 +56,20 @@ class WorkerRollouts:
         refused = RefusedEntries(
             self._redis_client, settings.redis.prefix, settings.worker.id, components.registry.listed, metrics
         )
+        deciding = AutomaticDecision(
+            self._queue.rollouts,
+            lambda: self._environment.live.value.rollouts,
+            metrics,
+            self._environment.decisions,
+        )
+
+        async def decide() -> None:
+            await deciding.look(self._follower.entries, self._follower.revision)
+            # A busy worker looks no more often: each look reads the counts of all shards.
+            await asyncio.sleep(DECIDE_SECONDS)
+
         return {
+            "rollout_decisions": look_when_noticed(components.settlement.observed, POLL_SECONDS, decide),
             "rollouts": self._follower.run(),
             # The index changes as well, so it looks again without a notice.
             "refused_rollouts": look_when_noticed(

@@ -61,6 +61,7 @@ def attempt(*, unused: bool = False) -> Any:
         lease=LEASE,
         job=JOB,
         version="1.0.0",
+        rollout=None,
         claimed_at=time.monotonic(),
         proxy="de/p.test:3128",
         log=log.bind(),

@@ -76,19 +76,20 @@ async def test_an_entry_that_was_edited_by_hand_does_no_harm(harness: QueueHarne
 
 
 async def test_a_job_is_counted_once_with_its_end(harness: QueueHarness) -> None:
-    await harness.producer.enqueue([ticket("a"), ticket("b"), ticket("c")])
-    first, second, third = await harness.take()
-    observed = observation_request("shop", "r1", ["to.jobs", "to.failed"])
+    await harness.producer.enqueue([ticket("a"), ticket("b"), ticket("c"), ticket("d")])
+    first, second, third, late = await harness.take()
+    observed = observation_request("shop", "r1", 1000, ["to.jobs", "to.failed"])
     for _ in range(2):
         assert await harness.consumer.finish(first, **DONE, observed=observed)
-    assert await harness.consumer.finish(second, **DONE, observed=observation_request("shop", "r1", ["to.jobs"]))
+    assert await harness.consumer.finish(second, **DONE, observed=observation_request("shop", "r1", 1000, ["to.jobs"]))
     store = harness.queue.rollouts
     assert await store.counts("shop", "r1") == {"to.jobs": 2, "to.failed": 1}
     assert await store.counts("shop", "r2") == {}
     assert await store.counts("news", "r1") == {}
-    await harness.consumer.finish(third, **DONE, observed=observation_request("shop", "r2", ["from.jobs"]))
+    await harness.consumer.finish(third, **DONE, observed=observation_request("shop", "r2", 2000, ["from.jobs"]))
     assert await store.counts("shop", "r1") == {}, "another rollout begins anew"
-    assert await store.counts("shop", "r2") == {"from.jobs": 1}
+    assert await harness.consumer.finish(late, **DONE, observed=observed)
+    assert await store.counts("shop", "r2") == {"from.jobs": 1}, "a late job of the one before changes nothing"
 
 
 async def test_a_lost_lease_counts_nothing(harness: QueueHarness) -> None:
@@ -96,7 +97,9 @@ async def test_a_lost_lease_counts_nothing(harness: QueueHarness) -> None:
     lease = await harness.one()
     await harness.consumer.requeue(lease)
     await harness.finish([await harness.one("w2")])
-    assert not await harness.consumer.finish(lease, **DONE, observed=observation_request("shop", "r1", ["to.jobs"]))
+    assert not await harness.consumer.finish(
+        lease, **DONE, observed=observation_request("shop", "r1", 1000, ["to.jobs"])
+    )
     assert await harness.queue.rollouts.counts("shop", "r1") == {}
 
 

@@ -13,6 +13,7 @@ CALLS: list[Call] = [
     (lambda metrics: metrics.modules.serial.set(7), {"pageworker_registry_serial": 7}),
     (lambda metrics: metrics.modules.load_failed(), {"pageworker_module_load_failures_total": 1}),
     (lambda metrics: metrics.modules.index_refused("module_expired"), {"pageworker_index_refusals_total": 1}),
+    (lambda metrics: metrics.modules.rollout_decided("roll_back"), {"pageworker_rollout_decisions_total": 1}),
     (lambda metrics: metrics.modules.rollout_versions_refused.set(2), {"pageworker_rollout_versions_refused": 2}),
 ]
 

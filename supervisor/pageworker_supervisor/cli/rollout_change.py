@@ -28,6 +28,7 @@ from pageworker_supervisor.rollouts.rollout_entry import (
     decode_entry,
     encode_entry,
     replacement,
+    rollout_event,
 )
 
 TRIES = 5
@@ -134,16 +135,6 @@ def answer_of(
         counts=dict(sorted((counts or {}).items())),
         channels=dict(channels or {}),
     )
-
-
-def rollout_event(module: str, revision: int, entry: RolloutEntry, author: RolloutAuthor) -> bytes:
-    """The event that tells the fleet's channel of a change."""
-    rollout = entry.rollout
-    detail = {"module": module, "revision": revision, "who": author.who, "why": author.why}
-    if rollout is not None:
-        detail |= {"from": rollout.from_version, "to": rollout.to_version, "state": rollout.state.value}
-        detail |= {"percent": rollout.percent, "evidence": rollout.evidence}
-    return msgspec.json.encode({"event": "rollout", "detail": detail})
 
 
 async def _write(store: RolloutStore, module: str, listed: IndexedModule, edit: Edit, why: str) -> RolloutAnswer:

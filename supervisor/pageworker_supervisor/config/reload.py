@@ -130,6 +130,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     "domains": HOT,
     "limits": HOT,
     "flags": HOT,
+    "rollouts": HOT,
     # Only the fleet process reads it, and it follows no central configuration.
     "scaling": LOCAL,
     # Who reaches endpoints that have no password.

@@ -22,6 +22,7 @@ from pageworker_supervisor.config.profile_settings import ProfileSettings
 from pageworker_supervisor.config.proxy_settings import ProxySettings
 from pageworker_supervisor.config.redact import SecretText
 from pageworker_supervisor.config.relative_paths import LOCATION
+from pageworker_supervisor.config.rollout_settings import RolloutSettings
 from pageworker_supervisor.config.scaling_settings import ScalingSettings
 from pageworker_supervisor.config.secret_settings import SecretSettings
 from pageworker_supervisor.config.section import Section
@@ -373,6 +374,7 @@ class Settings(Section, frozen=True):
     flags: dict[str, FlagSettings] = {}
     limits: LimitSettings = LimitSettings()
     scaling: ScalingSettings = ScalingSettings()
+    rollouts: RolloutSettings = RolloutSettings()
     http: HttpSettings = HttpSettings()
     checks: CheckSettings = CheckSettings()
     log: LogSettings = LogSettings()

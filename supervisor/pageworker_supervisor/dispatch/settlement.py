@@ -4,9 +4,11 @@ Every queue call is idempotent. It is repeated until Redis accepts it. The queue
 when the lease belongs to another worker: that worker's result counts.
 """
 
+import asyncio
 import datetime as dt
 import random
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -18,6 +20,7 @@ from pageworker_supervisor.contract.event import EventName, TenantEvent, encode_
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.result import AttemptRecord, Blocker, ResultError, Status
 from pageworker_supervisor.contract.traffic import Traffic
+from pageworker_supervisor.dispatch.job_observation import job_observation
 from pageworker_supervisor.dispatch.outcome import (
     EndJob,
     Outcome,
@@ -35,6 +38,7 @@ from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.redis_client.availability import Availability
+from pageworker_supervisor.rollouts.rollout_entry import Rollout
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.secrets.errors import SecretUnavailable
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -55,13 +59,14 @@ EVENT_OF: dict[Status, EventName] = {"rejected": "rejected", "blocked": "blocked
 
 
 class ClaimedJob(Protocol):
-    """What the settlement has to know of a claimed job. `version`: its module's, once that is resolved. `claimed_at`:
-    on the monotonic clock. `proxy`: its policy and the upstream used last. `has_unused_profile`: its claim locked a
-    profile that no runner of this worker has open."""
+    """What the settlement has to know of a claimed job. `version`: its module's, once that is resolved. `rollout`: the
+    one of which it is part. `claimed_at`: on the monotonic clock. `proxy`: its policy and the upstream used last.
+    `has_unused_profile`: its claim locked a profile that no runner of this worker has open."""
 
     lease: Lease
     job: Job
     version: str | None
+    rollout: Rollout | None
     claimed_at: float
     proxy: str | None
     log: "Logger"
@@ -89,7 +94,12 @@ class Settlement:
         queue: JobConsumer,
         availability: Availability,
         metrics: Metrics,
+        running_rollout: Callable[[str], Rollout | None] = lambda _: None,
     ) -> None:
+        """`running_rollout(module)`: the one that shares out jobs now."""
+        self.observed = asyncio.Event()
+        """Set after a job of a running rollout has ended. The waiting task clears it."""
+        self._running_rollout = running_rollout
         self._name = name
         self._worker_id = worker_id
         self._jobs = jobs
@@ -156,6 +166,7 @@ class Settlement:
         events = (self._event(attempt, event, end.error, end.blocker),) if event else ()
         unused = False
         used = None if attempt.lease.ending else attempt.use(end.status, end.error.type if end.error else None)
+        observed = job_observation(attempt, end, outcome, self._running_rollout)
 
         async def finish() -> bool:
             # At each try: while Redis was away, another job may have opened the profile here.
@@ -171,6 +182,7 @@ class Settlement:
                 events=events,
                 release_profile=unused,
                 used=used,
+                observed=observed,
             )
 
         try:
@@ -181,6 +193,8 @@ class Settlement:
             attempt.log.warning("result dropped, the lease was lost", status=end.status)
             self._metrics.jobs.lost(attempt.job.tenant_id)
             return False
+        if observed is not None:
+            self.observed.set()
         if attempt.trace is not None:
             attempt.trace.job_ended(end.status, end.error.type if end.error else None)
         queued, ran = attempt.lease.queued_seconds, outcome.ran_seconds if outcome else 0.0

@@ -111,9 +111,9 @@ class RolloutStore:
         return bool(reply)
 
 
-def observation_request(module: str, rollout_id: str, fields: Sequence[str]) -> dict[str, object]:
-    """What `finish` counts of a job of a running rollout."""
-    return {"module": module, "rollout": rollout_id, "fields": list(fields)}
+def observation_request(module: str, rollout_id: str, started_ms: int, fields: Sequence[str]) -> dict[str, object]:
+    """What `finish` counts of a job of a rollout that began at `started_ms`."""
+    return {"module": module, "rollout": rollout_id, "started_ms": started_ms, "fields": list(fields)}
 
 
 def _stored(text: bytes) -> StoredEntry:

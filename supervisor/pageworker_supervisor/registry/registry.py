@@ -42,6 +42,7 @@ from pageworker_supervisor.registry.resolve import Changes, Release, check_tenan
 from pageworker_supervisor.registry.store import Store
 from pageworker_supervisor.registry.version_choice import VersionWish
 from pageworker_supervisor.registry.version_rules import FixedChannel, VersionRules
+from pageworker_supervisor.rollouts.rollout_entry import Rollout
 from pageworker_supervisor.telemetry import log
 
 Clock = Callable[[], datetime]
@@ -262,6 +263,11 @@ class Registry:
             return
         if other != version and not self._load_failures.is_refused(job.tenant_id, name, other):
             raise VersionSetAside(f"{name} {version} does not load, {other} goes on: {reason}")
+
+    def running_rollout(self, name: str) -> Rollout | None:
+        """The rollout of a module that shares out jobs now."""
+        entry = self._rules.entry(name)
+        return entry.running if entry is not None else None
 
     async def bundle(self, release: Release) -> VerifiedBundle:
         """The verified bundle of a release. Raises RegistryAway if it cannot be fetched, else the ModuleError of the

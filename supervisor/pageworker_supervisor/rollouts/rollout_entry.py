@@ -210,6 +210,16 @@ def replacement(version: str, replaced: Mapping[str, str], permitted: frozenset[
     return version
 
 
+def rollout_event(module: str, revision: int, entry: RolloutEntry, author: RolloutAuthor) -> bytes:
+    """The event that tells the fleet's channel of a change."""
+    rollout = entry.rollout
+    detail = {"module": module, "revision": revision, "who": author.who, "why": author.why}
+    if rollout is not None:
+        detail |= {"from": rollout.from_version, "to": rollout.to_version, "state": rollout.state.value}
+        detail |= {"percent": rollout.percent, "evidence": rollout.evidence}
+    return msgspec.json.encode({"event": "rollout", "detail": detail})
+
+
 def _new(
     rollout_id: str, versions: tuple[str, str], author: RolloutAuthor, state: RolloutState, percent: float
 ) -> Rollout:

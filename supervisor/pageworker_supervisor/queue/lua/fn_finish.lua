@@ -9,7 +9,8 @@
 --     dead_letter   JSON of the last error and the attempts (optional)
 --     events        list of JSON to publish
 --     used          JSON of what the attempt used, for the job's history (optional)
---     observed      of a job of a running rollout: module, rollout, fields to count (optional; see fn_rollouts.lua)
+--     observed      of a job of a running rollout: module, rollout, started_ms, fields to count (optional;
+--                   see fn_rollouts.lua)
 --   reply: `stored` (this is the job's result), `lost` (the lease is not the caller's) or `cancelled` (nothing was
 --     stored: a cancellation was acknowledged before, and the job must end as `cancelled`)
 -- reject

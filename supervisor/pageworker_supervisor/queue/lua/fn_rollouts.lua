@@ -87,12 +87,17 @@ function Rollouts.restore(request)
   return 1
 end
 
--- A job of a running rollout has ended. `observed`: module, rollout, fields to count.
+-- A job of a rollout has ended. `observed`: module, rollout, started_ms: when that began, fields to count. A job of an
+-- earlier rollout than the one that is counted says nothing any more.
 function Rollouts.observe(observed)
   local key = Key.rollout_counts(observed.module)
-  if call('HGET', key, 'rollout') ~= observed.rollout then
+  local f = call('HMGET', key, 'rollout', 'started_ms')
+  if f[1] ~= observed.rollout then
+    if number(f[2]) > observed.started_ms then
+      return
+    end
     call('DEL', key)
-    call('HSET', key, 'rollout', observed.rollout)
+    call('HSET', key, 'rollout', observed.rollout, 'started_ms', string.format('%.0f', observed.started_ms))
   end
   for _, field in ipairs(observed.fields) do
     call('HINCRBY', key, field, 1)
@@ -106,7 +111,7 @@ function Rollouts.counts(request)
     counts[flat[at]] = flat[at + 1]
   end
   local same = counts.rollout == request.rollout
-  counts.rollout = nil
+  counts.rollout, counts.started_ms = nil, nil
   for field, text in pairs(counts) do
     counts[field] = same and whole(text) or nil
   end

@@ -42,6 +42,13 @@ class ModuleMetrics:
             "Versions of modules that failed to import or failed their own test, once per tenant.",
             registry=registry,
         )
+        self.rollout_decisions = Counter(
+            "pageworker_rollout_decisions",
+            "Rollouts that this worker promoted or rolled back by the automatic decision.",
+            ("decision",),
+            registry=registry,
+        )
+        self._rollout_decisions = Bounded(self.rollout_decisions)
         self._index_refusals = Bounded(self.index_refusals)
         self._signature_failures = Bounded(self.signature_failures)
 
@@ -56,3 +63,7 @@ class ModuleMetrics:
     def signature_failed(self, reason: str) -> None:
         """Count an index or bundle that was not trusted: `bad_signature`, `untrusted_key`, `rolled_back`."""
         self._signature_failures.of(reason).inc()
+
+    def rollout_decided(self, decision: str) -> None:
+        """Count an automatic decision: `promote`, `roll_back`."""
+        self._rollout_decisions.of(decision).inc()
