@@ -63,6 +63,22 @@ def test_another_process_with_another_hash_seed_packs_the_same(tmp_path: Path) -
         assert done.stdout.strip() == pack(root).sha256
 
 
+def test_tests_are_left_out_unless_the_module_is_in_their_folder(tmp_path: Path) -> None:
+    root = folder(tmp_path)
+    before = pack(root).sha256
+    for name in ("tests", "shop_product/tests"):
+        (root / name).mkdir()
+        (root / name / "shop.har").write_text("{}")
+    files = read_archive(pack(root).data)
+    assert "shop_product/tests/shop.har" in files
+    assert not [name for name in files if name.startswith("tests/")]
+    (root / "shop_product/tests/shop.har").unlink()
+    assert pack(root).sha256 == before
+    (root / "tests" / "__init__.py").write_bytes((root / "shop_product" / "__init__.py").read_bytes())
+    (root / "module.toml").write_text(manifest().replace("shop_product:", "tests:"))
+    assert "tests/shop.har" in read_archive(pack(root).data)
+
+
 def test_the_schema_comes_from_the_table_or_from_a_struct(tmp_path: Path) -> None:
     assert pack(folder(tmp_path / "none")).input_schema == {"type": "object"}
     table = manifest(more='[input]\ntype = "object"\nrequired = ["a"]\n')

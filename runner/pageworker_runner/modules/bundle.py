@@ -6,6 +6,7 @@ import zipfile
 
 from pageworker_runner.errors import ModuleBroken
 from pageworker_runner.limits import LIMITS
+from pageworker_sandbox.wire.bundle_layout import VENDORED
 
 
 class LoadedBundle:
@@ -30,8 +31,9 @@ class LoadedBundle:
             )
         self.files = frozenset(entry.filename for entry in entries)
         self.folders = frozenset(name[:cut] for name in self.files for cut, char in enumerate(name) if char == "/")
-        self.packages = frozenset(name.partition("/")[0].removesuffix(".py") for name in self.files)
-        """Top-level names that the bundle may provide."""
+        below = (name.removeprefix(f"{VENDORED}/") for name in self.files)
+        self.packages = frozenset(name.partition("/")[0].removesuffix(".py") for name in below)
+        """Top-level names that the bundle may provide, those of its dependencies among them."""
 
     def read(self, path: str) -> bytes:
         """The bytes of one file. Raises ModuleBroken."""
@@ -45,9 +47,12 @@ class LoadedBundle:
 
         A folder without `__init__.py` is a package without code. Its "file" ends in a slash.
         """
-        path = dotted.replace(".", "/")
-        if f"{path}/__init__.py" in self.files:
-            return f"{path}/__init__.py", True
-        if f"{path}.py" in self.files:
-            return f"{path}.py", False
-        return (f"{path}/", True) if path in self.folders else None
+        inside = dotted.replace(".", "/")
+        for path in (inside, f"{VENDORED}/{inside}"):
+            if f"{path}/__init__.py" in self.files:
+                return f"{path}/__init__.py", True
+            if f"{path}.py" in self.files:
+                return f"{path}.py", False
+            if path in self.folders:
+                return f"{path}/", True
+        return None

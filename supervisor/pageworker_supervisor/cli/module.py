@@ -44,7 +44,11 @@ def new(name: str, *, folder: Annotated[Path, Parameter(name=("--dir", "-d"))] =
 
 @app.command(name="pack")
 def pack_folder(
-    folder: Path, *, output: Annotated[Path, Parameter(name=("--output", "-o"))] = Path(), json: Json = False
+    folder: Path,
+    *,
+    output: Annotated[Path, Parameter(name=("--output", "-o"))] = Path(),
+    wheels: Path | None = None,
+    json: Json = False,
 ) -> None:
     """Pack the folder of a module into a bundle, NAME-VERSION.zip. The same sources always give the same bytes.
 
@@ -56,9 +60,12 @@ def pack_folder(
         Folder with a module.toml.
     output
         Folder or file to write to. Default: the current folder.
+    wheels
+        Folder with the wheels that requirements.lock names. Default: pip fetches them once, to .pageworker/wheels in
+        the module's folder.
     """
     with registry_errors():
-        bundle = pack(folder)
+        bundle = pack(folder, wheels)
         path = output / bundle.manifest.bundle_file if output.is_dir() else output
         path.write_bytes(bundle.data)
     facts = PackedAnswer(str(path), bundle.name, bundle.version, bundle.sha256)

@@ -3,10 +3,11 @@
 import ast
 import os
 import tomllib
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pageworker_sandbox.signing import (
@@ -22,18 +23,22 @@ from pageworker_sandbox.signing import (
 from pageworker_sandbox.signing.archive import name_rule
 from pageworker_sandbox.signing.bundle import OUTPUT_FILE, SCHEMA_FILE, module_file, write_bundle
 from pageworker_sandbox.signing.manifest import FILE
+from pageworker_sandbox.wire.bundle_layout import VENDORED
 from pageworker_supervisor.config.toml_lines import error_line, lines_of
 from pageworker_supervisor.input_schema.check_outcome import CHECKED
 from pageworker_supervisor.input_schema.errors import CheckLimitExceeded
 from pageworker_supervisor.input_schema.input_checks import check_schema
 from pageworker_supervisor.input_schema.messages import SchemaKind
+from pageworker_supervisor.registry.dependencies import vendored
 from pageworker_supervisor.registry.errors import PackRefused
+from pageworker_supervisor.registry.lock_file import FILE as LOCK_FILE
 from pageworker_supervisor.registry.struct_schema import StructUnusable, struct_schema
+from pageworker_supervisor.registry.wheel import is_native, native_mistake
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "build", "dist", "node_modules"})
 SKIPPED_SUFFIXES = (".pyc", ".pyo", ".zip", ".minisig", ".key", ".egg-info")
-TESTS = "tests/"
-"""They run on the author's machine: no job needs them."""
+TESTS = "tests"
+"""Folder of the module's tests, with recordings of sites. It is no part of the bundle."""
 HANDLER_PARAMETERS = 4
 
 
@@ -58,25 +63,32 @@ def examine(folder: Path) -> ExaminedFolder:
     except ManifestInvalid as invalid:
         raise PackRefused(_with_lines(invalid.mistakes, manifest_text, invalid.__cause__)) from invalid
     mistakes: list[Mistake] = []
-    sources = dict(_sources(folder, mistakes))
+    # An author may have named a package so before this folder was left out.
+    left_out = "" if manifest.entrypoint.partition(":")[0].partition(".")[0] == TESTS else TESTS
+    sources = dict(_sources(folder, mistakes, left_out))
     mistakes += _syntax_mistakes(sources)
     mistakes += _entrypoint_mistakes(manifest, sources)
     return ExaminedFolder(manifest_text, manifest, sources, _with_lines(mistakes, manifest_text))
 
 
-def pack(folder: Path) -> PackedBundle:
-    """The bundle of a folder, without hidden files, caches, archives and keys. Raises PackRefused."""
+def pack(folder: Path, wheels: Path | None = None) -> PackedBundle:
+    """The bundle of a folder, without hidden files, caches, archives, keys and tests. Raises PackRefused.
+
+    `wheels`: where the wheels of requirements.lock are. None: pip fetches them.
+    """
     found = examine(folder)
-    if found.mistakes:
-        raise PackRefused(found.mistakes)
-    mistakes: list[Mistake] = []
+    mistakes = list(found.mistakes)
     manifest_text, manifest, sources = found.manifest_text, found.manifest, found.sources
-    schemas = {"input": schema_of(folder, manifest.input, "input", mistakes)}
-    if manifest.output is not None:
-        schemas["output"] = schema_of(folder, manifest.output, "output", mistakes)
+    dependencies = vendored(folder, wheels, mistakes)
+    mistakes += _name_mistakes(sources, dependencies)
     if mistakes:
         raise PackRefused(_with_lines(mistakes, manifest_text))
-    data = write_bundle(manifest_text, schemas["input"], sources, schemas.get("output"))
+    schemas = {"input": schema_of(folder, manifest.input, "input", mistakes, dependencies)}
+    if manifest.output is not None:
+        schemas["output"] = schema_of(folder, manifest.output, "output", mistakes, dependencies)
+    if mistakes:
+        raise PackRefused(_with_lines(mistakes, manifest_text))
+    data = write_bundle(manifest_text, schemas["input"], {**sources, **dependencies}, schemas.get("output"))
     try:
         return read_bundle(data)
     except BundleMalformed as error:
@@ -119,17 +131,15 @@ def _known_key(key: str, lines: Container[tuple[str, ...]]) -> tuple[str, ...] |
     return next((parts[:n] for n in range(len(parts), 0, -1) if parts[:n] in lines), None)
 
 
-def _sources(folder: Path, mistakes: list[Mistake]) -> Iterator[tuple[str, bytes]]:
-    """The files by their name in the bundle, without module.toml and the schemas."""
+def _sources(folder: Path, mistakes: list[Mistake], left_out: str) -> Iterator[tuple[str, bytes]]:
+    """The files by their name in the bundle, without module.toml, the schemas and the folder `left_out`."""
     root = folder.resolve()
     for place, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not is_skipped(name)]
+        folders[:] = [name for name in folders if not is_skipped(name) and Path(place, name) != root / left_out]
         for name in sorted([*files, *(name for name in folders if (Path(place) / name).is_symlink())]):
             path = Path(place) / name
             inside = path.relative_to(root).as_posix()
             if is_skipped(name) or inside in (FILE, SCHEMA_FILE, OUTPUT_FILE):
-                continue
-            if inside.startswith(TESTS):
                 continue
             mistake = _file_mistake(path, inside, root)
             if mistake is None:
@@ -152,7 +162,9 @@ def _file_mistake(path: Path, inside: str, root: Path) -> Mistake | None:
     if target.stat().st_size > LIMITS.file_bytes:
         return Mistake(inside, "", f"{target.stat().st_size} bytes", f"at most {LIMITS.file_bytes}")
     rule = name_rule(inside)
-    return Mistake(inside, "", "an invalid name", rule) if rule else None
+    if rule:
+        return Mistake(inside, "", "an invalid name", rule)
+    return native_mistake(inside) if is_native(inside) else None
 
 
 def _syntax_mistakes(sources: dict[str, bytes]) -> Iterator[Mistake]:
@@ -203,15 +215,29 @@ def _bound_names(tree: ast.Module) -> Iterator[tuple[str, ast.stmt]]:
                 yield from ((name.id, node) for name in node.targets if isinstance(name, ast.Name))
 
 
+def _name_mistakes(sources: Iterable[str], dependencies: Iterable[str]) -> Iterator[Mistake]:
+    """The folder of dependencies is written by `pack` alone, and no name in it hides one of the module."""
+    own = {name.partition("/")[0].removesuffix(".py") for name in sources}
+    if VENDORED in own:
+        yield Mistake(VENDORED, "", "a folder of this name", "another name: it is the folder of the dependencies")
+    tops = {name.split("/")[1].removesuffix(".py") for name in dependencies}
+    for name in sorted(own & tops):
+        yield Mistake(name, "", f"a package that {LOCK_FILE} names too", "one of them")
+
+
 def schema_of(
-    folder: Path, given: dict[str, Any] | str | None, kind: SchemaKind, mistakes: list[Mistake]
+    folder: Path,
+    given: dict[str, Any] | str | None,
+    kind: SchemaKind,
+    mistakes: list[Mistake],
+    dependencies: Mapping[str, bytes] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """A schema as it is packed. What is wrong with it is added to `mistakes`. A Struct is imported, a table is not."""
     schema: dict[str, Any] = {"type": "object"}
     expected = "a JSON Schema (2020-12)"
     try:
         if isinstance(given, str):
-            schema = struct_schema(folder, given)
+            schema = struct_schema(folder, given, dependencies)
         elif given is not None:
             schema = given
         check_schema(schema, kind)

@@ -6,14 +6,18 @@ The package has to be imported for that. A separate process imports it, so that 
 import json
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from pageworker_sandbox.wire.bundle_layout import VENDORED
 
 TIMEOUT_SECONDS = 30
 _PROGRAM = """
 import importlib, json, sys
-sys.path.insert(0, sys.argv[1])
-module, _, name = sys.argv[2].partition(":")
+sys.path[:0] = sys.argv[2:]
+module, _, name = sys.argv[1].partition(":")
 import msgspec
 schema = msgspec.json.schema(getattr(importlib.import_module(module), name))
 sys.__stdout__.write("\\n" + json.dumps(schema))
@@ -24,9 +28,21 @@ class StructUnusable(Exception):
     """The type could not be imported, or it has no schema."""
 
 
-def struct_schema(folder: Path, place: str) -> dict[str, Any]:
-    """The schema of `package.module:Struct` in the folder. Raises StructUnusable. Runs the package's top level."""
-    command = [sys.executable, "-I", "-B", "-c", _PROGRAM, str(folder.resolve()), place]
+def struct_schema(folder: Path, place: str, dependencies: Mapping[str, bytes] | None = None) -> dict[str, Any]:
+    """The schema of `package.module:Struct` in the folder. Raises StructUnusable. Runs the package's top level.
+
+    `dependencies`: files that it may import, by their name in the bundle.
+    """
+    with tempfile.TemporaryDirectory(prefix="pageworker-schema-") as scratch:
+        for name, data in (dependencies or {}).items():
+            path = Path(scratch, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return _schema(place, [str(folder.resolve()), str(Path(scratch, VENDORED))])
+
+
+def _schema(place: str, path: list[str]) -> dict[str, Any]:
+    command = [sys.executable, "-I", "-B", "-c", _PROGRAM, place, *path]
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_SECONDS, check=False, text=True)
     except subprocess.TimeoutExpired as error:

@@ -49,6 +49,16 @@ def test_a_python_module_is_a_file_or_a_folder(dotted: str, found: tuple[str, bo
     assert loaded(zipped(FILES)).find(dotted) == found
 
 
+def test_dependencies_are_found_below_their_folder_and_hide_nothing() -> None:
+    bundle = loaded(
+        zipped({**FILES, "vendored/text/__init__.py": b"", "vendored/shop/no.py": b"", "vendored/w.py": b""})
+    )
+    assert bundle.find("text") == ("vendored/text/__init__.py", True)
+    assert bundle.find("w") == ("vendored/w.py", False)
+    assert bundle.find("shop") == ("shop/__init__.py", True)
+    assert {"text", "w", "shop", "one"} == bundle.packages
+
+
 def test_it_names_what_can_be_imported_at_the_top() -> None:
     assert loaded(zipped(FILES)).packages == {"shop", "one"}
 

@@ -73,3 +73,25 @@ def test_the_standard_library_is_not_shadowed_by_a_bundle_for_others(catalog: Ca
     assert call(catalog, module)
     assert not hasattr(sys.modules["json"], "MINE")
     assert inspect is sys.modules["inspect"]
+
+
+def test_dependencies_import_each_other_and_are_each_versions_own(catalog: Catalog) -> None:
+    def module(version: str, words: str) -> Packed:
+        files = {
+            "shop.py": """
+                import acme_text.deep
+                async def handler(*_):
+                    return [acme_text.deep.WORDS, acme_text.deep.__file__]
+            """,
+            "vendored/acme_text/__init__.py": "from acme_words import WORDS\n",
+            "vendored/acme_text/deep.py": "from . import WORDS\n",
+            "vendored/acme_words.py": f"WORDS = [{words!r}]\n",
+        }
+        return pack(files, version=version, entrypoint="shop:handler")
+
+    one, two = module("1.0.0", "a"), module("2.0.0", "b")
+    add(catalog, one)
+    add(catalog, two)
+    assert call(catalog, one) == [["a"], "shop.product@1.0.0/vendored/acme_text/deep.py"]
+    assert call(catalog, two)[0] == ["b"]
+    assert "acme_words" not in sys.modules
