@@ -1,4 +1,4 @@
-"""Tools for authors of modules: runs on each save. They run jobs by a local worker, without Redis.
+"""Tools for authors of modules: runs on each save, and tests. They run jobs by a local worker, without Redis.
 
-Only `workerctl` imports this package.
+Only `workerctl`, and pytest through the entry point of `pytest_plugin`, import this package.
 """

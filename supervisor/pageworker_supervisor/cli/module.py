@@ -1,5 +1,5 @@
-"""`workerctl module`: from an author's folder to a registry. `run` and `dev` are imported when they are called:
-they are large."""
+"""`workerctl module`: from an author's folder to a registry. `run`, `dev` and `test` are imported when they are
+called: they are large."""
 
 from pathlib import Path
 from typing import Annotated
@@ -169,6 +169,11 @@ app.command(
     "pageworker_supervisor.cli.module_lint:lint_folder",
     name="lint",
     help="Check the folder of a module: imports, schemas, timeout, hosts, deprecated names.",
+)
+app.command(
+    "pageworker_supervisor.cli.module_tests:run_tests",
+    name="test",
+    help="Run the tests of modules, without Redis and without a network.",
 )
 app.command(publishing.publish)
 app.command(

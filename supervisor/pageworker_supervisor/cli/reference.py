@@ -62,6 +62,7 @@ NEEDS: dict[str, Need] = {
     "module serial": "Redis",
     "module sign": "files",
     "module status": "Redis",
+    "module test": "host",
     "module verify": "files",
     "module yank": "registry",
     "pause": "Redis",
