@@ -116,5 +116,5 @@ async def _spare_is_up(bench: Bench) -> None:
             status = await bench.daemon.status()
             if any(each["tenant_id"] is None and each["state"] == "ready" for each in status["runners"]):
                 return
-            # The worker tells nobody when a spare is up.
+            # No event tells when a spare is up.
             await asyncio.sleep(0.1)

@@ -36,6 +36,7 @@ from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.host.host_load import LoadReader
+from pageworker_supervisor.host.memory import host_memory_bytes
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.intake import Admission, Intake
@@ -224,6 +225,7 @@ class Components:
             browsers=browsers,
             proxies=proxies,
             requests=self.requests,
+            host_memory_bytes=host_memory_bytes(),
         )
         about = (name, settings.worker.id, settings.jobs)
         self.settlement = Settlement(*about, queue.consumer, availability, metrics, registry.running_rollout)

@@ -25,7 +25,7 @@ from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.runners.load_watch import LoadWatch
 from pageworker_supervisor.runners.runner import Runner
-from pageworker_supervisor.runners.spares import NOBODY
+from pageworker_supervisor.runners.spares import UNASSIGNED
 from pageworker_supervisor.worker_state import WorkerState
 
 CALLBACK_GRACE_SECONDS = 3.0
@@ -108,7 +108,7 @@ def worker_report(
         started_at=now.started_at,
         runner_slots=settings.pool.runners,
         pages=settings.pool.runners * settings.pool.pages,
-        runners_up=sum(runner.context not in NOBODY for runner in runners),
+        runners_up=sum(runner.context not in UNASSIGNED for runner in runners),
         jobs_running=jobs_running,
         draining_until=now.draining_until,
         config_version=now.config_version,
@@ -118,7 +118,7 @@ def worker_report(
         runners=tuple(
             ReportedRunner(
                 runner_id=runner.runner_id,
-                tenant_id=None if runner.context in NOBODY else runner.context.tenant_id,
+                tenant_id=None if runner.context in UNASSIGNED else runner.context.tenant_id,
                 state=label(runner.state),
                 pages=runner.pages,
                 running=len(runner.running),
@@ -138,7 +138,7 @@ def runner_report(runner: Runner, now: float) -> RunnerReport:
     """One runner. `now`: monotonic seconds."""
     return RunnerReport(
         runner_id=runner.runner_id,
-        tenant_id=None if runner.context in NOBODY else runner.context.tenant_id,
+        tenant_id=None if runner.context in UNASSIGNED else runner.context.tenant_id,
         profile_id=runner.context.profile_id,
         state=label(runner.state),
         pages={"taken": runner.taken, "running": len(runner.running)},

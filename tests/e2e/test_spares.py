@@ -93,7 +93,7 @@ async def spare_of(daemon: DaemonProcess, but: str = "") -> RunnerReport:
         for runner in status.runners:
             if runner.tenant_id is None and runner.state == "ready" and runner.runner_id != but:
                 return runner
-        # The worker tells nobody when a spare is up.
+        # No event tells when a spare is up.
         await asyncio.sleep(0.1)
 
 

@@ -15,6 +15,7 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners import fleet as fleet_file
 from pageworker_supervisor.runners import probe_runner
 from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.runners.placement import PoolRules
 
 CLOSE_SECONDS = 0.2
 
@@ -34,9 +35,10 @@ class OpenRunner:
 
 def fleet_of(context: ContextKey) -> tuple[Any, OpenRunner]:
     """A fleet with one open runner."""
-    no_policies = SimpleNamespace(one_page=frozenset())
     resources = any_typed(
-        SimpleNamespace(worker_id="w1", metrics=None, pool=PoolSettings(), proxies=no_policies, decisions=None)
+        SimpleNamespace(
+            worker_id="w1", metrics=None, pool=PoolSettings(), pool_rules=PoolRules(4, 4, 2.0), decisions=None
+        )
     )
 
     async def on_gone(context: ContextKey, fence: int | None) -> None:

@@ -393,3 +393,50 @@ def test_a_spare_changes_no_other_placement(
     without = place(slots, RULES, 10.0, context, exclusive=exclusive, careful=careful)
     found = place(slots, RULES, 10.0, context, exclusive=exclusive, careful=careful, spare="s")
     assert found == (Adopt("s", without.evict) if isinstance(without, Spawn) else without)
+
+
+MIB = 1024**2
+TIGHT = PoolRules(runners=4, pages=2, residency_seconds=2.0, memory_bytes=1000 * MIB)
+
+
+def heavy(name: str, tenant: str, mib: int, *, taken: int = 0, used: float = 0.0) -> RunnerSlot:
+    return replace(slot(name, tenant, taken=taken, used=used), memory_bytes=mib * MIB)
+
+
+def test_a_runner_that_does_not_fit_replaces_the_idle_one_that_was_used_least_recently() -> None:
+    two = [heavy("a", "t", 400, used=2.0), heavy("b", "u", 500, used=1.0)]
+    assert capacity(two, TIGHT, 10.0, 32).runner_slots == 2
+    assert place(two, TIGHT, 10.0, ContextKey("v")) == Spawn(evict="b")
+    assert place(two[:1], TIGHT, 10.0, ContextKey("v")) == Spawn(evict=None)
+
+
+def test_no_runner_is_claimed_for_while_none_fits() -> None:
+    busy = [heavy("a", "t", 500, taken=2), heavy("b", "u", 480, taken=1)]
+    found = capacity(busy, TIGHT, 10.0, 32)
+    assert (found.runner_slots, found.limit) == (0, 1)
+    assert place(busy, TIGHT, 10.0, ContextKey("v")) is None
+    assert place(busy, TIGHT, 10.0, ContextKey("u")) == Use("b")
+
+
+def test_where_no_idle_runner_frees_enough_memory_the_least_recently_used_one_goes_first() -> None:
+    slots = [heavy("a", "t", 940, taken=1), heavy("b", "u", 40, used=2.0), heavy("c", "w", 15, used=1.0)]
+    assert place(slots, TIGHT, 10.0, ContextKey("v")) is None
+    assert select_retirement(slots, TIGHT, 10.0, ContextKey("v")) == "c"
+
+
+def test_one_runner_always_may_start() -> None:
+    huge = [heavy("a", "t", 5000)]
+    assert place([], replace(TIGHT, memory_bytes=1), 10.0, ContextKey("v")) == Spawn(evict=None)
+    assert place(huge, TIGHT, 10.0, ContextKey("v")) == Spawn(evict="a")
+
+
+used_moments, some_taken = st.floats(0, 10), st.integers(0, 2)
+heavies = st.builds(
+    heavy, st.uuids().map(str), st.sampled_from("tuw"), st.integers(0, 800), taken=some_taken, used=used_moments
+)
+
+
+@given(st.lists(heavies, max_size=6))
+def test_what_is_claimed_for_can_be_placed(slots: list[RunnerSlot]) -> None:
+    claimed = capacity(slots, TIGHT, 10.0, 32).runner_slots
+    assert isinstance(place(slots, TIGHT, 10.0, ContextKey("v")), Spawn) == (claimed > 0)

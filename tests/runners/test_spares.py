@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import inf
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -76,8 +77,8 @@ def test_a_spare_of_another_browser_is_not_used(wanted: Flavor, there: Flavor, w
         ({"missing_since": -inf, "starting": True}, False),
     ],
 )
-def test_when_a_spare_starts(change: dict[str, object], starts: bool) -> None:
-    assert start_spare(replace(DUE, **change)) == starts  # type: ignore[arg-type]
+def test_when_a_spare_starts(change: dict[str, Any], starts: bool) -> None:
+    assert start_spare(replace(DUE, **change)) == starts
 
 
 view = st.builds(SpareView, st.uuids().map(str), st.booleans(), st.floats(0, 100))

@@ -3,7 +3,7 @@
 A runner says hello, hands over its listening socket, and is ready. Only a ready runner may speak of attempts, and
 only of those that the supervisor sent. An attempt is accepted, asks for secrets, offers artifacts one at a time and
 hands each over after a grant, is done, and frees its page. A ready runner asks for permits at any time: requests
-of its pages need not belong to an attempt. A spare runner is ready for nobody at first: it may only log, answer pings
+of its pages need not belong to an attempt. A spare runner has no tenant at first: it may only log, answer pings
 and ask to retire until it is assigned to a tenant, and that happens once. Feed every received message to
 `MessageRules.receive`: a message that the tables do not permit raises ProtocolViolation, and the supervisor kills the
 runner. The shape is OpenSSH's monitor: one table of permitted requests per phase. Pure.

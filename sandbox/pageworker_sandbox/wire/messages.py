@@ -100,7 +100,7 @@ class Boot(Message, frozen=True):
     limited_hosts: Annotated[tuple[Host, ...], Meta(max_length=MAX_LIMITED_HOSTS)] = ()
     """Hosts, and globs of hosts, that have a limit on requests: a request to one needs a permit (`PermitRequest`)."""
     spare: bool = False
-    """True: the runner serves nobody until `Assign`. `tenant_id` is no tenant's then."""
+    """True: the runner has no tenant until `Assign`. `tenant_id` is that of no tenant then."""
 
 
 class Assign(Message, frozen=True):

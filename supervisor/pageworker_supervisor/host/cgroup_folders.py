@@ -34,13 +34,17 @@ def words(file: Path) -> list[str]:
         return []
 
 
+def memory_limit(folder: Path) -> int | None:
+    """The limit of a cgroup in bytes; None: it has none."""
+    most = words(folder / "memory.max") or words(folder / "memory.limit_in_bytes")
+    return None if not most or most[0] == "max" or int(most[0]) >= NO_LIMIT else int(most[0])
+
+
 def memory_use(folder: Path) -> tuple[int, int] | None:
     """`(bytes used, limit)` of a cgroup; None without a limit. Cached files count as used."""
-    most = words(folder / "memory.max") or words(folder / "memory.limit_in_bytes")
+    most = memory_limit(folder)
     used = words(folder / "memory.current") or words(folder / "memory.usage_in_bytes")
-    if not most or not used or most[0] == "max" or int(most[0]) >= NO_LIMIT:
-        return None
-    return int(used[0]), int(most[0])
+    return None if most is None or not used else (int(used[0]), most)
 
 
 def memory_statistics(folder: Path) -> dict[str, int]:

@@ -36,12 +36,12 @@ from pageworker_supervisor.runners.placement import (
     without_jobs,
 )
 from pageworker_supervisor.runners.probe_runner import ProbeEnvironment, ProbeRunner
-from pageworker_supervisor.runners.resources import RunnerResources, pool_rules
+from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.runner_events import RunnerEvents
 from pageworker_supervisor.runners.sandboxed_runner import SandboxedRunner
 from pageworker_supervisor.runners.spare_keeper import SpareEffects, SpareKeeper
-from pageworker_supervisor.runners.spares import NOBODY, SPARE
+from pageworker_supervisor.runners.spares import SPARE, UNASSIGNED
 from pageworker_supervisor.runners.start_failure import StartFailure
 from pageworker_supervisor.runners.start_judge import StartJudge
 from pageworker_supervisor.telemetry import log
@@ -77,7 +77,7 @@ class Fleet:
         probes = ProbeEnvironment(lambda on: self._new_runner(NO_TENANT, None, on), self._probe_gone)
         self._probes = ProbeRunner(self.runners, self._judge, probe_paths, probes)
         self._probe = HostProbe(self._starts.host, ProbeEffects(self._start_probe, self._may_probe))
-        spares = SpareEffects(self._start_spare, lambda: self._may_start() and self._level is LoadLevel.OPEN, lambda: self._resources)
+        spares = SpareEffects(self._start_spare, self._may_start_spare, lambda: self._resources)
         self._spares = SpareKeeper(self.runners, self._judge, spares)
         self._events = RunnerEvents(self._notify, self._folder_open, self._came_up)
         self._came_back: dict[ContextKey, float] = {}
@@ -89,7 +89,7 @@ class Fleet:
         """What each runner was started with."""
         self._names = (f"{name}.{number}" for number in itertools.count(1))
         self._tasks: asyncio.TaskGroup | None = None
-        self._rules = pool_rules(resources)
+        self._rules = resources.pool_rules
         self._reroute = asyncio.Event()
 
     def reroute(self) -> None:
@@ -103,7 +103,7 @@ class Fleet:
         those above a lower `pool.runners`, the idle ones first.
         """
         self._resources = replace(resources, host=self._resources.host)
-        self._rules = pool_rules(resources)
+        self._rules = resources.pool_rules
         self.reroute()
         for runner in list(self.runners.values()):
             if runner.context != NO_TENANT and self._terms[runner.runner_id] != self._resources.terms(runner.context):
@@ -122,7 +122,7 @@ class Fleet:
 
     def slots(self) -> list[RunnerSlot]:
         """The fleet as placement sees it. Probes and spares are not in it: they take no runner slot from any job."""
-        return [runner.slot() for runner in self.runners.values() if runner.context not in NOBODY]
+        return [runner.slot() for runner in self.runners.values() if runner.context not in UNASSIGNED]
 
     def admit(self, level: LoadLevel) -> None:
         """Claim no more than this level permits, from the next claim on."""
@@ -267,6 +267,9 @@ class Fleet:
             for runner in self.runners.values()
             if runner.context.profile is not None and runner.fence is not None
         ]
+
+    def _may_start_spare(self) -> bool:
+        return self._may_start() and self._level is LoadLevel.OPEN
 
     def _may_start(self) -> bool:
         return not (self._resting or self._starts.host.closed or self._resources.gateway.trouble)

@@ -21,6 +21,7 @@ from msgspec import structs
 
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.claim import Capacity, ContextCapacity
+from pageworker_supervisor.runners.memory_fit import runners_that_fit
 
 NO_RUNNER_SLOT = -1
 """Free pages of a context for which the queue must not use a runner slot."""
@@ -59,6 +60,8 @@ class RunnerSlot:
     """Taken pages that jobs have left. They are free again in less time than a start takes."""
     comes_back: bool = False
     """Its context has had jobs again after a pause."""
+    memory_bytes: int | None = None
+    """When it was last measured; None before."""
 
     @property
     def coming_up(self) -> bool:
@@ -109,6 +112,15 @@ class PoolRules:
     residency_seconds: float
     one_page: frozenset[str] = frozenset()
     """Proxy policies whose runners have one page, whatever `pages` says."""
+    memory_bytes: int | None = None
+    """That all runners together may use. None: no limit."""
+
+    def fitting(self, slots: Sequence[RunnerSlot]) -> int:
+        """How many more runners may be started beside these."""
+        free = self.runners - len(slots)
+        if self.memory_bytes is not None:
+            free = min(free, runners_that_fit([slot.memory_bytes for slot in slots], self.memory_bytes))
+        return max(0, free)
 
     def pages_of(self, context: ContextKey) -> int:
         """Pages of a runner of this context."""
@@ -119,6 +131,16 @@ def evictable(slots: Sequence[RunnerSlot], rules: PoolRules, now: float) -> list
     """Idle runners that another context may replace, least recently used first."""
     idle = [slot for slot in slots if slot.open and not slot.taken and now >= slot.replaceable_idle_at(rules)]
     return sorted(idle, key=lambda slot: slot.last_used)
+
+
+def replaceable(slots: Sequence[RunnerSlot], rules: PoolRules, now: float) -> list[RunnerSlot]:
+    """Those of them in whose place another runner fits into the memory."""
+    idle = evictable(slots, rules, now)
+    if rules.memory_bytes is None:
+        return idle
+    # A pool that was made smaller has more runners than it may have: they are replaced all the same.
+    wide = replace(rules, runners=max(rules.runners, len(slots)))
+    return [slot for slot in idle if wide.fitting([other for other in slots if other is not slot])]
 
 
 def capacity(
@@ -135,7 +157,7 @@ def capacity(
     `starts`: whether runners can be started now. `broken`: contexts that do not come up, as the queue has to treat
     them.
     """
-    idle = evictable(slots, rules, now) if starts else []
+    idle = replaceable(slots, rules, now) if starts else []
     # A profile without free pages is listed too: it is held here, so no other runner can serve it. So is an ephemeral
     # context whose runner is coming up, or has a page that is about to be free: it gets no second runner meanwhile.
     held = tuple(
@@ -143,7 +165,7 @@ def capacity(
         for slot in slots
         if slot.free or slot.context.profile is not None or slot.soon_free
     )
-    empty = max(0, rules.runners - len(slots)) if starts else 0
+    empty = rules.fitting(slots) if starts else 0
     # An idle runner's pages count once: either it keeps its context, or another context replaces it.
     most = (
         sum(slot.free for slot in slots) + empty * rules.pages + sum(max(0, context.free_pages) for context in broken)
@@ -240,11 +262,11 @@ def _new_runner(
 ) -> Spawn | None:
     if context.profile is not None and any(slot.context.profile == context.profile for slot in slots):
         return None
-    if len(slots) < rules.runners:
+    if rules.fitting(slots):
         return Spawn(evict=None)
     if careful:
         return None
-    idle = [slot for slot in evictable(slots, rules, now) if slot.context != context]
+    idle = [slot for slot in replaceable(slots, rules, now) if slot.context != context]
     # A tenant that has an idle runner of another context replaces that one first.
     idle.sort(key=lambda slot: slot.context.tenant_id != context.tenant_id)
     return Spawn(evict=idle[0].runner_id) if idle else None
@@ -303,14 +325,17 @@ def may_retire(slot: RunnerSlot, rules: PoolRules, now: float) -> bool:
 
 def select_retirement(slots: Sequence[RunnerSlot], rules: PoolRules, now: float, wanted: ContextKey) -> str | None:
     """Which busy runner retires so that `wanted` gets a slot: of the tenant that has most runners here, the one that
-    has had its slot longest. So a tenant of many contexts replaces its own runners before those of other tenants.
+    has had its slot longest. So a tenant of many contexts replaces its own runners before those of other tenants. Where
+    the memory is too small for another runner in the place of any idle one, the least recently used idle one retires.
 
     None while no runner has had its minimum time, while another runner already retires, and for a context that is here.
     """
     if any(slot.context == wanted or (not slot.open and not slot.one_job) for slot in slots):
         return None
-    if len(slots) < rules.runners or evictable(slots, rules, now):
+    if rules.fitting(slots) or replaceable(slots, rules, now):
         return None
+    if idle := evictable(slots, rules, now):
+        return idle[0].runner_id
     ripe = [slot for slot in slots if now >= slot.replaceable_at(rules) and not slot.one_job]
     held = Counter(slot.context.tenant_id for slot in slots)
 

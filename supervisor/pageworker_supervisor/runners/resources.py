@@ -25,6 +25,7 @@ from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.gateway_process import GatewayProcess
 from pageworker_supervisor.runners.limit_breach import Breach, profile_breach
+from pageworker_supervisor.runners.memory_fit import HOST_SHARE, LEAST_EXPECTED_BYTES
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.placement import PoolRules
 from pageworker_supervisor.runners.request_permits import RequestPermits
@@ -96,6 +97,16 @@ class RunnerResources:
     browsers: BrowserFlavors
     proxies: ProxyPolicies
     requests: RequestPermits
+    host_memory_bytes: int | None = None
+    """Memory of the host, or of the worker's cgroup. None: it is not known."""
+
+    @property
+    def pool_rules(self) -> PoolRules:
+        """The limits of the pool, as placement needs them. Spares have their part of the memory."""
+        pool, host = self.pool, self.host_memory_bytes
+        limit = pool.memory_bytes if pool.memory_bytes is not None or host is None else int(HOST_SHARE * host)
+        left = None if limit is None else max(0, limit - pool.spares * LEAST_EXPECTED_BYTES)
+        return PoolRules(pool.runners, pool.pages, pool.residency_seconds, self.proxies.one_page, left)
 
     @asynccontextmanager
     async def folder(self, context: ContextKey, fence: int | None) -> AsyncIterator[RunnerFolder]:
@@ -206,9 +217,3 @@ class RunnerResources:
             fixed={policy_host_glob(host): address for host, address in self.egress.hosts.items()},
             connect_seconds=self.egress.connect_seconds,
         )
-
-
-def pool_rules(resources: RunnerResources) -> PoolRules:
-    """What placement goes by."""
-    pool = resources.pool
-    return PoolRules(pool.runners, pool.pages, pool.residency_seconds, resources.proxies.one_page)

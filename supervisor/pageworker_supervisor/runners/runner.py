@@ -125,11 +125,11 @@ class Runner(ABC):
             start_seconds=self.start_seconds,
             recycling=self._pages.recycled_within(self.start_seconds),
             comes_back=self._comes_back,
+            memory_bytes=self.memory_bytes,
         )
 
     def adopt(self, context: ContextKey) -> None:
-        """A spare that is up becomes the runner of this context, for the rest of its life. Raises ValueError if it is
-        none."""
+        """A spare that is up becomes the runner of this context until it ends. Raises ValueError if it is none."""
         if self.context != SPARE or self.state is not RunnerState.READY:
             raise ValueError(f"runner {self.runner_id} is no spare that is up")
         self.context = context

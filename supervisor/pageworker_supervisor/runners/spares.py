@@ -1,4 +1,4 @@
-"""Spare runners: up for nobody, so that the first job of a context does not wait for the start of a browser. Pure.
+"""Spare runners: up without a tenant, so that a first job does not wait for the start of a browser. Pure.
 
 A spare has its interpreter, driver, browser and first page up, and reaches no host. It takes no runner slot. A context
 without a runner may adopt it: then the spare is that context's runner for the rest of its life, in the context's slot.
@@ -18,7 +18,7 @@ from pageworker_supervisor.runners.placement import NO_TENANT
 
 SPARE = ContextKey("(spare)")
 """The context of a spare. No tenant has this name."""
-NOBODY = frozenset({NO_TENANT, SPARE})
+UNASSIGNED = frozenset({NO_TENANT, SPARE})
 """Contexts of runners that serve no tenant: they take no runner slot."""
 
 BUSY_PERCENT = 40.0

@@ -15,6 +15,7 @@ from pageworker_supervisor.host.cgroup_folders import (
     memory_use,
     words,
 )
+from pageworker_supervisor.host.memory import meminfo_bytes
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,7 @@ def busy_cpu_seconds(proc: Path = PROC) -> float:
 
 
 def _available(proc: Path) -> int:
-    lines = (line.split() for line in (proc / "meminfo").read_text().splitlines())
-    return next(int(words[1]) * 1024 for words in lines if words[0] == "MemAvailable:")
+    return meminfo_bytes(proc, "MemAvailable")
 
 
 def _cpu_quota(folder: Path) -> float | None:
