@@ -80,14 +80,17 @@ class ChaosOutcome:
         return "\n".join(lines)
 
 
-def twin_module(folder: Path) -> Path:
-    """The same module as chaos.twin, below `folder`: one that is at its limit stands beside one that is not."""
-    twin = folder / "chaos_twin"
+def twin_module(folder: Path, name: str = "twin", first_line: str = "") -> Path:
+    """The same module by another name, below `folder`: one that is at its limit stands beside one that is not.
+
+    `first_line`: of its module.toml.
+    """
+    twin = folder / f"chaos_{name}"
     shutil.copytree(ECHO_MODULE, twin)
-    (twin / "chaos_echo").rename(twin / "chaos_twin")
+    (twin / "chaos_echo").rename(twin / f"chaos_{name}")
     manifest = twin / "module.toml"
-    text = manifest.read_text().replace("chaos_echo", "chaos_twin").replace("chaos.echo", "chaos.twin")
-    manifest.write_text(text)
+    text = manifest.read_text().replace("chaos_echo", f"chaos_{name}").replace("chaos.echo", f"chaos.{name}")
+    manifest.write_text(f"{first_line}\n{text}")
     return twin
 
 
@@ -101,7 +104,8 @@ async def run(plan: ChaosPlan, keep: Path | None = None) -> ChaosOutcome:
         folder = keep or Path(temporary)
         # A server ends with the thread that started it. This thread and the executor's threads live as long as the run.
         with open_deployment(plan.deployment) as deployment:
-            key, _ = await publish([ECHO_MODULE, twin_module(folder)], folder / "registry")
+            alone = twin_module(folder, "alone", 'isolation = "job"')
+            key, _ = await publish([ECHO_MODULE, twin_module(folder), alone], folder / "registry")
             redis_client = connect(RedisSettings(url=deployment.url))
             queue = QueueClient(
                 redis_client,

@@ -12,7 +12,9 @@ from pageworker_supervisor.contract.job import JobRef
 
 TENANTS = {f"t{number}": {"concurrency": 1 + number % 5, "weight": 1.0 + number % 3} for number in range(16)}
 DOMAINS = {f"d{number}.example": {"concurrency": 2 + number} for number in range(4)}
-MODULES = {"chaos.echo": {"concurrency": 8}, "chaos.twin": {"concurrency": 6}}
+MODULES = {"chaos.echo": {"concurrency": 8}, "chaos.twin": {"concurrency": 6}, "chaos.alone": {"concurrency": 5}}
+ALONE = "chaos.alone"
+"""Isolates each job from all others, so its jobs have no profile."""
 FLEET = {"concurrency": 12}
 """Below the limits of both modules together, and above each."""
 
@@ -52,7 +54,7 @@ class JobGenerator:
         job: dict[str, Any] = {
             "job_id": f"j{self._numbers[tenant]}",  # per tenant: all tenants use the same ids
             "tenant_id": tenant,
-            "endpoint_module": rng.choice(list(MODULES)),
+            "endpoint_module": rng.choice([name for name in MODULES if name != ALONE]),
             "payload": {"do": "echo", "ms": rng.choice((1, 3, 5, 10, 30))},
             "priority": rng.choices(("high", "normal", "low"), (1, 3, 1))[0],
         }
@@ -77,6 +79,8 @@ class JobGenerator:
             return ChaosJob(json.dumps(job)[:-1] + f"  # {self._number}", None, frozenset())
         if rng.random() < 0.25:
             job["profile_id"] = f"p{rng.randrange(self._profiles)}"
+        elif rng.random() < 0.1:
+            job["endpoint_module"] = ALONE
         if rng.random() < 0.2:
             job["domain"] = rng.choice(list(DOMAINS))
         called_back = rng.random() < 0.3

@@ -72,7 +72,9 @@ class RollingOutcome:
 async def run(plan: RollingPlan, builds: tuple[WorkerBuild, WorkerBuild], folder: Path) -> RollingOutcome:
     """Run the plan, with the files of the workers below the folder. `builds`: the version before, and the next one."""
     with ThreadPoolExecutor(4) as threads, open_deployment("standalone") as deployment:
-        key, _ = await publish([ECHO_MODULE, twin_module(folder)], folder / "registry")
+        # The older version may not know `isolation`, so the module of this name isolates nothing here.
+        alone = twin_module(folder, "alone")
+        key, _ = await publish([ECHO_MODULE, twin_module(folder), alone], folder / "registry")
         redis_client = connect(RedisSettings(url=deployment.url))
         options = QueueOptions(lease_ms=plan.runner_kind.lease_ms, outbox_lease_ms=PROMISE_MS)
         queue = QueueClient(redis_client, shards=deployment.shards, options=options)
