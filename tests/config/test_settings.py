@@ -1,5 +1,6 @@
 """The settings themselves: described, frozen, each section by itself."""
 
+from functools import cache
 from typing import get_args, get_origin
 
 import msgspec
@@ -34,6 +35,9 @@ FIELDS = [
 ]
 
 
+descriptions = cache(reference.descriptions)
+
+
 @pytest.mark.parametrize("name", SECTIONS)
 def test_a_section_stands_alone_and_refuses_unknown_keys(name: str) -> None:
     section = SECTIONS[name]
@@ -47,14 +51,14 @@ def test_a_section_stands_alone_and_refuses_unknown_keys(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "section", "field"), FIELDS, ids=str)
 def test_every_setting_has_a_description_in_sentences(name: str, section: type[Struct], field: str) -> None:
-    text = reference.descriptions().get((section.__name__, field), "")
+    text = descriptions().get((section.__name__, field), "")
     assert text[:1].isupper() or text.startswith("`")
     assert text.endswith((".", "…"))
 
 
 @pytest.mark.parametrize(("name", "section", "field"), FIELDS, ids=str)
 def test_a_name_or_its_description_says_the_unit(name: str, section: type[Struct], field: str) -> None:
-    text = reference.descriptions()[section.__name__, field].lower()
+    text = descriptions()[section.__name__, field].lower()
     for ending, unit in (("_seconds", "seconds"), ("_bytes", "bytes"), ("_days", "days"), ("_files", "files")):
         if field.endswith(ending):
             assert unit in text

@@ -15,7 +15,7 @@ from pageworker_supervisor.input_schema.errors import CheckLimitExceeded, Output
 from pageworker_supervisor.input_schema.input_checks import InputChecks, check_schema, check_schemas
 from pageworker_supervisor.telemetry import log
 
-SLOW = doubling(25)
+SLOW = doubling(24)
 """Every payload matches it, in some tenths of a second."""
 
 
