@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 from pw_modules.author import folder, manifest
+from repository.sources import ROOT
 
-from pageworker_supervisor.registry.lint import lint
+import pageworker
+from pageworker.deprecations import announced
+from pageworker_supervisor.registry.lint import lint, locked_names
 from pageworker_supervisor.registry.lint_finding import LintFinding
 
 COMPLETE = "timeout_seconds = 5\n[input]\ntype = 'object'\n[output]\ntype = 'object'\n"
@@ -62,6 +65,16 @@ def test_a_schema_that_is_none_is_an_error_where_it_stands(tmp_path: Path) -> No
     }
 
 
+def test_packages_of_the_lock_file_are_known(tmp_path: Path) -> None:
+    code = b"import ruamel_yaml, Toolz\nasync def handler(page, payload, helpers, context): ...\n"
+    root = folder(tmp_path, manifest(more=COMPLETE), code)
+    lock = b"# by pip-compile\nruamel.yaml==0.18 \\\n    --hash=sha256:aa==\ntoolz == 1.0\n"
+    assert locked_names(lock) == {"ruamel_yaml", "toolz"}
+    assert [rule for *_, rule in found(root)] == ["import", "import"]
+    (root / "requirements.lock").write_bytes(lock)
+    assert found(root) == []
+
+
 def test_deprecated_names_are_warnings(tmp_path: Path) -> None:
     code = b"async def handler(page, payload, helpers, context): ...\n"
     root = folder(tmp_path, manifest(more=COMPLETE), code)
@@ -74,3 +87,8 @@ def test_deprecated_names_are_warnings(tmp_path: Path) -> None:
         "`handler` is deprecated since SDK 1.2.0",
         "use another one",
     )
+
+
+@pytest.mark.parametrize("example", sorted(path.parent.name for path in (ROOT / "examples").glob("*/module.toml")))
+def test_the_examples_have_no_findings(example: str) -> None:
+    assert lint(ROOT / "examples" / example, pageworker.__all__, announced) == ()

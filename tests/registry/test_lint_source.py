@@ -78,6 +78,16 @@ def test_what_fails_inside_is_reported_with_its_line(source: str, line: int, sev
     assert found(source) == [(line, severity, message)]
 
 
+def test_what_a_lock_file_pins_is_there_and_the_rest_may_come_with_it() -> None:
+    names = ModuleNames(("shop/__init__.py",), (), {"dateutil", "yaml"})
+    source = b"import dateutil.parser, numpy"
+    (finding,) = lint_source("a.py", source, names)
+    assert (finding.severity, finding.message) == (
+        "warning",
+        "no distribution of requirements.lock has the name `numpy`",
+    )
+
+
 def test_a_misspelt_name_of_the_sdk_has_the_right_one_as_its_fix() -> None:
     (finding,) = lint_source("a.py", b"from pageworker import Faild", NAMES)
     assert finding.fix == "did you mean `Failed`?"

@@ -1,5 +1,6 @@
 """Checks the folder of a module before it is packed. It reads files, and never imports the module."""
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from pageworker_supervisor.registry.packing import examine, schema_of
 
 Announced = Callable[[str], Iterable[tuple[int, tuple[str, str, str]]]]
 """From a source to its lines with deprecated names: line, and name, version of the SDK, what to use instead."""
+LOCK_FILE = "requirements.lock"
+PINNED = re.compile(rb"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*==", re.MULTILINE)
 NATIVE = (".so", ".pyd", ".dylib", ".dll")
 
 
@@ -34,7 +37,8 @@ def lint(folder: Path, sdk_names: Collection[str], announced: Announced) -> tupl
     lines = _lines(found.manifest_text)
     findings += lint_manifest(found.manifest, lines)
     findings += _of_schemas(folder, found.manifest, lines)
-    names = ModuleNames(found.sources, sdk_names)
+    lock = found.sources.get(LOCK_FILE)
+    names = ModuleNames(found.sources, sdk_names, None if lock is None else locked_names(lock))
     for file, source in found.sources.items():
         if file.endswith(NATIVE):
             text = "native code cannot be loaded in a job"
@@ -49,6 +53,11 @@ def lint(folder: Path, sdk_names: Collection[str], announced: Announced) -> tupl
     if entry is not None:
         findings += lint_hooks(entry, found.sources[entry])
     return in_order(findings)
+
+
+def locked_names(lock: bytes) -> frozenset[str]:
+    """The distributions that a lock file pins, in lower case with `_`: as most packages are named."""
+    return frozenset(re.sub(r"[-_.]+", "_", name.decode()).lower() for name in PINNED.findall(lock))
 
 
 def _of_schemas(folder: Path, manifest: Manifest, lines: Lines) -> list[LintFinding]:

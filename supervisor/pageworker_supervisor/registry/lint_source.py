@@ -32,10 +32,12 @@ CAUGHT = frozenset({"BaseException", "Exception", "ImportError", "ModuleNotFound
 
 @dataclass(frozen=True)
 class ModuleNames:
-    """What a file may name. `files`: of the bundle. `sdk`: what `from pageworker import …` offers."""
+    """What a file may name. `files`: of the bundle. `sdk`: what `from pageworker import …` offers. `locked`: the
+    distributions of requirements.lock, in lower case with `_`; None: the folder has no such file."""
 
     files: Collection[str]
     sdk: Collection[str]
+    locked: Collection[str] | None = None
 
     @property
     def top_level(self) -> frozenset[str]:
@@ -98,9 +100,14 @@ def _import(file: str, line: int, dotted: str, names: ModuleNames) -> Iterator[L
         yield found("error", f"`{dotted}` is refused in a job", REFUSED[dotted])
     elif top in PRIVATE:
         yield found("error", f"`{top}` is no part of the SDK, and changes without notice", "import from `pageworker`")
-    elif top not in AVAILABLE:
-        fix = "use `page.request`" if top in WEB else "put its source into the folder if it is pure Python"
-        yield found("error", f"a sandbox has no package `{top}`", fix)
+    elif top not in AVAILABLE and top.lower() not in (names.locked or ()):
+        pure = "pin it in requirements.lock, or put its source into the folder, if it is pure Python"
+        fix = "use `page.request`" if top in WEB else pure
+        if names.locked:
+            # A distribution may bring a package of another name.
+            yield found("warning", f"no distribution of requirements.lock has the name `{top}`", fix)
+        else:
+            yield found("error", f"a sandbox has no package `{top}`", fix)
     else:
         what = USELESS.get(dotted) or USELESS.get(top)
         if what is not None:
