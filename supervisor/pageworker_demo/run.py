@@ -37,7 +37,7 @@ NEXT_STEPS = """
 What to try next:
   workerctl module new acme.prices             # create a module that works
   workerctl module run acme.prices             # run it once, without a worker
-  workerctl key new release                    # create a key pair; then pack, sign and publish the module
+  workerctl key new release                    # create a key pair; then `module publish acme.prices --key release.key`
   pageworker --config pageworker.toml          # start a worker with an embedded Redis
   workerctl submit acme.prices --tenant acme --payload '{"url": "https://example.com"}' --wait
   workerctl redis password n8n                 # print what n8n needs to push jobs to that Redis
