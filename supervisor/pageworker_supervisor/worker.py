@@ -35,6 +35,7 @@ from pageworker_supervisor.redis_client import RedisClient, open_redis_client
 from pageworker_supervisor.redis_client.errors import RedisClientError, RedisUnavailable
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.trust_follower import TrustFollower
+from pageworker_supervisor.runners.profile_closing import close_profiles
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.self_checks.worker_checks import WorkerChecks
@@ -126,7 +127,7 @@ class Worker:
             if self._components is not None:
                 await self._last_callbacks(self._components)
                 await self._components.tracing.stop()
-                await self._components.fleet.close_profiles("the worker stops")
+                await close_profiles(self._components.fleet, "the worker stops")
             await asyncio.gather(*(part.leave() for part in (self._config, self._member) if part is not None))
             serving.cancel()
             await asyncio.wait([serving])
@@ -176,8 +177,7 @@ class Worker:
         return waiting
 
     async def _serve(self) -> None:
-        environment = self._environment
-        settings = environment.settings
+        environment, settings = self._environment, self._environment.settings
         async with AsyncExitStack() as stack:
             self._trust = trust = TrustFollower(settings.modules)
             redis_user, namespace = UidPool(environment.uids).redis, environment.host.namespace_descriptor

@@ -69,6 +69,6 @@ class Author:
         """Sign a bundle and publish it. `SCHEMA` is known to be good: to check it would take a process."""
         publisher, untrusted = self.publisher(place), self.signed(bundle)
         if bundle.input_schema == SCHEMA:
-            await publisher.add(verify(untrusted, self.trust), untrusted.signature, channel)
+            await publisher.add(verify(untrusted, self.trust), untrusted, channel)
         else:
             await publisher.publish(untrusted, channel)

@@ -12,8 +12,7 @@ from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_sandbox.launch.user_namespace import UserNamespace
 from pageworker_supervisor.config.settings import PoolSettings
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.runners import fleet as fleet_file
-from pageworker_supervisor.runners import probe_runner
+from pageworker_supervisor.runners import probe_runner, profile_closing
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.placement import PoolRules
 
@@ -52,13 +51,13 @@ def fleet_of(context: ContextKey) -> tuple[Any, OpenRunner]:
 
 @pytest.fixture(autouse=True)
 def _short_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fleet_file, "BROWSER_CLOSE_SECONDS", CLOSE_SECONDS)
+    monkeypatch.setattr(profile_closing, "BROWSER_CLOSE_SECONDS", CLOSE_SECONDS)
 
 
 async def test_a_fleet_waits_for_the_browser_of_a_profile() -> None:
     fleet, runner = fleet_of(ContextKey("acme", "shop"))
     async with asyncio.TaskGroup() as tasks:
-        closing = tasks.create_task(fleet.close_profiles("the worker stops"))
+        closing = tasks.create_task(profile_closing.close_profiles(fleet, "the worker stops"))
         await runner.retired.wait()
         assert not closing.done()
         del fleet.runners["w1.1"]
@@ -70,14 +69,14 @@ async def test_a_fleet_waits_for_the_browser_of_a_profile() -> None:
 async def test_a_fleet_does_not_wait_for_a_browser_without_profile() -> None:
     fleet, runner = fleet_of(ContextKey("acme"))
     async with asyncio.timeout(CLOSE_SECONDS / 2):
-        await fleet.close_profiles("the worker stops")
+        await profile_closing.close_profiles(fleet, "the worker stops")
     assert runner.retired.is_set()
 
 
 async def test_a_fleet_gives_up_a_profile_that_does_not_close() -> None:
     fleet, _ = fleet_of(ContextKey("acme", "shop"))
     async with asyncio.timeout(5):
-        await fleet.close_profiles("the worker stops")
+        await profile_closing.close_profiles(fleet, "the worker stops")
     assert fleet.runners
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from pageworker_sandbox.task_group import TaskGroup
-from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.host.load_level import LoadLevel
 from pageworker_supervisor.queue.claim import Capacity
@@ -44,7 +43,6 @@ from pageworker_supervisor.runners.spare_keeper import SpareEffects, SpareKeeper
 from pageworker_supervisor.runners.spares import SPARE, UNASSIGNED
 from pageworker_supervisor.runners.start_failure import StartFailure
 from pageworker_supervisor.runners.start_judge import StartJudge
-from pageworker_supervisor.telemetry import log
 
 IDLE_CHECK_SECONDS = 5.0
 ProfileRelease = Coroutine[Any, Any, None]
@@ -243,22 +241,12 @@ class Fleet:
     async def empty(self) -> None:
         """Return when no runner is left."""
         while self.runners:
-            self._gone.clear()
-            await self._gone.wait()
+            await self.one_gone()
 
-    async def close_profiles(self, reason: str) -> None:
-        """Retire every runner, and let the browsers of profiles write them to disk.
-
-        Returns after BROWSER_CLOSE_SECONDS at the latest: a runner with a job may not end at all.
-        """
-        self.retire_all(reason)
-        try:
-            async with asyncio.timeout(BROWSER_CLOSE_SECONDS):
-                while self.profiles():
-                    self._gone.clear()
-                    await self._gone.wait()
-        except TimeoutError:
-            log.warning("profiles are not closed in time", profiles=len(self.profiles()))
+    async def one_gone(self) -> None:
+        """Return when the next runner has ended."""
+        self._gone.clear()
+        await self._gone.wait()
 
     def profiles(self) -> list[tuple[str, str, int]]:
         """`(tenant, profile, fence)` of every profile that is open here."""

@@ -15,7 +15,7 @@ from pageworker_supervisor.config.settings import PoolSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.runners.adoption import Adoption
-from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerFailure, RunnerLost
+from pageworker_supervisor.runners.errors import RunnerFailure, RunnerLost
 from pageworker_supervisor.runners.limit_breach import EXHAUSTED, Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation, RunnerPages
 from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
@@ -29,7 +29,7 @@ from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, 
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.runners.runner_wear import wear
 from pageworker_supervisor.runners.spares import SPARE
-from pageworker_supervisor.runners.start_failure import START_ERRORS, Blame, StartFailure, explain
+from pageworker_supervisor.runners.start_failure import START_ERRORS, StartFailure, failure_of
 from pageworker_supervisor.runners.watchdog import EnforcedLimits
 from pageworker_supervisor.task_supervision import leaves
 from pageworker_supervisor.telemetry import log
@@ -70,9 +70,8 @@ class Runner(ABC):
         self.proof: dict[str, str] = {}
         """What the kernel reports of it."""
         self.process: SandboxedProcess | None = None
-        self.pong = 0
-        self._last_ping = 0
-        """Number of the last ping that it answered."""
+        self.pong = self._last_ping = 0
+        """Numbers of the last ping that it answered, and of the last one that was sent."""
         self._resources = resources
         self._events = events
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -81,7 +80,7 @@ class Runner(ABC):
         self._end: RunnerLost | None = None
         self._why = RunnerEnd()
         self._limits = EnforcedLimits(resources.sandbox)
-        self._told_to_stop = asyncio.Event()
+        self._told_to_stop, self._adoption = asyncio.Event(), Adoption()
         self.traffic = RunnerTraffic(
             context.tenant_id, lambda growth: resources.metrics.egress.add(self.context.tenant_id, growth)
         )
@@ -92,7 +91,6 @@ class Runner(ABC):
         self._comes_back = comes_back
         self.route = RunnerRoute(runner_id, resources, lambda: self.context)
         self._closed_to_jobs = False
-        self._adoption = Adoption()
         self._log = self._bound_log()
 
     @property
@@ -112,12 +110,11 @@ class Runner(ABC):
 
     def slot(self) -> RunnerSlot:
         """This runner as placement sees it."""
-        starting = self.state is RunnerState.STARTING
         return RunnerSlot(
             runner_id=self.runner_id,
             context=self.context,
             # A context that failed to come up before gets no more than one job while it starts.
-            pages=1 if self.probe and starting else self.pages,
+            pages=1 if self.probe and self.state is RunnerState.STARTING else self.pages,
             taken=self.taken,
             open=self.state in TAKES_JOBS and not self._pages.exclusive and not self._closed_to_jobs,
             since=self._up_since,
@@ -258,22 +255,18 @@ class Runner(ABC):
             if errors:
                 self._log.error("runner ended with an error", reason="; ".join(map(str, errors)))
             return None
-        return self._why_not_started(errors, told_to_go)
+        failure = failure_of(errors, str(self._end or ""), told_to_go=told_to_go)
+        if failure.breach is not None:
+            self._resources.metrics.runners.limit_breached(failure.breach.limit)
+        if not told_to_go:
+            self._log.error("runner did not come up", reason=failure.reason, blame=label(failure.blame))
+        return failure
 
     def not_started(self, error: RunnerFailure) -> None:
         """It never came up: the jobs that reserved its pages get this error."""
         if not self._up.done():
             self._up.set_exception(self._end if self._end is not None and not self._end.charged else error)
             self._up.exception()  # marked as seen: no job may be waiting for it
-
-    def _why_not_started(self, errors: list[BaseException], told_to_go: bool) -> StartFailure:
-        if told_to_go:
-            return StartFailure(Blame.NONE, str(self._end or "it was told to go"))
-        failure = explain(errors[0] if errors else BrowserNotReady(str(self._end or "the runner exited")))
-        if failure.breach is not None:
-            self._resources.metrics.runners.limit_breached(failure.breach.limit)
-        self._log.error("runner did not come up", reason=failure.reason, blame=label(failure.blame))
-        return failure
 
     @abstractmethod
     async def _serve_in(self, folder: RunnerFolder) -> None:

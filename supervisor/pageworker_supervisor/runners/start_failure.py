@@ -1,5 +1,6 @@
 """Why a runner did not come up, and who is to blame. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -73,6 +74,13 @@ class ContextBroken(RunnerFailure):
         super().__init__(failure.message)
         self.failure = failure
         self.retry_after_seconds = retry_after_seconds
+
+
+def failure_of(errors: Sequence[BaseException], said: str, *, told_to_go: bool) -> StartFailure:
+    """The failure of a start. `said`: why the runner was ended, "" if it ended by itself."""
+    if told_to_go:
+        return StartFailure(Blame.NONE, said or "it was told to go")
+    return explain(errors[0] if errors else BrowserNotReady(said or "the runner exited"))
 
 
 def explain(error: BaseException) -> StartFailure:

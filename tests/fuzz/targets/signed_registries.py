@@ -35,6 +35,7 @@ from pageworker_sandbox.signing.archive import read_archive, write_archive
 from pageworker_sandbox.signing.manifest import NAME
 from pageworker_sandbox.signing.version import SEMVER
 from pageworker_supervisor.registry.resolve import Release, resolve
+from pageworker_supervisor.registry.version_choice import VersionWish, WorkerScope
 
 SCOPE = KeyScope(modules=("shop.*",), tenants=("acme",), channels=("canary",))
 TRUST = TrustStore([TrustedKey(KEY.public, SCOPE)])
@@ -86,7 +87,7 @@ def _index(body: bytes, signature: bytes) -> None:
             assert SEMVER.fullmatch(version), version
         for channel in listed.channels:
             with suppress(ModuleError):
-                release: Release = resolve(index, name, None, channel)
+                release: Release = resolve(index, name, VersionWish(), WorkerScope((channel,)))
                 assert "/" not in release.file, release.file
                 assert release.version in listed.versions
 
