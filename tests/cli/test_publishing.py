@@ -79,7 +79,13 @@ def test_a_folder_is_packed_signed_and_published_with_one_derivation(
     manifest = Path("acme.prices/module.toml")
     manifest.write_text(manifest.read_text().replace("0.1.0", "0.2.0"))
     assert run(["module", "publish", "acme.prices", "--registry", "shelf", "--key", "release.key"]) == 0
-    assert "published acme.prices 0.2.0 to stable, which pointed to 0.1.0; index" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "published acme.prices 0.2.0 to stable, which pointed to 0.1.0; index" in told
+    assert "rollout" not in told
+    manifest.write_text(manifest.read_text().replace("0.2.0", "0.3.0"))
+    to_canary = ["--registry", "shelf", "--key", "release.key", "--channel", "canary"]
+    assert run(["module", "publish", "acme.prices", *to_canary]) == 0
+    assert "`workerctl module rollout acme.prices 0.3.0 --percent 10` gives it" in capsys.readouterr().out
 
 
 def test_a_dry_run_changes_nothing_and_refuses_what_publish_refuses(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from pageworker_sandbox.signing import LIMITS, Index, PackedBundle, UntrustedBundle, read_bundle, sign
+from pageworker_sandbox.signing import LIMITS, Index, PackedBundle, UntrustedBundle, VerifiedBundle, read_bundle, sign
 from pageworker_supervisor.cli.answers import IndexAnswer, PublishedAnswer
 from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
 from pageworker_supervisor.cli.output import CommandError, Json, note, show, table
@@ -72,7 +72,8 @@ async def publish(
     )
     moved = "" if old is None else f", which {'points' if dry_run else 'pointed'} to {old}"
     would = f"would publish ({len(published.data)} bytes, sha256 {published.sha256})" if dry_run else "published"
-    show(facts, f"{would} {published.name} {published.version} to {channel}{moved}; {index_text(index)}", json)
+    told = f"{would} {published.name} {published.version} to {channel}{moved}; {index_text(index)}"
+    show(facts, told + _next_steps(index, published, channel), json)
 
 
 def _found(path: Path, sign_first: bool) -> PackedBundle | UntrustedBundle:
@@ -80,6 +81,17 @@ def _found(path: Path, sign_first: bool) -> PackedBundle | UntrustedBundle:
     if path.is_dir():
         return pack(path)
     return read_bundle(read_limited(path, LIMITS.bundle_bytes)) if sign_first else read_signed(path)
+
+
+def _next_steps(index: Index, published: VerifiedBundle, channel: str) -> str:
+    """How a version that is not on `stable` gets to the jobs of those workers."""
+    if channel == STABLE or _version(index, published.name, STABLE) is None:
+        return ""
+    name, version = published.name, published.version
+    return (
+        f"\n`workerctl module rollout {name} {version} --percent 10` gives it to a share of the jobs of {STABLE}, "
+        f"`workerctl module channel set {name} {STABLE} {version}` to all."
+    )
 
 
 def _version(index: Index | None, name: str, channel: str) -> str | None:
