@@ -10,6 +10,7 @@ from pw_doubles import any_typed
 from pw_proxies import URLS, policies
 
 from pageworker_profiles import FolderSize, ProfileFolders
+from pageworker_sandbox.egress.policy import CompiledPolicy
 from pageworker_sandbox.launch import Host, SandboxSpec
 from pageworker_sandbox.page_rules import parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
@@ -23,10 +24,12 @@ from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.errors import SpawnFailed
+from pageworker_supervisor.runners.memory_fit import HOST_SHARE, LEAST_EXPECTED_BYTES
 from pageworker_supervisor.runners.option_sets import OptionSets
 from pageworker_supervisor.runners.request_permits import RequestPermits
 from pageworker_supervisor.runners.resources import RunnerResources
 from pageworker_supervisor.runners.runner_turn import NO_TURN
+from pageworker_supervisor.runners.spares import SPARE
 from pageworker_supervisor.runners.uid_pool import UidPool
 
 UNUSED = any_typed(None)
@@ -184,3 +187,45 @@ def test_a_runner_goes_when_other_hosts_have_a_rate_but_not_when_a_rate_changes(
 
     assert terms(shop=5) == terms(shop=7)
     assert terms(shop=5) != terms(shop=5, news=5) != terms()
+
+
+def test_a_spare_reaches_nothing_whatever_the_tenants_may(tmp_path: Path) -> None:
+    found = replace(resources(tmp_path), tenant_settings=lambda _: TenantSettings(egress=("*",)))
+    policy = found.policy(SPARE)
+    assert (policy.hosts, policy.ports, policy.fixed, policy.upstreams) == ((), (), {}, ())
+    assert not CompiledPolicy(policy).permits_host("fixed.test")
+    boot = found.boot_message("w1.1", SPARE)
+    assert (boot.spare, boot.persistent, boot.limited_hosts) == (True, False, ())
+    assert not found.boot_message("w1.1", ContextKey("acme")).spare
+
+
+def test_the_terms_of_a_spare_are_those_of_the_pool_and_of_no_tenant(tmp_path: Path) -> None:
+    found = resources(tmp_path)
+    of_tenants = replace(found, tenant_settings=lambda _: TenantSettings(egress=("other.test",)))
+    assert found.terms(SPARE) == of_tenants.terms(SPARE)
+    assert found.terms(SPARE) != replace(found, pool=PoolSettings(pages=4)).terms(SPARE)
+
+
+def test_a_context_with_a_limit_on_requests_wants_more_than_a_spare_has(tmp_path: Path) -> None:
+    sets = EgressSets()
+    context = ContextKey("acme", None, sets.name(["shop.acme.test"]))
+    limits = {"shop.acme.test": DomainSettings(requests_per_second=1.0)}
+    assert not resources(tmp_path, sets=sets).wants(context).limited
+    assert resources(tmp_path, sets=sets, domains=limits).wants(context).limited
+
+
+@pytest.mark.parametrize(
+    ("setting", "host", "limit"),
+    [
+        (None, None, None),
+        (None, 10_000 * 1024**2, int(HOST_SHARE * 10_000 * 1024**2)),
+        (5_000 * 1024**2, 10_000 * 1024**2, 5_000 * 1024**2),
+    ],
+)
+def test_spares_have_their_part_of_the_memory(
+    tmp_path: Path, setting: int | None, host: int | None, limit: int | None
+) -> None:
+    for spares in (0, 2):
+        pool = PoolSettings(memory_bytes=setting, spares=spares)
+        rules = replace(resources(tmp_path), pool=pool, host_memory_bytes=host).pool_rules
+        assert rules.memory_bytes == (None if limit is None else limit - spares * LEAST_EXPECTED_BYTES)

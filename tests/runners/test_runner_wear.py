@@ -3,7 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pw_doubles import any_typed
 
+from pageworker_sandbox.launch.cgroup import LimitHits
+from pageworker_supervisor.config.settings import SandboxSettings
+from pageworker_supervisor.runners.resources import RunnerFolder
 from pageworker_supervisor.runners.runner_wear import (
     FEWEST_MEASURES,
     GROWTH_SHARE,
@@ -12,6 +16,7 @@ from pageworker_supervisor.runners.runner_wear import (
     IdleMemory,
     wear,
 )
+from pageworker_supervisor.runners.watchdog import EnforcedLimits
 
 LIMIT = 1000
 HIGH = int(WORN_SHARE * LIMIT) + 1
@@ -64,3 +69,35 @@ def test_the_growth_of_a_straight_line_is_its_own(first: int, step: int, count: 
 def test_only_the_last_measurements_count(used: list[int]) -> None:
     assert measured(*used).worn(LIMIT) == measured(*used[-MEASURES:]).worn(LIMIT)
     assert GROWTH_SHARE > 0
+
+
+class MeasuredProcess:
+    """A process that uses more memory each time."""
+
+    def __init__(self) -> None:
+        self.used = 0
+
+    async def tmpfs_use(self) -> list[object]:
+        return []
+
+    async def processes(self) -> int:
+        return 1
+
+    async def memory_bytes(self, _: int) -> int:
+        self.used += 1
+        return self.used
+
+    async def cpu_seconds(self) -> float:
+        return 0.0
+
+    def limit_hits(self) -> LimitHits:
+        return LimitHits()
+
+
+async def test_only_an_idle_runner_is_measured_for_its_wear() -> None:
+    limits, process = EnforcedLimits(SandboxSettings()), any_typed(MeasuredProcess())
+    folder = RunnerFolder(None, None, any_typed(None))
+    for busy in (True, False, True, False):
+        assert await limits.breach(process, folder, 0, busy=busy, costly=True) is None
+    assert [used for _, used in limits.idle_memory._measures] == [2, 4]
+    assert limits.memory_bytes == 4
