@@ -51,7 +51,7 @@ class RunnerMetrics:
         )
         self.runner_retirements = Counter(
             "pageworker_runner_retirements",
-            "Runners that asked to be replaced, by cause: pages that could not be cleaned, threads that a module left.",
+            "Runners that are replaced though they work, by cause: unclean pages, threads of a module, jobs, age, memory.",
             ("cause",),
             registry=registry,
         )
@@ -174,7 +174,7 @@ class RunnerMetrics:
         self._runners_ended.of(reason).inc()
 
     def retirement_asked(self, cause: str) -> None:
-        """Count a runner that asks to be replaced. `cause` is a RetireCause of the wire."""
+        """Count a runner that is replaced. `cause` is a RetireCause of the wire, or a Wear."""
         self._runner_retirements.of(cause).inc()
 
     def contexts_broken(self, count: int) -> None:
