@@ -206,7 +206,10 @@ class LocalWorker:
             await self._free_page()  # another job had taken the last one
 
     async def _free_page(self) -> None:
-        while sum(runner.taken for runner in self.fleet.runners.values()) >= self._pages:
+        # A runner that takes no more jobs has its slot until it is gone.
+        while sum(runner.taken for runner in self.fleet.runners.values()) >= self._pages or any(
+            not slot.open for slot in self.fleet.slots()
+        ):
             self.fleet.changed.clear()
             await self.fleet.changed.wait()
 

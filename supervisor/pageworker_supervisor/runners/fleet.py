@@ -136,8 +136,7 @@ class Fleet:
         coming = (lease for lease in pending if self._starts.refusal(lease.context, now) is None)
         slots = with_pending(self.slots(), self._rules, now, coming)
         broken = tuple(self._starts.broken_capacity(now, max(0, self._rules.runners - len(slots))))
-        starts = self._may_start() and self._level is LoadLevel.OPEN
-        found = capacity(slots, self._rules, now, limit, starts=starts, broken=broken)
+        found = capacity(slots, self._rules, now, limit, starts=self._may_start(), broken=broken)
         return without_jobs(found) if self._level is LoadLevel.NO_JOBS else found
 
     def trouble(self) -> str | None:
@@ -181,8 +180,6 @@ class Fleet:
         now = time.monotonic()
         if not self._may_start() or not self._starts.permits(wanted, now) or self._starts.careful(wanted, now):
             return
-        if self._level is not LoadLevel.OPEN:
-            return  # the slot that a runner leaves would stay empty
         if (holder := holder_with_other_values(self.slots(), wanted)) is not None:
             if holder.open and may_retire(holder, self._rules, now):
                 self.runners[holder.runner_id].retire("its profile is wanted with other hosts or options")
@@ -260,7 +257,8 @@ class Fleet:
         return self._may_start() and self._level is LoadLevel.OPEN
 
     def _may_start(self) -> bool:
-        return not (self._resting or self._starts.host.closed or self._resources.gateway.trouble)
+        unfit = self._resting or self._starts.host.closed or self._resources.gateway.trouble
+        return not unfit and self._level is LoadLevel.OPEN
 
     def _spawn(self, context: ContextKey, fence: int | None) -> Runner:
         if self._tasks is None:
