@@ -12,6 +12,7 @@ from pageworker_sandbox.wire.errors import ChannelClosed, ProtocolViolation
 from pageworker_supervisor.config.settings import PoolSettings, SandboxSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners import sandboxed_runner
+from pageworker_supervisor.runners.empty_context import EMPTY
 from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.runner_events import RunnerEvents
 from pageworker_supervisor.runners.sandboxed_runner import SandboxedRunner
@@ -92,9 +93,16 @@ async def test_a_runner_of_a_profile_that_never_closes_is_killed_too() -> None:
     assert process.killed.is_set()
 
 
-@pytest.mark.parametrize(("landlock", "refused"), [("fs net scope", False), ("fs scope", True)])
-async def test_a_runner_without_a_required_right_does_not_come_up(
-    monkeypatch: pytest.MonkeyPatch, landlock: str, refused: bool
+@pytest.mark.parametrize(
+    ("evidence", "refused"),
+    [
+        ({"landlock": "fs net scope"}, ""),
+        ({"landlock": "fs scope"}, "landlock.net"),
+        ({"landlock": "fs net scope", "cookies": "1"}, "is not empty"),
+    ],
+)
+async def test_a_runner_without_a_required_right_or_with_cookies_does_not_come_up(
+    monkeypatch: pytest.MonkeyPatch, evidence: dict[str, str], refused: str
 ) -> None:
     class ReadyHandshake:
         """A start whose runner reports this."""
@@ -104,7 +112,7 @@ async def test_a_runner_without_a_required_right_does_not_come_up(
 
         async def run(self) -> m.Ready:
             """Ready at once."""
-            return m.Ready(browser_version="1", pages=1, evidence={"landlock": landlock})
+            return m.Ready(browser_version="1", pages=1, evidence={**EMPTY, **evidence})
 
     class ProvenProcess(SlowProcess):
         async def proof(self) -> dict[str, str]:
@@ -124,7 +132,7 @@ async def test_a_runner_without_a_required_right_does_not_come_up(
     )
     starting = runner._start(any_typed(ProvenProcess()), any_typed(StopRecorder()))
     if refused:
-        with pytest.raises(SpawnFailed, match=r"landlock\.net"):
+        with pytest.raises(SpawnFailed, match=refused):
             await starting
     else:
         await starting
