@@ -195,12 +195,18 @@ def test_a_file_is_validated_without_a_change(tmp_path: Path, capsys: Capture) -
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A Parameter Store that holds the central configuration."""
+def in_parameter_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Parameter Store is to hold the central configuration."""
+    for name, value in {**ENVIRONMENT, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PAGEWORKER_CONFIG__CENTRAL", "ssm:/pageworker/prod")
+
+
+@pytest.fixture
+def aws(in_parameter_store: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server for it."""
     with s3_server() as url:
-        for name, value in {**ENVIRONMENT, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": url}.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("PAGEWORKER_CONFIG__CENTRAL", "ssm:/pageworker/prod")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         yield url
 
 
@@ -227,7 +233,7 @@ def test_with_a_parameter_store_the_parameters_are_written(
     assert in_aws() == {}
 
 
-@pytest.mark.usefixtures("aws")
+@pytest.mark.usefixtures("in_parameter_store")
 def test_a_parameter_store_that_does_not_answer_is_named(
     on_queue: OnQueue, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
