@@ -65,10 +65,10 @@ def test_a_lookup_among_thousands_of_tenants_is_fast() -> None:
     names = [f"tenant-{number}-x" for number in range(1000)]
     for name in names:
         limits_for(settings, name)
-    began = time.perf_counter()
+    began = time.thread_time()  # other processes do not count
     for name in names:
         limits_for(settings, name)
-    assert (time.perf_counter() - began) / len(names) < 50e-6
+    assert (time.thread_time() - began) / len(names) < 50e-6
 
 
 def test_the_options_of_a_profile_are_those_of_the_longest_key() -> None:

@@ -106,9 +106,12 @@ async def _commands(harness: QueueHarness, state: ListedState | None, tenant: st
 async def test_what_runs_is_found_beside_a_huge_backlog_in_milliseconds(harness: QueueHarness) -> None:
     await backlog(harness, "huge", MANY)
     leases = await harness.take(capacity=everything(3))
-    started = time.perf_counter()
-    assert {view.job_id for view in await listed(harness, "running")} == {lease.job_id for lease in leases}
-    assert time.perf_counter() - started < 0.1
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        assert {view.job_id for view in await listed(harness, "running")} == {lease.job_id for lease in leases}
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.1, "a slow listing is slow each time, a busy host is not"
 
 
 async def test_pages_go_on_though_the_backlog_is_served_meanwhile(harness: QueueHarness) -> None:
