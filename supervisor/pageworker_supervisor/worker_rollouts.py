@@ -1,6 +1,8 @@
 """A worker's part in rollouts: it follows the entries, reports what the signed index does not permit, and decides."""
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Coroutine
 from typing import Any
 
@@ -9,6 +11,7 @@ from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.registry.errors import ModuleError
 from pageworker_supervisor.registry.fleet_serial import FleetSerial
 from pageworker_supervisor.rollouts.automatic import AutomaticDecision
 from pageworker_supervisor.rollouts.follower import POLL_SECONDS, RolloutFollower
@@ -63,6 +66,14 @@ class WorkerRollouts:
             self._environment.decisions,
         )
 
+        async def check_permitted() -> None:
+            entries = self._follower.entries
+            if refused.found(entries):
+                # A version that was published just now. What the registry says is noted by itself.
+                with contextlib.suppress(ModuleError):
+                    await components.registry.look_again(time.monotonic())
+            await refused.report(entries)
+
         async def decide() -> None:
             await deciding.look(self._follower.entries, self._follower.revision)
             # A busy worker looks no more often: each look reads the counts of all shards.
@@ -72,7 +83,5 @@ class WorkerRollouts:
             "rollout_decisions": look_when_noticed(components.settlement.observed, POLL_SECONDS, decide),
             "rollouts": self._follower.run(),
             # The index changes as well, so it looks again without a notice.
-            "refused_rollouts": look_when_noticed(
-                self._changed, POLL_SECONDS, lambda: refused.report(self._follower.entries)
-            ),
+            "refused_rollouts": look_when_noticed(self._changed, POLL_SECONDS, check_permitted),
         }

@@ -1,11 +1,20 @@
-"""`make rollouts`: simulated rollouts in full, one JSON line each. The exit code is 1 if a promise does not hold."""
+"""`make rollouts`: simulated rollouts in full, 100 watchers of one Redis, and changes under load.
+
+One JSON line each. The exit code is 1 if a promise does not hold.
+"""
 
 import argparse
+import asyncio
 import json
 import sys
 import time
 
+from pw_servers import redis_server
+
+from pageworker_supervisor.telemetry import log
+from rollouts.load import rollouts_under_load
 from rollouts.simulation import simulate
+from rollouts.watchers import delays_of_rollbacks, percentile
 
 SCENARIOS = (
     # Failures of the old and the new version, runs, before so many jobs of the new one, share that must be rolled back.
@@ -16,6 +25,9 @@ EQUAL = (0.10, 0.20)
 EQUAL_RUNS = 10_000
 MOST_ERRORS = 0.01
 EQUAL_JOBS = 2000
+WORKERS, CHANGES = 4, 50
+WATCHERS, ROLLBACKS = 100, 20
+MOST_SECONDS = 0.5
 
 
 def main() -> int:
@@ -23,7 +35,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make rollouts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--divide", type=int, default=1, help="divide the runs by this, for a quick look")
+    parser.add_argument("--watchers", action="store_true", help="only the watchers")
+    parser.add_argument("--load", action="store_true", help="only the changes under load")
     options = parser.parse_args()
+    log.remove()  # each watcher would log each change
+    if options.load:
+        return 0 if _load() else 1
+    if options.watchers:
+        return 0 if _watch() else 1
     holds = True
     for old, new, runs, before, wanted in SCENARIOS:
         began = time.monotonic()
@@ -46,8 +65,29 @@ def main() -> int:
         line = {"failures": [share, share], "runs": found.runs, "rolled_back": found.rolled_back}
         print(json.dumps(line | {"seconds": round(time.monotonic() - began, 1)}), flush=True)
     holds &= errors / runs < MOST_ERRORS
-    print(json.dumps({"equal_versions": runs, "rolled_back": errors / runs, "below": MOST_ERRORS}))
+    print(json.dumps({"equal_versions": runs, "rolled_back": errors / runs, "below": MOST_ERRORS}), flush=True)
+    holds &= _watch()
+    holds &= _load()
     return 0 if holds else 1
+
+
+def _watch() -> bool:
+    with redis_server() as server:
+        delays = asyncio.run(delays_of_rollbacks(server.port, WATCHERS, ROLLBACKS))
+    p99 = percentile(delays, 0.99)
+    line = {"watchers": WATCHERS, "rollbacks": ROLLBACKS, "p50_ms": round(percentile(delays, 0.5) * 1000, 1)}
+    print(json.dumps(line | {"p99_ms": round(p99 * 1000, 1), "max_ms": round(delays[-1] * 1000, 1), "at_most_ms": 500}))
+    return p99 <= MOST_SECONDS
+
+
+def _load() -> bool:
+    with redis_server() as server:
+        found = asyncio.run(rollouts_under_load(server, WORKERS, CHANGES, seed=1))
+    line = {"workers": WORKERS, "changes": dict(found.changes), "jobs": found.jobs, "answered": found.answered}
+    line |= {"statuses": dict(found.statuses), "versions": len(found.versions)}
+    print(json.dumps(line | {"wrong_versions": found.wrong_versions[:10]}), flush=True)
+    only_good = set(found.statuses) == {"succeeded"} and not found.wrong_versions
+    return only_good and found.jobs == found.answered
 
 
 if __name__ == "__main__":

@@ -119,9 +119,20 @@ def test_withdrawing_the_new_version_rolls_it_back() -> None:
     assert restore(entry, NEW).withdrawn == ()
 
 
-def test_replacements_end_at_what_is_not_permitted_and_in_circles() -> None:
+def test_replacements_skip_what_is_not_permitted_and_end_in_circles() -> None:
     assert replacement(OLD, {OLD: NEW, NEW: NEXT}, frozenset({OLD, NEW})) == NEW
+    assert replacement(OLD, {OLD: NEW, NEW: NEXT}, frozenset({OLD, NEXT})) == NEXT
+    assert replacement(OLD, {OLD: NEW}, frozenset({OLD})) == OLD
     assert replacement(OLD, {OLD: NEW, NEW: OLD}, ALL) == OLD
+
+
+def test_a_version_in_the_middle_of_two_promotions_may_be_withdrawn() -> None:
+    twice = promote(promote(started(), "r", None, ANN), "s", (NEW, NEXT), ANN)
+    assert gets(twice, OLD) == NEXT
+    without = withdraw(twice, NEW, ANN)
+    assert replacement(OLD, without.replaced, ALL - {NEW}) == NEXT
+    with pytest.raises(RolloutRefused, match="in place of"):
+        withdraw(twice, NEXT, ANN)
 
 
 def test_an_entry_is_stored_whole_and_bounded() -> None:

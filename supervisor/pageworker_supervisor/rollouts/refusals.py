@@ -34,13 +34,17 @@ class RefusedEntries:
         self._metrics = metrics
         self._reported: frozenset[tuple[str, str]] = frozenset()
 
-    async def report(self, entries: Mapping[str, RolloutEntry]) -> None:
-        """Report what is new. Never raises for Redis."""
-        refused = frozenset(
+    def found(self, entries: Mapping[str, RolloutEntry]) -> frozenset[tuple[str, str]]:
+        """Modules, and versions that the index does not permit now."""
+        return frozenset(
             (module, version)
             for module, entry in entries.items()
             for version in not_permitted(self._listed(module), entry)
         )
+
+    async def report(self, entries: Mapping[str, RolloutEntry]) -> None:
+        """Report what is new. Never raises for Redis."""
+        refused = self.found(entries)
         new, self._reported = refused - self._reported, refused
         self._metrics.modules.rollout_versions_refused.set(len(refused))
         for module, version in sorted(new):

@@ -178,7 +178,8 @@ def stop(entry: RolloutEntry, author: RolloutAuthor) -> RolloutEntry:
 
 def withdraw(entry: RolloutEntry, version: str, author: RolloutAuthor) -> RolloutEntry:
     """No job gets this version any more, not even one that pins it. Raises RolloutRefused."""
-    needed = {old for old, new in entry.replaced.items() if new == version}
+    everything = frozenset({*entry.replaced, *entry.replaced.values()})
+    needed = [old for old in entry.replaced if replacement(old, entry.replaced, everything) == version]
     if needed:
         raise RolloutRefused(
             f"jobs get {version} in place of {', '.join(sorted(needed))}",
@@ -201,13 +202,16 @@ def restore(entry: RolloutEntry, version: str) -> RolloutEntry:
 
 
 def replacement(version: str, replaced: Mapping[str, str], permitted: frozenset[str]) -> str:
-    """What jobs get in place of a version, over several replacements. One that is not permitted counts as not there."""
+    """What jobs get in place of a version: the last permitted one of its replacements, each of which may be replaced
+    too. Without a permitted one, the version itself."""
+    found = version
     for _ in range(len(replaced)):
         following = replaced.get(version)
-        if following is None or following not in permitted:
+        if following is None:
             break
         version = following
-    return version
+        found = version if version in permitted else found
+    return found
 
 
 def rollout_event(module: str, revision: int, entry: RolloutEntry, author: RolloutAuthor) -> bytes:
