@@ -63,8 +63,6 @@ class Runner(ABC):
         self.since = time.monotonic()
         self.start_seconds = 0.0
         """How long it took to come up."""
-        self.browser_version = ""
-        """As the browser reports it; "": not known yet."""
         self.evidence: dict[str, str] = {}
         """What it reports of its own confinement."""
         self.proof: dict[str, str] = {}
@@ -235,7 +233,7 @@ class Runner(ABC):
                 # Jobs that wait for an answer get it first. The next opening measures the profile, too.
                 if not self.running and self._end is None:
                     await self._limits.profile_closed(folder, self.jobs_done, self._resources.metrics)
-                await folder.keep(self._why.closed_in_order, self.browser_version)
+                await folder.keep(self._why.closed_in_order, self._why.browser_version)
         except* START_ERRORS as group:
             errors.extend(leaves(group))
         finally:

@@ -54,6 +54,8 @@ class RunnerEnd:
 
     def __init__(self) -> None:
         self.status: ExitStatus | None = None
+        self.browser_version = ""
+        """As the browser reports it; "": it has not come up."""
         self._oom = False
         """Whether the kernel, or the worker's own measurement, found it over its memory."""
         self._noted: RestartReason | None = None

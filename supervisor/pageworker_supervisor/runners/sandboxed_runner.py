@@ -148,7 +148,7 @@ class SandboxedRunner(Runner):
             last = lines[-1] if lines else process.stderr[-2000:]
             raise BrowserNotReady(f"it did not get ready ({why}); its last words: {last}") from error
         self.evidence = dict(ready.evidence)
-        self.browser_version = ready.browser_version
+        self._why.browser_version = ready.browser_version
         self.proof = await process.proof()
         check_rights(self._resources.host.required, self.evidence, self.proof, os.geteuid())
         check_empty(self.context, self.evidence)
