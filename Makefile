@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 # Else each process of the tests, each worker and each command that they start compiles all of its files again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak e2e-n8n playwright-suite \
+.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover e2e-n8n playwright-suite \
   image image-test sbom sdk lock install clean
 
 install:
@@ -64,6 +64,9 @@ chaos: install
 
 soak: install
 	PYTHONPATH=.:tests $(PYTHON) -m soak $(SOAK)
+
+handover: install
+	PYTHONPATH=.:tests $(PYTHON) -m handover $(HANDOVER)
 
 alerts: install
 	PYTHONPATH=.:tests $(PYTHON) -m alerts $(ALERTS)

@@ -6,9 +6,11 @@ import pytest
 from pw_queue import QueueHarness
 
 from pageworker_profiles import FolderSize, ProfileFolders
-from pageworker_profiles.errors import ProfileElsewhere
+from pageworker_profiles.errors import ProfileElsewhere, SnapshotStoreAway
 from pageworker_supervisor.profile_stores.home_record import HomeRecord
+from pageworker_supervisor.queue.profile_stores import ProfileStoreRecord, ProfileStores
 from pageworker_supervisor.redis_client.availability import Availability
+from pageworker_supervisor.redis_client.errors import RedisClientError
 
 
 @pytest.fixture
@@ -35,6 +37,22 @@ async def test_a_profile_of_another_host_is_never_empty_here(
     (await a.open("acme", "p", 3, None)).close()
     assert await stores.forget("acme", "p")
     (await b.open("acme", "p", 4, None)).close()
+
+
+class LostStores(ProfileStores):
+    """Records that cannot be read, for a reason that does not pass."""
+
+    async def claim(
+        self, tenant_id: str, profile_id: str, store: str, host: str, *, keep: bool = False
+    ) -> ProfileStoreRecord:
+        """See ProfileStores."""
+        raise RedisClientError("the reply makes no sense")
+
+
+async def test_a_record_that_cannot_be_read_defers_the_job_and_ends_no_worker(availability: Availability) -> None:
+    record = HomeRecord(LostStores.__new__(LostStores), availability, "a")
+    with pytest.raises(SnapshotStoreAway, match="makes no sense"):
+        await record.claim("acme", "p", "one")
 
 
 async def test_a_shared_folder_is_one_store(harness: QueueHarness, availability: Availability, tmp_path: Path) -> None:

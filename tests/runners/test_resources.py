@@ -9,7 +9,7 @@ import pytest
 from pw_doubles import any_typed
 from pw_proxies import URLS, policies
 
-from pageworker_profiles import FolderSize, ProfileFolders
+from pageworker_profiles import FolderSize, ProfileFolders, ProfileLease
 from pageworker_sandbox.egress.policy import CompiledPolicy
 from pageworker_sandbox.launch import Host, SandboxSpec
 from pageworker_sandbox.page_rules import parse_options
@@ -99,6 +99,21 @@ async def test_an_ephemeral_context_has_no_folder_and_returns_its_user_id(tmp_pa
             assert folder.path is None
             assert folder.uid is not None
             assert await folder.breach() is None
+
+
+async def test_a_profile_is_kept_under_the_fence_that_opened_it(tmp_path: Path) -> None:
+    kept: list[object] = []
+
+    class KeptProfiles(ProfileFolders):
+        async def release(self, lease: ProfileLease, fence: int | None, *, clean: bool, browser_version: str) -> None:
+            kept.append((lease.profile_id, lease.open, fence, clean, browser_version))
+
+    found = replace(resources(tmp_path), profiles=KeptProfiles(tmp_path))
+    async with found.folder(ContextKey("acme", "p"), 7) as folder:
+        await folder.keep(True, "150.0")
+    async with found.folder(ContextKey("acme"), None) as folder:
+        await folder.keep(True, "150.0")
+    assert kept == [("p", True, 7, True, "150.0")]
 
 
 async def test_a_runner_gets_the_profile_folder_that_was_checked(

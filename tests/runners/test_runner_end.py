@@ -17,6 +17,23 @@ from pageworker_supervisor.runners.runner_end import (
 )
 from pageworker_supervisor.telemetry.metrics import Metrics
 
+
+@pytest.mark.parametrize(
+    ("code", "signal", "oom", "in_order"),
+    [(0, None, False, True), (73, None, False, False), (71, None, False, False), (0, 9, False, False),
+     (None, 9, False, False), (0, None, True, False)],
+)  # fmt: skip
+def test_only_a_browser_that_was_closed_in_order_leaves_a_good_profile(
+    code: int | None, signal: int | None, oom: bool, in_order: bool
+) -> None:
+    end = RunnerEnd()
+    assert not end.closed_in_order, "it has not ended yet"
+    end.status = ExitStatus(code, signal)
+    if oom:
+        end.note(None, Breach("memory_limit", 2, 1, "bytes"))
+    assert end.closed_in_order is in_order
+
+
 SERVING = RunnerEnding(up=True, killed=False, told_to_go=False)
 STOPPED = RunnerEnding(up=True, killed=False, told_to_go=True)
 NEVER_UP = RunnerEnding(up=False, killed=False, told_to_go=False)

@@ -5,8 +5,13 @@ from pathlib import Path
 import pytest
 
 from pageworker_profiles.errors import (
+    HeadUnreadable,
     ProfileBusy,
+    ProfileElsewhere,
     ProfileTampered,
+    SnapshotKeyMissing,
+    SnapshotStoreAway,
+    SnapshotsUnusable,
     StaleFence,
     StoreDamaged,
     StoreDenied,
@@ -27,6 +32,11 @@ HERE = Path("/var/lib/pageworker/profiles/acme/p")
         (ProfileTampered(f"{HERE} is a folder"), Blame.CONTEXT),
         (ProfileBusy(HERE, "pid 1"), Blame.CONTEXT),
         (StaleFence(HERE, 1, 2), Blame.CONTEXT),
+        (ProfileElsewhere("on another host"), Blame.CONTEXT),
+        (SnapshotStoreAway("s3://bucket"), Blame.CONTEXT),
+        (SnapshotKeyMissing("secret profiles"), Blame.CONTEXT),
+        (HeadUnreadable("schema 2"), Blame.CONTEXT),
+        (SnapshotsUnusable("none left"), Blame.CONTEXT),
         (InvalidPolicy("hosts: too many"), Blame.CONTEXT),
         (StoreDamaged(f"opening {HERE}"), Blame.UNKNOWN),
         (BrowserNotReady("it did not get ready"), Blame.UNKNOWN),
@@ -44,6 +54,17 @@ HERE = Path("/var/lib/pageworker/profiles/acme/p")
 )
 def test_blame(error: Exception, blame: Blame) -> None:
     assert explain(error).blame is blame
+
+
+@pytest.mark.parametrize("kind", [ProfileElsewhere, SnapshotStoreAway, SnapshotKeyMissing, HeadUnreadable])
+def test_a_profile_that_cannot_be_had_now_defers_its_jobs(kind: type[Exception]) -> None:
+    assert not explain(kind("why")).charged
+    assert not explain(kind("why")).had_slot, "no idle runner is replaced for it"
+
+
+def test_a_profile_without_a_good_snapshot_ends_its_jobs() -> None:
+    failure = explain(SnapshotsUnusable("why"))
+    assert (failure.type, failure.charged, failure.retryable) == ("profile_tampered", True, False)
 
 
 def test_the_result_names_no_path_of_the_host() -> None:

@@ -2,9 +2,10 @@
 
 import socket
 
-from pageworker_profiles.errors import ProfileElsewhere
-from pageworker_supervisor.queue.profile_stores import ProfileStores
+from pageworker_profiles.errors import ProfileElsewhere, SnapshotStoreAway
+from pageworker_supervisor.queue.profile_stores import ProfileStoreRecord, ProfileStores
 from pageworker_supervisor.redis_client.availability import Availability
+from pageworker_supervisor.redis_client.errors import RedisClientError
 
 
 class HomeRecord:
@@ -17,9 +18,7 @@ class HomeRecord:
 
     async def claim(self, tenant_id: str, profile_id: str, store: str) -> bool:
         """See ProfileHomes."""
-        found = await self._availability.retry_until_available(
-            lambda: self._stores.claim(tenant_id, profile_id, store, self._host)
-        )
+        found = await self._claim(tenant_id, profile_id, store, keep=False)
         if found.store != store:
             where = f"the store of host {found.host}" if found.host != self._host else "another store of this host"
             raise ProfileElsewhere(
@@ -30,6 +29,13 @@ class HomeRecord:
 
     async def keep(self, tenant_id: str, profile_id: str, store: str) -> None:
         """See ProfileHomes."""
-        await self._availability.retry_until_available(
-            lambda: self._stores.claim(tenant_id, profile_id, store, self._host, keep=True)
-        )
+        await self._claim(tenant_id, profile_id, store, keep=True)
+
+    async def _claim(self, tenant_id: str, profile_id: str, store: str, *, keep: bool) -> ProfileStoreRecord:
+        try:
+            return await self._availability.retry_until_available(
+                lambda: self._stores.claim(tenant_id, profile_id, store, self._host, keep=keep)
+            )
+        except RedisClientError as error:
+            # Redis refuses this call alone. The job waits, and the worker goes on.
+            raise SnapshotStoreAway(f"the record of the profile's store cannot be read: {error}") from error

@@ -1,0 +1,1 @@
+"""Profiles that change hands many times, and workers that are killed while they store one."""

@@ -1,0 +1,128 @@
+"""`python -m handover [--handovers N] [--kills N]`: a login goes from worker to worker and back.
+
+First in good order. Then the worker that closes the profile is killed while it writes the snapshot. Each job must find
+the login. After a hand-over in good order it must find the newest one. The last line is JSON; the exit code is 1 if a
+login was lost.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from pw_daemon import DaemonProcess
+from pw_profiles.fleet import SnapshotFleet, snapshot_fleet
+
+from pageworker_supervisor.admin.control_client import WorkerClient
+from pageworker_supervisor.admin.errors import WorkerUnreachable
+
+DRAIN_SECONDS = 60.0
+LOOK_SECONDS = 0.001
+LONGEST_WRITE_SECONDS = 0.2
+"""From the first byte of a snapshot on: kills are spread over packing, storing, reading back and naming it."""
+
+
+async def main() -> int:
+    """Run it and return the exit code."""
+    parser = argparse.ArgumentParser(prog="handover", description=__doc__)
+    parser.add_argument("--handovers", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=30)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        async with snapshot_fleet(Path(folder)) as fleet:
+            with fleet.worker("a") as a, fleet.worker("b") as b:
+                line = await Handovers(fleet, [a, b]).run(given.handovers, given.kills)
+    print(json.dumps(line))
+    return 1 if line["lost"] or line["stale"] else 0
+
+
+class Handovers:
+    """Two workers, of which one takes jobs."""
+
+    def __init__(self, fleet: SnapshotFleet, workers: list[DaemonProcess]) -> None:
+        self._fleet = fleet
+        self._workers = workers
+        self._logins = 0
+        self.lost = 0
+        """Jobs that found no login."""
+        self.stale = 0
+        """Jobs that found an older login after a hand-over in good order."""
+
+    async def run(self, handovers: int, kills: int) -> dict[str, object]:
+        """All of them. Returns the line of the result."""
+        await asyncio.to_thread(drain, self._workers[1])
+        await self._visit(first=True)
+        began = time.monotonic()
+        for _ in range(handovers):
+            await asyncio.to_thread(drain, self._workers[0])
+            await self._change()
+            await self._visit(newest=True)
+        seconds = (time.monotonic() - began) / max(handovers, 1)
+        written = 0
+        for _ in range(kills):
+            written += await asyncio.to_thread(self._kill_while_written)
+            await self._change()
+            await self._visit()
+        return {
+            "suite": "handover",
+            "handovers": handovers,
+            "kills": kills,
+            "killed_while_written": written,
+            "seconds_per_handover": round(seconds, 2),
+            "lost": self.lost,
+            "stale": self.stale,
+        }
+
+    async def _change(self) -> None:
+        self._workers.reverse()
+        await asyncio.to_thread(WorkerClient(self._workers[0].data_dir).undrain)
+
+    async def _visit(self, *, first: bool = False, newest: bool = False) -> None:
+        before = self._logins
+        self._logins += 1
+        cookie = await self._fleet.cookie(user=str(self._logins))
+        if not cookie and not first:
+            self.lost += 1
+        elif newest and cookie != f"user={before}":
+            self.stale += 1
+        print(f"login {self._logins}: found {cookie or 'none'}", flush=True)
+
+    def _kill_while_written(self) -> bool:
+        """Kill the worker while it closes the profile. It comes back drained. False: it was done before."""
+        worker = self._workers[0]
+        transfer = worker.data_dir / "profiles/acme/buyer/transfer"
+        draining = threading.Thread(target=drain_until_killed, args=(worker,))
+        draining.start()
+        until = time.monotonic() + DRAIN_SECONDS
+        writing = False
+        while time.monotonic() < until and self._fleet.head()["holder"] is not None and not writing:
+            writing = transfer.is_dir() and any(transfer.glob("*.outgoing"))
+            time.sleep(LOOK_SECONDS)
+        time.sleep(random.uniform(0, LONGEST_WRITE_SECONDS))
+        worker.kill()
+        draining.join()
+        worker.start()
+        drain(worker)
+        return writing
+
+
+def drain(worker: DaemonProcess) -> None:
+    """Have it take no jobs, and close its browsers."""
+    for _ in WorkerClient(worker.data_dir).drain(DRAIN_SECONDS):
+        pass
+
+
+def drain_until_killed(worker: DaemonProcess) -> None:
+    """The same, of a worker that may be killed meanwhile."""
+    with suppress(WorkerUnreachable):
+        drain(worker)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
