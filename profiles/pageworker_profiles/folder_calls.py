@@ -37,16 +37,19 @@ async def call_worker(
     """
     inside = "-" if namespace is None else str(namespace)
     command = [_interpreter(), "-I", "-S", folder_worker.__file__, str(os.getpid()), inside, action, str(folder)]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        *map(str, numbers),
-        stdin=subprocess.DEVNULL if message is None else subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=[*held, *([] if namespace is None else [namespace])],
-        cwd="/",
-        env={},
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            *map(str, numbers),
+            stdin=subprocess.DEVNULL if message is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[*held, *([] if namespace is None else [namespace])],
+            cwd="/",
+            env={},
+        )
+    except OSError as error:
+        raise FolderWorkerFailed(f"{action} {folder}: the worker does not start: {error.strerror or error}") from error
     try:
         output, errors_text = await process.communicate(None if message is None else marshal.dumps(dict(message)))
     finally:

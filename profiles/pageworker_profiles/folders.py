@@ -9,12 +9,13 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pageworker_profiles import homes
-from pageworker_profiles.errors import ProfileError, explained
+from pageworker_profiles.errors import InvalidName, ProfileError, explained
 from pageworker_profiles.folder_calls import call_worker, walk
 from pageworker_profiles.homes import ProfileHomes
 from pageworker_profiles.lease import ProfileLease
@@ -110,8 +111,16 @@ class ProfileFolders:
 
     async def profiles(self) -> list[tuple[str, str]]:
         """`(tenant, profile)` of every profile that has a folder here."""
-        store = self._store
-        return await self.in_thread(lambda: [(one, each) for one in store.tenants() for each in store.list(one)])
+
+        def found() -> list[tuple[str, str]]:
+            profiles: list[tuple[str, str]] = []
+            for tenant_id in self._store.tenants():
+                # A folder of another program, such as `lost+found`.
+                with suppress(InvalidName):
+                    profiles += [(tenant_id, profile_id) for profile_id in self._store.list(tenant_id)]
+            return profiles
+
+        return await self.in_thread(found)
 
     async def _replace(self, lease: ProfileLease, to: Path) -> None:
         # In the folder worker: to move a folder of another user into another one, the kernel writes to it.

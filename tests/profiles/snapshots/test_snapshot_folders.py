@@ -245,6 +245,7 @@ async def test_what_could_not_be_published_is_published_after_a_restart(worker: 
     await a.close(lease, 1)
     assert a.failed == ["publish SnapshotStoreAway"]
     again = worker("a")
+    (again.root / "lost+found").mkdir()
     hidden.rename(store)
     await published_later(again, lambda: again.moved == ["publish"])
     assert await worker("b").visit(2) == "late"
