@@ -295,9 +295,10 @@ class Fleet:
         self._tasks.create_task(self._host(runner), name=f"spare runner {runner.runner_id}")
 
     async def _start_probe(self) -> None:
-        if (found := await self._probes.examine(self._resources)) is not None:
-            self._resources = found
-            await self._probes.start(found)
+        if (host := await self._probes.examine(self._resources)) is not None:
+            # The settings may have changed meanwhile.
+            self._resources = replace(self._resources, host=host)
+            await self._probes.start(self._resources)
 
     def _probe_gone(self) -> None:
         self._gone.set()
@@ -331,10 +332,11 @@ class Fleet:
             self._gone.set()
             if (kept := self.runners.get(self._replaces.pop(runner.runner_id, ""))) is not None:
                 kept.open_to_jobs()
-        self.look()
         if runner.context == SPARE:
             self._spares.gone(failure)
+            self.look()
             return
+        self.look()
         ended = time.monotonic()
         if failure is None:
             # In a task of its own, for the reason that `SandboxedRunner._let_it_exit` has: a call that Redis does not

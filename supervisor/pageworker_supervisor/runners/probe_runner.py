@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from pageworker_sandbox.launch import HostUnfit, survey
+from pageworker_sandbox.launch import Host, HostUnfit, survey
 from pageworker_sandbox.state_machine import label
 from pageworker_supervisor.runners.placement import NO_TENANT
 from pageworker_supervisor.runners.resources import RunnerResources
@@ -51,10 +51,10 @@ class ProbeRunner:
         """Whether another start is under way, which will tell as much."""
         return any(runner.state is RunnerState.STARTING for runner in self._runners.values())
 
-    async def examine(self, known: RunnerResources) -> RunnerResources | None:
-        """The resources with the host as it is now, if it made a start fail; None: it is unfit, and that is told."""
+    async def examine(self, known: RunnerResources) -> Host | None:
+        """The host as it is now, if it made a start fail, else as it is known. None: it is unfit, which is told."""
         if not self._judge.history.host.closed:
-            return known
+            return known.host
         # What was broken may have been replaced by another browser, with other libraries.
         try:
             preferred, namespace = known.browsers.preferred, known.host.user_namespace
@@ -63,7 +63,7 @@ class ProbeRunner:
             self._judge.blame_host(StartFailure(Blame.HOST, str(unfit)))
             return None
         known.browsers.replace_installed(host.browsers)
-        return replace(known, host=host)
+        return host
 
     async def start(self, resources: RunnerResources) -> None:
         """Start a probe. Returns when it is gone; the host's health then shows its result."""

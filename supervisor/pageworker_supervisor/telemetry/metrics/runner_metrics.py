@@ -51,8 +51,7 @@ class RunnerMetrics:
         )
         self.runner_retirements = Counter(
             "pageworker_runner_retirements",
-            "Runners that are replaced though they work, by cause: unclean pages, threads of a module, jobs, age, "
-            "memory.",
+            "Runners that are replaced though they work, by cause: unclean pages, left threads, jobs, age, memory.",
             ("cause",),
             registry=registry,
         )
