@@ -66,12 +66,12 @@ async def test_one_byte_now_and_then_does_not_move_the_deadline(tmp_path: Path) 
 
 
 async def test_a_connection_that_is_used_again_has_its_time_again(tmp_path: Path) -> None:
-    async with running(FakeWorker(), tmp_path, QUICK) as endpoints:
+    async with running(FakeWorker(), tmp_path, HttpBounds(head_seconds=0.8, answer_seconds=0.5)) as endpoints:
         reader, writer = await connected(endpoints)
-        for _ in range(4):
+        for _ in range(3):
             writer.write(REQUEST)
             assert b"alive" in await reader.readuntil(b"}\n")
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.3)
         assert await cut(reader) < 2
         writer.close()
 
