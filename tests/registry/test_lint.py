@@ -8,7 +8,7 @@ from repository.sources import ROOT
 
 import pageworker
 from pageworker.deprecations import announced
-from pageworker_supervisor.registry.lint import lint, locked_names
+from pageworker_supervisor.registry.lint import lint
 from pageworker_supervisor.registry.lint_finding import LintFinding
 
 COMPLETE = "timeout_seconds = 5\n[input]\ntype = 'object'\n[output]\ntype = 'object'\n"
@@ -68,11 +68,13 @@ def test_a_schema_that_is_none_is_an_error_where_it_stands(tmp_path: Path) -> No
 def test_packages_of_the_lock_file_are_known(tmp_path: Path) -> None:
     code = b"import ruamel_yaml, Toolz\nasync def handler(page, payload, helpers, context): ...\n"
     root = folder(tmp_path, manifest(more=COMPLETE), code)
-    lock = b"# by pip-compile\nruamel.yaml==0.18 \\\n    --hash=sha256:aa==\ntoolz == 1.0\n"
-    assert locked_names(lock) == {"ruamel_yaml", "toolz"}
+    pinned = "--hash=sha256:" + 64 * "a"
+    lock = f"# by pip-compile\nruamel.yaml==0.18 \\\n    {pinned}\ntoolz==1.0 {pinned}\n"
     assert [rule for *_, rule in found(root)] == ["import", "import"]
-    (root / "requirements.lock").write_bytes(lock)
+    (root / "requirements.lock").write_text(lock)
     assert found(root) == []
+    (root / "requirements.lock").write_text(f"{lock}other==1\n")
+    assert found(root) == [("requirements.lock", 5, "error", "lock")]
 
 
 def test_deprecated_names_are_warnings(tmp_path: Path) -> None:

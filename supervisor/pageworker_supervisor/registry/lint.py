@@ -1,6 +1,5 @@
 """Checks the folder of a module before it is packed. It reads files, and never imports the module."""
 
-import re
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
@@ -15,13 +14,15 @@ from pageworker_supervisor.registry.errors import PackRefused
 from pageworker_supervisor.registry.lint_finding import LintFinding, in_order
 from pageworker_supervisor.registry.lint_manifest import Lines, lint_manifest
 from pageworker_supervisor.registry.lint_source import ModuleNames, lint_hooks, lint_source
+from pageworker_supervisor.registry.lock_file import FILE as LOCK_FILE
+from pageworker_supervisor.registry.lock_file import parse_lock
 from pageworker_supervisor.registry.packing import examine, schema_of
+from pageworker_supervisor.registry.wheel import is_native
 
+RULES = {FILE: "manifest", LOCK_FILE: "lock"}
+"""For mistakes in these files."""
 Announced = Callable[[str], Iterable[tuple[int, tuple[str, str, str]]]]
 """From a source to its lines with deprecated names: line, and name, version of the SDK, what to use instead."""
-LOCK_FILE = "requirements.lock"
-PINNED = re.compile(rb"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*==", re.MULTILINE)
-NATIVE = (".so", ".pyd", ".dylib", ".dll")
 
 
 def lint(folder: Path, sdk_names: Collection[str], announced: Announced) -> tuple[LintFinding, ...]:
@@ -37,13 +38,12 @@ def lint(folder: Path, sdk_names: Collection[str], announced: Announced) -> tupl
     lines = _lines(found.manifest_text)
     findings += lint_manifest(found.manifest, lines)
     findings += _of_schemas(folder, found.manifest, lines)
-    lock = found.sources.get(LOCK_FILE)
-    names = ModuleNames(found.sources, sdk_names, None if lock is None else locked_names(lock))
+    lock = found.sources.get(LOCK_FILE, b"")
+    locked, wrong = parse_lock(lock.decode("utf-8", "replace"))
+    findings += [_of_mistake(mistake) for mistake in wrong]
+    names = ModuleNames(found.sources, sdk_names, {each.name.replace("-", "_") for each in locked})
     for file, source in found.sources.items():
-        if file.endswith(NATIVE):
-            text = "native code cannot be loaded in a job"
-            findings.append(LintFinding(file, 0, "error", "native", text, "use a package of pure Python"))
-        elif file.endswith(".py"):
+        if file.endswith(".py"):
             findings += lint_source(file, source, names)
             findings += [
                 LintFinding(file, line, "warning", "deprecated", f"`{name}` is deprecated since SDK {since}", instead)
@@ -53,11 +53,6 @@ def lint(folder: Path, sdk_names: Collection[str], announced: Announced) -> tupl
     if entry is not None:
         findings += lint_hooks(entry, found.sources[entry])
     return in_order(findings)
-
-
-def locked_names(lock: bytes) -> frozenset[str]:
-    """The distributions that a lock file pins, in lower case with `_`: as most packages are named."""
-    return frozenset(re.sub(r"[-_.]+", "_", name.decode()).lower() for name in PINNED.findall(lock))
 
 
 def _of_schemas(folder: Path, manifest: Manifest, lines: Lines) -> list[LintFinding]:
@@ -78,8 +73,9 @@ def _of_mistake(mistake: Mistake) -> LintFinding:
     known = bool(file) and line.isdecimal()
     key = f"`{mistake.key}`: " if mistake.key else ""
     message = f"{key}found {mistake.found}, expected {mistake.expected}"
-    rule = "manifest" if (file if known else mistake.file) == FILE else "source"
-    return LintFinding(file if known else mistake.file, int(line) if known else 0, "error", rule, message, mistake.hint)
+    place = file if known else mistake.file
+    rule = RULES.get(place) or ("native" if is_native(place) else "source")
+    return LintFinding(place, int(line) if known else 0, "error", rule, message, mistake.hint)
 
 
 def _lines(manifest_text: str) -> dict[tuple[str, ...], int]:

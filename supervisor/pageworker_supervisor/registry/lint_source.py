@@ -33,11 +33,11 @@ CAUGHT = frozenset({"BaseException", "Exception", "ImportError", "ModuleNotFound
 @dataclass(frozen=True)
 class ModuleNames:
     """What a file may name. `files`: of the bundle. `sdk`: what `from pageworker import …` offers. `locked`: the
-    distributions of requirements.lock, in lower case with `_`; None: the folder has no such file."""
+    distributions of requirements.lock, in lower case with `_`."""
 
     files: Collection[str]
     sdk: Collection[str]
-    locked: Collection[str] | None = None
+    locked: Collection[str] = ()
 
     @property
     def top_level(self) -> frozenset[str]:
@@ -100,7 +100,7 @@ def _import(file: str, line: int, dotted: str, names: ModuleNames) -> Iterator[L
         yield found("error", f"`{dotted}` is refused in a job", REFUSED[dotted])
     elif top in PRIVATE:
         yield found("error", f"`{top}` is no part of the SDK, and changes without notice", "import from `pageworker`")
-    elif top not in AVAILABLE and top.lower() not in (names.locked or ()):
+    elif top not in AVAILABLE and top.lower() not in names.locked:
         pure = "pin it in requirements.lock, or put its source into the folder, if it is pure Python"
         fix = "use `page.request`" if top in WEB else pure
         if names.locked:
