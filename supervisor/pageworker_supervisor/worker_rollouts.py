@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Coroutine
 from typing import Any
@@ -19,7 +20,7 @@ from pageworker_supervisor.rollouts.refusals import RefusedEntries
 from pageworker_supervisor.rollouts.worker_rules import WorkerRules
 from pageworker_supervisor.task_supervision import look_when_noticed
 
-DECIDE_SECONDS = 0.5
+DECIDE_SECONDS = 1.0
 """Between two looks of the automatic decision."""
 
 
@@ -76,8 +77,8 @@ class WorkerRollouts:
 
         async def decide() -> None:
             await deciding.look(self._follower.entries, self._follower.revision)
-            # A busy worker looks no more often: each look reads the counts of all shards.
-            await asyncio.sleep(DECIDE_SECONDS)
+            # Each look reads the counts of all shards. Workers look at different times.
+            await asyncio.sleep(DECIDE_SECONDS * random.uniform(0.5, 1.5))
 
         return {
             "rollout_decisions": look_when_noticed(components.settlement.observed, POLL_SECONDS, decide),

@@ -80,5 +80,6 @@ def test_what_people_read(shelf: OnQueue, capsys: pytest.CaptureFixture[str]) ->
     assert "shop.product 1.0.0 -> 1.1.0: running, 12.5 % of the jobs" in text
     assert "faster" in text
     assert "channel canary: 1.1.0" in text
+    assert "so far: e-value" in text
     run(["rollout"])
     assert "12.5" in capsys.readouterr().out

@@ -19,6 +19,8 @@ from pageworker_supervisor.cli.rollout_change import (
 )
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.rollouts import rollout_entry as edits
+from pageworker_supervisor.rollouts.automatic import memory_of
+from pageworker_supervisor.rollouts.decision import decide
 from pageworker_supervisor.rollouts.errors import RolloutRefused
 from pageworker_supervisor.rollouts.rollout_entry import RolloutAuthor, RolloutEntry
 from pageworker_supervisor.rollouts.rollout_state import RolloutState
@@ -168,12 +170,17 @@ async def status(name: str, *, place: RegistryAccess | None = None, json: Json =
     """
     place = place or RegistryAccess()
     with registry_errors():
-        async with open_queue(place.config) as (_, queue, _settings):
+        async with open_queue(place.config) as (_, queue, settings):
             listed = await listed_module(place, name)
             stored = await queue.rollouts.entry(name)
-            entry = entry_of(stored)
-            counts = await queue.rollouts.counts(name, entry.rollout.id) if entry.rollout is not None else None
-    answer = answer_of(name, stored.revision if stored is not None else 0, entry, counts, listed.channels)
+            entry, counts, evidence = entry_of(stored), {}, ""
+            if entry.rollout is not None:
+                counts = dict(await queue.rollouts.counts(name, entry.rollout.id))
+            if entry.running is not None:
+                memory = memory_of(name, (await queue.rollouts.decision(name, entry.running.id)).state)
+                evidence = decide(memory, counts, entry.running, settings.rollouts, 0).evidence
+    revision = stored.revision if stored is not None else 0
+    answer = answer_of(name, revision, entry, counts, listed.channels, evidence)
     show(answer, _text(answer), json)
 
 
@@ -227,6 +234,8 @@ def _text(answer: RolloutAnswer) -> str:
             lines.append(f"  evidence: {one.evidence}")
     else:
         lines.append(f"{answer.module} has no rollout")
+    if answer.evidence_now:
+        lines.append(f"  so far: {answer.evidence_now}")
     lines += [f"  channel {channel}: {version}" for channel, version in sorted(answer.channels.items())]
     lines += [f"  jobs get {new} in place of {old}" for old, new in answer.replaced.items()]
     if answer.rolled_back:

@@ -48,6 +48,8 @@ class RolloutAnswer(Struct, frozen=True, kw_only=True):
     counts: dict[str, int] = {}
     channels: dict[str, str] = {}
     """Of the signed index; empty where the command does not read it."""
+    evidence_now: str = ""
+    """Of `module status`: what the numbers of a running rollout say so far."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def answer_of(
     entry: RolloutEntry,
     counts: Mapping[str, int] | None = None,
     channels: Mapping[str, str] | None = None,
+    evidence_now: str = "",
 ) -> RolloutAnswer:
     """What commands print of an entry."""
     return RolloutAnswer(
@@ -134,6 +137,7 @@ def answer_of(
         withdrawn=entry.withdrawn,
         counts=dict(sorted((counts or {}).items())),
         channels=dict(channels or {}),
+        evidence_now=evidence_now,
     )
 
 

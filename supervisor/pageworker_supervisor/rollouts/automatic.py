@@ -64,7 +64,7 @@ class AutomaticDecision:
         settings, now_ms = self._settings(), round(self._now() * 1000)
         for _ in range(TRIES):
             stored = await self._store.decision(module, rollout.id)
-            memory = _memory(module, stored.state)
+            memory = memory_of(module, stored.state)
             found = decide(memory, await self._store.counts(module, rollout.id), rollout, settings, now_ms)
             if found.memory == memory or await self._store.decide(
                 module, rollout.id, stored.number, encode_memory(found.memory)
@@ -88,7 +88,8 @@ class AutomaticDecision:
         self._decisions.record(f"rollout.{found.event.value}", module, reason=found.evidence)
 
 
-def _memory(module: str, text: bytes) -> DecisionMemory:
+def memory_of(module: str, text: bytes) -> DecisionMemory:
+    """The stored memory of a decision; a new one if it cannot be read."""
     try:
         return decode_memory(text)
     except msgspec.DecodeError as unreadable:

@@ -28,6 +28,7 @@ SECONDS_ERROR = 0.0002
 BYTES_ERROR = 0.0001
 MOST_ERROR = FIRST_LOOK_ERROR + FAILURES_ERROR + BLOCKS_ERROR + SECONDS_ERROR + BYTES_ERROR
 
+MEASURES = ("seconds", "bytes")
 LIMIT_JOBS = 40
 """Jobs of the old version that succeeded, before limits of seconds and bytes are set."""
 QUANTILES = (0.5, 0.9)
@@ -98,12 +99,13 @@ def _look(memory: DecisionMemory, counts: Counts) -> DecisionMemory:
     first_look = memory.first_look
     if first_look == "due" and first_look_due(failures):
         first_look = "rejected" if rejects(failures, FIRST_LOOK_ERROR) else "passed"
+    buckets = _buckets(counts)
     return replace(
         memory,
         failures=bet(memory.failures, failures),
         blocks=bet(memory.blocks, _hits(counts, "blocked")),
-        seconds=_limits(memory.seconds, counts, "seconds"),
-        bytes=_limits(memory.bytes, counts, "bytes"),
+        seconds=_limits(memory.seconds, buckets["old.seconds"], buckets["new.seconds"]),
+        bytes=_limits(memory.bytes, buckets["old.bytes"], buckets["new.bytes"]),
         first_look=first_look,
     )
 
@@ -126,8 +128,7 @@ def _hits(counts: Counts, hit: str) -> Hits:
     return Hits(*(counts.get(f"{arm}.{name}", 0) for arm in ("old", "new") for name in ("jobs", hit)))
 
 
-def _limits(limits: tuple[BucketLimit, ...], counts: Counts, measure: str) -> tuple[BucketLimit, ...]:
-    old, new = _buckets(counts, "old", measure), _buckets(counts, "new", measure)
+def _limits(limits: tuple[BucketLimit, ...], old: Mapping[int, int], new: Mapping[int, int]) -> tuple[BucketLimit, ...]:
     if limits:
         return tuple(replace(each, bets=bet(each.bets, _above(old, new, each.above))) for each in limits)
     total = sum(old.values())
@@ -141,10 +142,14 @@ def _limits(limits: tuple[BucketLimit, ...], counts: Counts, measure: str) -> tu
     return tuple(found)
 
 
-def _buckets(counts: Counts, arm: str, measure: str) -> dict[int, int]:
-    """Jobs by bucket."""
-    start = f"{arm}.{measure}."
-    return {int(name[len(start) :]): jobs for name, jobs in counts.items() if name.startswith(start)}
+def _buckets(counts: Counts) -> Mapping[str, Mapping[int, int]]:
+    """Jobs by bucket, by version and measure."""
+    found: dict[str, dict[int, int]] = {f"{arm}.{measure}": {} for arm in ("old", "new") for measure in MEASURES}
+    for name, jobs in counts.items():
+        measure, _, bucket = name.rpartition(".")
+        if measure in found and bucket.isdecimal():
+            found[measure][int(bucket)] = jobs
+    return found
 
 
 def _above(old: Mapping[int, int], new: Mapping[int, int], limit: int) -> Hits:
