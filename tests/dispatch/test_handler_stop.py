@@ -35,6 +35,7 @@ class StoppableRunner:
         self.traffic = RunnerTraffic("acme")
         self.traffic.read_from(lambda: (1, 10, 100), lambda: self.exceeded)
         self.pages = RunnerPages(lambda: None, self.traffic)
+        self.route = self
         self.page = self.pages.reserve(any_typed(self), exclusive=False)
 
     async def begin(self, budget: EgressBudget = EgressBudget(bytes=100)) -> None:

@@ -13,6 +13,7 @@ from pageworker_supervisor.dispatch.heartbeat import Heartbeat
 from pageworker_supervisor.queue.consumer import HeartbeatReply
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.runners.fleet import Fleet
+from pageworker_supervisor.runners.placement import PoolRules
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -56,7 +57,7 @@ async def test_only_what_is_open_under_the_lost_lock_is_killed(fence: int, lost:
             worker_id="w1",
             metrics=None,
             pool=PoolSettings(),
-            proxies=SimpleNamespace(one_page=frozenset()),
+            pool_rules=PoolRules(4, 4, 2.0),
             decisions=None,
         )
     )

@@ -227,7 +227,9 @@ async def test_a_job_past_its_budget_is_told_with_what_earlier_attempts_used() -
     exceeded: list[BudgetName | None] = ["bytes"]
     traffic = RunnerTraffic("acme")
     traffic.read_from(lambda: (2, 10, 60), lambda: exceeded[0])
-    runner = any_typed(SimpleNamespace(context=ContextKey("acme", one_page=True), take_turn=take_turn))
+    runner = any_typed(
+        SimpleNamespace(context=ContextKey("acme", one_page=True), route=SimpleNamespace(take_turn=take_turn))
+    )
     pages = RunnerPages(lambda: None, traffic)
     traffic.look()
     page = pages.reserve(runner, exclusive=False)

@@ -124,9 +124,9 @@ class SnapshotFolders:
 
     async def run(self, on_error: Callable[[ProfileError], None]) -> None:
         """See ProfileBackend. Publishes what was left, also by this worker's last life."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._folders.run(on_error), name="profile trash")
-            tasks.create_task(self._publish_left(), name="unpublished profiles")
+        # Neither ends by itself, and an error of one ends the worker. A group of tasks would hide a cancellation
+        # (python/cpython#133747).
+        await asyncio.gather(self._folders.run(on_error), self._publish_left())
 
     # ---- opening ----
 
