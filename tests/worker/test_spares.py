@@ -12,8 +12,11 @@ from pw_worker import Echoes, change, echoes, nap
 from pageworker_sandbox.launch import pressure
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.queue.producer import NewJob
+from pageworker_supervisor.runners.errors import BrowserNotReady
+from pageworker_supervisor.runners.resources import RunnerFolder
 from pageworker_supervisor.runners.runner_state import RunnerState
 from pageworker_supervisor.runners.spares import SPARE
+from pageworker_supervisor.runners.start_history import HostState
 
 
 @pytest.fixture
@@ -89,6 +92,27 @@ async def test_a_spare_that_is_lost_while_it_is_adopted_loses_no_job(
     assert [attempt["outcome"] for attempt in result["attempts"]] == ["succeeded"], (
         "its loss was not charged to the job"
     )
+
+
+async def test_spares_that_do_not_start_hold_up_no_job(worker: Echoes, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve_in = EchoRunner._serve_in
+
+    async def fails(runner: EchoRunner, folder: RunnerFolder) -> None:
+        if runner.context == SPARE:
+            raise BrowserNotReady("told to fail")
+        await serve_in(runner, folder)
+
+    monkeypatch.setattr(EchoRunner, "_serve_in", fails)
+    await worker.push(job("j1"))
+    await worker.answered(1)
+    failed = b'pageworker_runner_start_failures_total{blame="unknown"} 1.0'
+    await worker.until(lambda: failed in worker.metrics())
+    health = worker.components.fleet._starts.host
+    await worker.until(lambda: health.state is HostState.WELL)
+    await worker.push(job("j2", "other"))
+    await worker.answered(2)
+    assert {result["status"] for result in worker.results.values()} == {"succeeded"}
+    assert worker.components.fleet._starts.broken() == 0
 
 
 async def test_a_spare_is_no_free_page_of_the_pool(worker: Echoes) -> None:
