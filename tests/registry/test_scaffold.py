@@ -42,7 +42,7 @@ def test_a_new_module_has_no_findings_and_its_tests_pass(tmp_path: Path) -> None
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(runner)},
+        env={**os.environ, "PYTHONPATH": str(runner), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

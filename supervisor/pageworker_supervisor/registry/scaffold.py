@@ -58,7 +58,10 @@ async def handler(page: Page, payload: dict[str, Any], helpers: Helpers, context
 '''
 
 TEST = '''\
-"""The handler against a page that answers as the real one: `python -m pytest` in the module's folder. No browser."""
+"""The handler against a page that answers as the real one, without a browser: `workerctl module test .` runs this.
+
+The fixture `run_job` runs the module in a sandbox instead, with recorded answers of the site.
+"""
 
 import asyncio
 from types import SimpleNamespace
@@ -110,7 +113,7 @@ README = """\
 
     workerctl module run .                    # once, from this folder, with the payload of input.example.json
     workerctl module lint .                   # what a sandbox would refuse
-    python -m pytest                          # the tests in tests/
+    workerctl module test .                   # the tests in tests/
     workerctl module publish . --key KEY --registry REGISTRY
     workerctl submit {name} --tenant TENANT --payload "$(cat input.example.json)" --wait
 """
