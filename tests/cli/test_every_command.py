@@ -93,6 +93,8 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("module sign", f"{BUNDLE} --key release.key"),
     ("module verify", f"{BUNDLE} --trusted release.pub"),
     ("module publish", f"{BUNDLE} {SHELF}"),
+    ("module reproduce", f"{BUNDLE} acme.prices"),
+    ("module reproduce", f"{BUNDLE} next"),
     ("module pack", "next"),
     ("module publish", f"next --dry-run {SHELF}"),
     ("module publish", f"{NEXT} --sign {SHELF}"),

@@ -181,3 +181,30 @@ def test_missing_files_and_registries_are_errors(key: str, capsys: pytest.Captur
     Path(BUNDLE).write_text("no zip")
     assert run(["module", "sign", BUNDLE, "--key", key]) == 4
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_the_provenance_is_written_verified_and_published(signed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    statement = Path(f"{signed}.intoto.json")
+    assert run(["module", "verify", signed, "--trusted", "release.pub", "--require-provenance", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["provenance"]["builder"].startswith("urn:pageworker:workerctl pageworker ")
+    assert minisign("-V", "-m", str(statement), "-p", "release.pub").returncode == 0
+    published(capsys)
+    assert (Path("shelf") / statement.name).read_bytes() == statement.read_bytes()
+    assert (Path("shelf") / f"{statement.name}.minisig").is_file()
+
+
+def test_a_wrong_provenance_is_refused(signed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    statement = Path(f"{signed}.intoto.json")
+    text = statement.read_bytes()
+    statement.write_bytes(text.replace(b"finishedOn", b"finishedAt"))
+    verify_it = ["module", "verify", signed, "--trusted", "release.pub"]
+    publish_it = ["module", "publish", signed, "--registry", "shelf", "--key", "release.key"]
+    assert (run(verify_it), run(publish_it)) == (4, 4)
+    assert not Path("shelf").exists()
+    Path(f"{statement}.minisig").unlink()
+    assert run(verify_it) == 4
+    assert "is not signed" in capsys.readouterr().err
+    statement.unlink()
+    assert (run(verify_it), run([*verify_it, "--require-provenance"])) == (0, 4)
+    assert "has no provenance" in capsys.readouterr().err

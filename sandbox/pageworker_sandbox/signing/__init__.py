@@ -33,6 +33,7 @@ from pageworker_sandbox.signing.errors import (
     ModuleOutOfScope,
     NativeCode,
     OutOfScope,
+    ProvenanceMismatch,
     SdkMismatch,
     SignaturesMissing,
     TenantOutOfScope,
@@ -55,6 +56,12 @@ from pageworker_sandbox.signing.key_scope import FULL_SCOPE, KeyScope, Revocatio
 from pageworker_sandbox.signing.keys import PublicKey, SecretKey, Signer, parse_public, read_secret, write_secret
 from pageworker_sandbox.signing.limits import LIMITS, SigningLimits
 from pageworker_sandbox.signing.manifest import Manifest, parse_manifest
+from pageworker_sandbox.signing.provenance import (
+    UntrustedProvenance,
+    VerifiedProvenance,
+    sign_provenance,
+    verify_provenance,
+)
 from pageworker_sandbox.signing.trust import TrustStore
 from pageworker_sandbox.signing.trust_file import TrustFile, parse_trust_file
 
@@ -86,6 +93,7 @@ __all__ = [
     "NativeCode",
     "OutOfScope",
     "PackedBundle",
+    "ProvenanceMismatch",
     "PublicKey",
     "Revocation",
     "SdkMismatch",
@@ -104,7 +112,9 @@ __all__ = [
     "UntrustedBundle",
     "UntrustedIndex",
     "UntrustedKey",
+    "UntrustedProvenance",
     "VerifiedBundle",
+    "VerifiedProvenance",
     "WrongPassword",
     "authenticate_index",
     "check_age",
@@ -117,7 +127,9 @@ __all__ = [
     "sign",
     "sign_index",
     "signed_only_by_others",
+    "sign_provenance",
     "verify",
     "verify_index",
+    "verify_provenance",
     "write_secret",
 ]

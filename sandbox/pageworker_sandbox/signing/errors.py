@@ -45,6 +45,13 @@ class UntrustedKey(Untrusted):
     mend = "add the public key to `modules.trusted_keys` if its owner may run code on this worker"
 
 
+class ProvenanceMismatch(Untrusted):
+    """A statement of provenance is signed by a trusted key, and does not fit its bundle."""
+
+    reason = "provenance"
+    mend = "sign the bundle again with `workerctl module sign`, which writes its provenance"
+
+
 class KeyRevoked(Untrusted):
     """The signature was made with a key that is revoked. Its date does not matter."""
 

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from pageworker_sandbox.signing import TrustedKey
 from pageworker_supervisor.contract.job import JobRef, Priority
+from pageworker_supervisor.registry.bundle_difference import FileDifference
 
 
 class PushedJob(Struct, frozen=True):
@@ -143,6 +144,15 @@ class SignerAnswer(Struct, frozen=True):
         return cls(key.public.name, key.label, scope.modules, scope.tenants, scope.channels, scope.not_after)
 
 
+class ProvenanceAnswer(Struct, frozen=True):
+    """What a verified statement of provenance says."""
+
+    builder: str
+    built_at: dt.datetime
+    sources_sha256: str
+    key: str
+
+
 class VerifiedAnswer(Struct, frozen=True):
     """Of `module verify`: what a worker would accept. `signers`: the keys whose signatures count."""
 
@@ -152,6 +162,17 @@ class VerifiedAnswer(Struct, frozen=True):
     description: str
     signers: tuple[SignerAnswer, ...] = ()
     expires: dt.datetime | None = None
+    provenance: ProvenanceAnswer | None = None
+    """None: there is no statement of provenance beside the bundle."""
+
+
+class ReproducedAnswer(Struct, frozen=True):
+    """Of `module reproduce`: `sha256` of the bundle, and of what the folder gives."""
+
+    identical: bool
+    sha256: str
+    rebuilt_sha256: str
+    differences: tuple[FileDifference, ...] = ()
 
 
 class PublishedAnswer(Struct, frozen=True):

@@ -1,13 +1,24 @@
-"""Reads a bundle and the signature file beside it."""
+"""Reads a bundle and what is beside it: the signature file, and the provenance with its signature."""
 
+from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
 
-from pageworker_sandbox.signing import LIMITS, PublicKey, UntrustedBundle
+from pageworker_sandbox.signing import (
+    LIMITS,
+    PackedBundle,
+    PublicKey,
+    Signer,
+    UntrustedBundle,
+    UntrustedProvenance,
+    sign_provenance,
+)
 from pageworker_sandbox.signing.limits import MAX_SIGNATURE_BYTES, MOST_SIGNATURES
 from pageworker_sandbox.signing.minisig import parse as parse_signature
+from pageworker_sandbox.signing.provenance import MAX_STATEMENT_BYTES
 from pageworker_supervisor.cli.output import CommandError, CommandExit
-from pageworker_supervisor.registry.index_file import signature_file
+from pageworker_supervisor.registry.index_file import PROVENANCE, signature_file
+from pageworker_supervisor.registry.registry import utc_now
 
 
 def read_signed(bundle: Path) -> UntrustedBundle:
@@ -32,6 +43,42 @@ def signature_of(bundle: Path, number: int = 0) -> Path:
 def signatures_of(bundle: Path) -> list[Path]:
     """The signature files that are there, up to the first that is missing."""
     return list(takewhile(Path.is_file, (signature_of(bundle, number) for number in range(MOST_SIGNATURES))))
+
+
+def provenance_of(bundle: Path) -> Path:
+    """The path of a bundle's statement of provenance."""
+    return bundle.with_name(bundle.name + PROVENANCE)
+
+
+def read_provenance(bundle: Path) -> UntrustedProvenance | None:
+    """The provenance beside a bundle, not verified. None: there is none. Raises CommandError, OSError."""
+    statement = provenance_of(bundle)
+    if not statement.is_file():
+        return None
+    signature = signature_of(statement)
+    if not signature.is_file():
+        raise CommandError(
+            f"{statement} is not signed: there is no {signature.name}",
+            "Sign the bundle again with `workerctl module sign`, or delete the file.",
+            CommandExit.REFUSED,
+        )
+    return UntrustedProvenance(
+        read_limited(statement, MAX_STATEMENT_BYTES), read_limited(signature, MAX_SIGNATURE_BYTES)
+    )
+
+
+def new_provenance(packed: PackedBundle, key: Signer) -> UntrustedProvenance:
+    """The provenance of a bundle: built now, by this version of pageworker."""
+    return sign_provenance(packed, key, version("pageworker"), utc_now())
+
+
+def write_provenance(bundle: Path, packed: PackedBundle, key: Signer) -> UntrustedProvenance:
+    """Write the provenance of a bundle beside it. Raises OSError."""
+    provenance = new_provenance(packed, key)
+    statement = provenance_of(bundle)
+    statement.write_bytes(provenance.data)
+    signature_of(statement).write_bytes(provenance.signature)
+    return provenance
 
 
 def read_limited(path: Path, most_bytes: int) -> bytes:

@@ -58,6 +58,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "module promote": ("cli.rollout_change:RolloutAnswer",),
     "module publish": ("cli.answers:PublishedAnswer",),
     "module refresh-index": ("cli.answers:IndexAnswer",),
+    "module reproduce": ("cli.answers:ReproducedAnswer",),
     "module rollback": ("cli.rollout_change:RolloutAnswer",),
     "module rollout": ("cli.rollout_change:RolloutAnswer",),
     "module run": ("contract.result:Result",),

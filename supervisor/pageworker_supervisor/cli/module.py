@@ -6,16 +6,32 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from pageworker_sandbox.signing import LIMITS, check_authority, read_bundle, sign, verify
+from pageworker_sandbox.signing import LIMITS, check_authority, read_bundle, sign, verify, verify_provenance
 from pageworker_supervisor.cli import publishing, rollout
-from pageworker_supervisor.cli.answers import PackedAnswer, SignedAnswer, SignerAnswer, VerifiedAnswer
-from pageworker_supervisor.cli.bundle_file import next_signature, read_limited, read_signed, signature_of, signatures_of
+from pageworker_supervisor.cli.answers import (
+    PackedAnswer,
+    ProvenanceAnswer,
+    SignedAnswer,
+    SignerAnswer,
+    VerifiedAnswer,
+)
+from pageworker_supervisor.cli.bundle_file import (
+    next_signature,
+    provenance_of,
+    read_limited,
+    read_provenance,
+    read_signed,
+    signature_of,
+    signatures_of,
+    write_provenance,
+)
 from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.external_signer import SignerCommand, open_signer
 from pageworker_supervisor.cli.fleet_serial import fleet_serial
-from pageworker_supervisor.cli.output import Json, note, put, show
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, put, show
 from pageworker_supervisor.cli.password import PasswordFile
 from pageworker_supervisor.cli.registry_access import KeyFile, registry_errors, trusted_by
+from pageworker_supervisor.cli.reproduce import reproduce
 from pageworker_supervisor.cli.yank import yank_version
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.input_schema.input_checks import check_schemas
@@ -90,6 +106,7 @@ def sign_bundle(
 ) -> None:
     """Write BUNDLE.minisig, a signature of the name, version and SHA-256 of the bundle.
 
+    The command also writes BUNDLE.intoto.json, which says what the bundle was built of, by what and when, and signs it.
     `workerctl module publish --sign` signs and publishes in one step. Example: `workerctl module sign
     acme.prices-0.1.0.zip --key release.key`.
 
@@ -106,6 +123,7 @@ def sign_bundle(
         if not more:
             for stale in signatures_of(bundle)[1:]:
                 stale.unlink()
+            write_provenance(bundle, packed, secret)
     facts = SignedAnswer(str(path), packed.name, packed.version, secret.public.name)
     show(facts, f"{path}  {packed.name} {packed.version} signed with key {secret.public.name}", json)
 
@@ -124,10 +142,14 @@ def verify_bundle(
             "Default: `modules.trusted_keys` and `modules.trust`.",
         ),
     ] = (),
+    require_provenance: Annotated[bool, Parameter(negative=())] = False,
     config: Config = None,
     json: Json = False,
 ) -> None:
     """Check a bundle and its signature as a worker does. The exit code is 4 if a worker would refuse it.
+
+    If BUNDLE.intoto.json is there, the command checks it too: its signature, and that it is about this bundle and its
+    sources. It needs no network.
 
     Example: `workerctl module verify acme.prices-0.1.0.zip --trusted release.pub`.
 
@@ -135,20 +157,34 @@ def verify_bundle(
     ----------
     bundle
         Bundle file. Its signature is BUNDLE.minisig beside it.
+    require_provenance
+        Refuse a bundle without BUNDLE.intoto.json.
     """
     with registry_errors():
         trust = trusted_by(trusted, config)
         verified = verify(read_signed(bundle), trust)
         signers = check_authority(verified.signed, trust)
         check_schemas(verified)
+        untrusted = read_provenance(bundle)
+        provenance = None if untrusted is None else verify_provenance(untrusted, verified, trust)
+    if provenance is None and require_provenance:
+        raise CommandError(
+            f"{bundle} has no provenance: there is no {provenance_of(bundle).name}",
+            "Sign it with `workerctl module sign`, which writes it.",
+            CommandExit.REFUSED,
+        )
     expected = verified.manifest.bundle_file
     if bundle.name != expected:
         note(f"Warning: the file is named {bundle.name}. In a registry its name is {expected}.")
     description = verified.manifest.description
     expires = verified.manifest.expires
     by = tuple(SignerAnswer.of(key) for key in signers)
-    facts = VerifiedAnswer(verified.name, verified.version, verified.sha256, description, by, expires)
+    answer = None if provenance is None else ProvenanceAnswer(**vars(provenance))
+    facts = VerifiedAnswer(verified.name, verified.version, verified.sha256, description, by, expires, answer)
     told = [f"verified: {verified.name} {verified.version}  sha256 {verified.sha256}"]
+    if answer is not None:
+        built = f"{answer.built_at:%Y-%m-%d %H:%M} UTC by {printable(answer.builder)}"
+        told.append(f"built: {built}, of sources {answer.sources_sha256}, says key {answer.key}")
     told += [printable(description)] if description else []
     told += [f"signed with key {key.name}: {key.scope.text(tenants=True)}" for key in signers]
     told += [f"expires {expires:%Y-%m-%dT%H:%M:%S%z}"] if expires else []
@@ -175,6 +211,7 @@ app.command(
     name="test",
     help="Run the tests of modules, without Redis and without a network.",
 )
+app.command(reproduce)
 app.command(publishing.publish)
 app.command(
     "pageworker_supervisor.cli.module_diff:diff",

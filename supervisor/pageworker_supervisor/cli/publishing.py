@@ -6,9 +6,24 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from pageworker_sandbox.signing import LIMITS, Index, PackedBundle, UntrustedBundle, VerifiedBundle, read_bundle, sign
+from pageworker_sandbox.signing import (
+    LIMITS,
+    Index,
+    PackedBundle,
+    UntrustedBundle,
+    read_bundle,
+    sign,
+    verify_provenance,
+)
 from pageworker_supervisor.cli.answers import IndexAnswer, PublishedAnswer
-from pageworker_supervisor.cli.bundle_file import read_limited, read_signed, signature_of
+from pageworker_supervisor.cli.bundle_file import (
+    new_provenance,
+    read_limited,
+    read_provenance,
+    read_signed,
+    signature_of,
+    write_provenance,
+)
 from pageworker_supervisor.cli.output import CommandError, Json, note, show, table
 from pageworker_supervisor.cli.registry_access import RegistryAccess, RegistryChange, registry_errors
 from pageworker_supervisor.registry.index_file import fetch_index
@@ -56,15 +71,21 @@ async def publish(
         publisher = change.publisher(key)
         files = found if isinstance(found, UntrustedBundle) else UntrustedBundle(found.data, sign(found, key))
         published = await publisher.verified(files)
+        provenance = None if bundle.is_dir() or sign_first else read_provenance(bundle)
+        if provenance is not None:
+            verify_provenance(provenance, published, publisher.trust)
         if dry_run:
             before, index = await publisher.preview(published, channel)
         else:
             target = f"{published.name}@{published.version} as {channel}"
             async with change.recorded("module publish", key, target, sha256=published.sha256) as action:
                 before, _ = await publisher.preview(published, channel)
-                if sign_first and not bundle.is_dir():
+                if bundle.is_dir():
+                    provenance = new_provenance(published, key)
+                elif sign_first:
                     signature_of(bundle).write_bytes(files.signature)
-                index = await publisher.add(published, files, channel)
+                    provenance = write_provenance(bundle, published, key)
+                index = await publisher.add(published, files, channel, provenance)
                 action.outcome = outcome_of(index)
     old = _version(before, published.name, channel)
     facts = PublishedAnswer(

@@ -56,6 +56,7 @@ NEEDS: dict[str, Need] = {
     "module promote": "Redis",
     "module publish": "registry",
     "module refresh-index": "registry",
+    "module reproduce": "files",
     "module rollback": "Redis",
     "module rollout": "Redis",
     "module run": "host",

@@ -26,6 +26,8 @@ from pageworker_supervisor.registry.store import Fetched, Store
 INDEX = "index.json"
 SIGNED = "index.signed"
 SIGNATURE = ".minisig"
+PROVENANCE = ".intoto.json"
+"""Beside a bundle, with a signature of its own. No worker reads it."""
 _SIGNATURE_LINES = 4
 
 

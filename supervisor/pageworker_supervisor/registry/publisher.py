@@ -10,6 +10,7 @@ from pageworker_sandbox.signing import (
     Signer,
     TrustStore,
     UntrustedBundle,
+    UntrustedProvenance,
     VerifiedBundle,
     check_authority,
     sign_index,
@@ -18,6 +19,8 @@ from pageworker_sandbox.signing import (
 from pageworker_sandbox.signing.limits import MAX_SIGNATURE_BYTES
 from pageworker_supervisor.input_schema.input_checks import check_schemas
 from pageworker_supervisor.registry.index_file import (
+    PROVENANCE,
+    SIGNATURE,
     bundle_file,
     fetch_newest,
     signature_file,
@@ -45,6 +48,11 @@ class Publisher:
         self._expiry_days = expiry_days
         self._now = now
 
+    @property
+    def trust(self) -> TrustStore:
+        """The keys whose signatures it accepts."""
+        return self._trust
+
     async def publish(self, untrusted: UntrustedBundle, channel: str) -> tuple[VerifiedBundle, Index]:
         """Verify a bundle, then add it. Raises RegistryRefused, ModuleError."""
         bundle = await self.verified(untrusted)
@@ -59,13 +67,20 @@ class Publisher:
         await asyncio.to_thread(check_schemas, bundle)
         return bundle
 
-    async def add(self, bundle: VerifiedBundle, untrusted: UntrustedBundle, channel: str) -> Index:
+    async def add(
+        self,
+        bundle: VerifiedBundle,
+        untrusted: UntrustedBundle,
+        channel: str,
+        provenance: UntrustedProvenance | None = None,
+    ) -> Index:
         """Store bundle and signatures first, then the index that lists them. It is safe to repeat.
 
+        `provenance`: stored beside the bundle. The caller has verified it, or made it.
         Raises RegistryRefused, ModuleError (registry away, the keys may not sign for this channel).
         """
         check_authority(bundle.signed, self._trust, self._now(), channel=channel)
-        return await self._renew(add(bundle, channel, len(untrusted.more_signatures) + 1), untrusted, bundle)
+        return await self._renew(add(bundle, channel, len(untrusted.more_signatures) + 1), untrusted, bundle, provenance)
 
     async def point(self, name: str, channel: str, version: str) -> Index:
         """Point a channel to a listed version. Raises RegistryRefused, ModuleError (as `add`)."""
@@ -99,7 +114,11 @@ class Publisher:
         check_authority(bundle.signed, self._trust, self._now(), channel=channel)
 
     async def _renew(
-        self, edit: Edit, untrusted: UntrustedBundle | None = None, bundle: VerifiedBundle | None = None
+        self,
+        edit: Edit,
+        untrusted: UntrustedBundle | None = None,
+        bundle: VerifiedBundle | None = None,
+        provenance: UntrustedProvenance | None = None,
     ) -> Index:
         self._trust.index_key(self._key.public.id, self._now())
         async with self._store.locked():
@@ -110,5 +129,8 @@ class Publisher:
                 await self._store.put(name, bundle.data)
                 for number, signature in enumerate((untrusted.signature, *untrusted.more_signatures)):
                     await self._store.put(signature_file(name, number), signature)
+                if provenance is not None:
+                    await self._store.put(name + PROVENANCE, provenance.data)
+                    await self._store.put(name + PROVENANCE + SIGNATURE, provenance.signature)
             await write_index(self._store, sign_index(after, self._key), spare_tag)
         return after
