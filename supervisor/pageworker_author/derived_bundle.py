@@ -17,7 +17,7 @@ from pageworker_sandbox.signing.manifest import BYTE_ORDER_MARK, FILE
 def numbered_version(version: str, number: int) -> str:
     """`0.1.0-dev.3` of version 0.1.0: higher than `0.1.0-dev.2`, and lower than the version that is published."""
     base, _, _ = version.partition("+")
-    return f"{base}{'.' if '-' in base else '-'}dev.{number}"
+    return f"{base}-dev.{number}"
 
 
 def derive(packed: PackedBundle, changes: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> PackedBundle:

@@ -78,6 +78,12 @@ def test_a_file_that_is_no_zip_is_refused() -> None:
     assert "not a valid zip file" in str(wheel_files(FILE, b"PK\3\4nothing")[1][0])
 
 
+def test_a_wheel_that_is_damaged_is_refused() -> None:
+    data = bytearray(wheel({"acme.py": "x" * 1000}))
+    data[40:44] = b"\xff\xff\xff\xff"
+    assert "not a valid zip file" in str(wheel_files(FILE, bytes(data))[1][0])
+
+
 def test_source_is_not_native() -> None:
     assert not is_native("acme/so.py")
     assert not is_native("acme/a.sof")

@@ -1,15 +1,16 @@
 """Finds the wheels that a lock file names: in a folder, or by pip from the index that it is configured with."""
 
 import hashlib
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pageworker_sandbox.signing import Mistake
 from pageworker_sandbox.wire.bundle_layout import VENDORED
-from pageworker_supervisor.registry.lock_file import FILE, LockedRequirement, parse_lock
+from pageworker_supervisor.registry.lock_file import FILE, LockedRequirement, normalised, parse_lock
 from pageworker_supervisor.registry.wheel import native_mistake, wheel_files, wheel_name
 
 KEPT = Path(".pageworker", "wheels")
@@ -93,31 +94,31 @@ def _missing(requirement: LockedRequirement, place: str) -> Mistake:
     )
 
 
-def _fetch(requirements: Iterable[LockedRequirement], into: Path) -> list[Mistake]:
-    """Have pip fetch pure wheels. The mistake of the first one that it cannot fetch."""
+def _fetch(requirements: Sequence[LockedRequirement], into: Path) -> list[Mistake]:
+    """Have pip fetch pure wheels. The mistake of one that it cannot fetch: pip stops at the first."""
     into.mkdir(parents=True, exist_ok=True)
-    for requirement in requirements:
-        hashes = " ".join(f"--hash=sha256:{sha256}" for sha256 in sorted(requirement.sha256s))
-        with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
-            file.write(f"{requirement.name}=={requirement.version} {hashes}\n")
-            file.flush()
-            # For any platform: pip then takes no wheel with native code.
-            options = ("--no-deps", "--only-binary=:all:", "--platform=any", "--require-hashes", "--quiet")
-            command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *options]
-            try:
-                done = subprocess.run(
-                    [*command, "--dest", str(into), "-r", file.name],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                    timeout=FETCH_SECONDS,
-                )
-            except subprocess.TimeoutExpired:
-                return [_unfetched(requirement, f"no answer within {FETCH_SECONDS:g} s")]
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip failed"]
-            return [_unfetched(requirement, lines[-1])]
-    return []
+    # For any platform: pip then takes no wheel with native code.
+    options = ("--no-deps", "--only-binary=:all:", "--platform=any", "--require-hashes", "--quiet")
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *options, "--dest", str(into)]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        file.writelines(map(_line, requirements))
+        file.flush()
+        try:
+            done = subprocess.run(
+                [*command, "-r", file.name], capture_output=True, text=True, check=False, timeout=FETCH_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            return [_unfetched(requirements[0], f"no answer within {FETCH_SECONDS:g} s")]
+    if done.returncode == 0:
+        return []
+    why = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), "pip failed")
+    meant = (each for each in requirements if re.search(rf"\b{re.escape(each.name)}\b", normalised(why)))
+    return [_unfetched(next(meant, requirements[0]), why)]
+
+
+def _line(requirement: LockedRequirement) -> str:
+    hashes = " ".join(f"--hash=sha256:{sha256}" for sha256 in sorted(requirement.sha256s))
+    return f"{requirement.name}=={requirement.version} {hashes}\n"
 
 
 def _unfetched(requirement: LockedRequirement, why: str) -> Mistake:

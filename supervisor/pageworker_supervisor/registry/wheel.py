@@ -7,6 +7,7 @@ import io
 import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -72,7 +73,7 @@ def wheel_files(file: str, untrusted_data: bytes) -> tuple[dict[str, bytes], tup
                 most = f"at most {LIMITS.bundle_bytes} bytes, as a whole bundle"
                 return {}, (Mistake(file, "", "more bytes unpacked", most),)
             members = {entry.filename: archive.read(entry) for entry in entries}
-    except (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
         return {}, (Mistake(file, "", f"not a valid zip file: {error}", "a wheel"),)
     kept = {inside: data for name, data in members.items() if (inside := _place(name)) is not None}
     return kept, tuple(_mistakes(file, members, kept))
