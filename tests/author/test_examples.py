@@ -94,8 +94,8 @@ async def test_what_is_recorded_is_what_they_replay(tmp_path: Path, request: pyt
     async with served(Shop().app) as port:
         config = tmp_path / "pageworker.toml"
         config.write_text(toml_text({"egress": {"hosts": {"shop.example": f"127.0.0.1:{port}"}}}))
-        options = ("--record", "--secrets", str(secrets), "--config", str(config))
-        options = (*options, "--select", "not fills_in")  # it uses no recording
+        options = ["--record", "--secrets", str(secrets), "--config", str(config)]
+        options += ["--select", "not fills_in"]  # it uses no recording
         code, output = await module_test(tmp_path, *map(str, sorted(copies.iterdir())), *options)
     assert code == 0, output
     recorded = recordings(copies)

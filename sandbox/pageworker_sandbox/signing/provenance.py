@@ -114,9 +114,7 @@ class VerifiedProvenance:
     """Id of the key."""
 
 
-def sign_provenance(
-    bundle: PackedBundle, key: Signer, builder_version: str, built_at: datetime
-) -> UntrustedProvenance:
+def sign_provenance(bundle: PackedBundle, key: Signer, builder_version: str, built_at: datetime) -> UntrustedProvenance:
     """The statement of a bundle, and its signature. `built_at`: with a time zone."""
     statement = _statement(bundle, builder_version, built_at)
     data = msgspec.json.format(msgspec.json.encode(statement), indent=1) + b"\n"

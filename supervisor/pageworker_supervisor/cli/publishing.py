@@ -11,6 +11,7 @@ from pageworker_sandbox.signing import (
     Index,
     PackedBundle,
     UntrustedBundle,
+    VerifiedBundle,
     read_bundle,
     sign,
     verify_provenance,

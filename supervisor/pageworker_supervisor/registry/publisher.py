@@ -80,7 +80,9 @@ class Publisher:
         Raises RegistryRefused, ModuleError (registry away, the keys may not sign for this channel).
         """
         check_authority(bundle.signed, self._trust, self._now(), channel=channel)
-        return await self._renew(add(bundle, channel, len(untrusted.more_signatures) + 1), untrusted, bundle, provenance)
+        return await self._renew(
+            add(bundle, channel, len(untrusted.more_signatures) + 1), untrusted, bundle, provenance
+        )
 
     async def point(self, name: str, channel: str, version: str) -> Index:
         """Point a channel to a listed version. Raises RegistryRefused, ModuleError (as `add`)."""
