@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import obstore
 from obstore import exceptions
@@ -29,6 +29,9 @@ from pageworker_profiles.snapshots.objects import (
 )
 from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.obstore_panics import panics_as_os_errors
+
+if TYPE_CHECKING:
+    from obstore import UpdateVersion
 
 THREADS = 4
 PART_BYTES = 8 * 1024 * 1024
@@ -109,15 +112,23 @@ def _read(store: ObjectStore, name: str, most_bytes: int) -> StoredObject | None
         untrusted += chunk
         if len(untrusted) > most_bytes:
             raise SnapshotStoreAway(f"{name} is larger than {most_bytes} bytes: it is no object of a snapshot store")
-    version = found.meta["e_tag"]
-    if version is None:
+    tag, generation = found.meta["e_tag"], found.meta["version"]
+    if tag is None and generation is None:
         raise SnapshotStoreAway("the store gives its objects no tags, so that it has no conditional writes")
-    return StoredObject(bytes(untrusted), version)
+    # S3 and Azure compare the tag, GCS compares the generation.
+    return StoredObject(bytes(untrusted), f"{tag or ''}\n{generation or ''}")
 
 
 def _write(store: ObjectStore, name: str, data: bytes, version: str | None) -> None:
+    condition: UpdateVersion = {}
+    if version is not None:
+        tag, generation = version.split("\n")
+        if tag:
+            condition["e_tag"] = tag
+        if generation:
+            condition["version"] = generation
     try:
-        store.put(name, data, mode="create" if version is None else {"e_tag": version}, use_multipart=False)
+        store.put(name, data, mode=condition or "create", use_multipart=False)
     # A condition on an object that is gone meanwhile: S3 answers 404.
     except (exceptions.AlreadyExistsError, exceptions.PreconditionError, *MISSING) as error:
         raise ObjectChanged(name) from error
