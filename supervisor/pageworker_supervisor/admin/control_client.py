@@ -21,7 +21,7 @@ BETWEEN_LINES_SECONDS = 10.0
 """Between two lines of a drain. A worker that lives sends one every 2 s."""
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""It trusts no server. httpx would read all certificates of the host for each call, which takes 40 ms."""
+"""It trusts no certificate. httpx would read all certificates of the host for each call, which takes 40 ms."""
 
 T = TypeVar("T")
 
