@@ -19,7 +19,7 @@ def _packed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Capt
 
 
 def test_the_same_sources_are_identical(capsys: pytest.CaptureFixture[str]) -> None:
-    (Path("acme.prices") / "tests").mkdir()
+    (Path("acme.prices") / "tests").mkdir(exist_ok=True)
     (Path("acme.prices") / "tests" / "test_module.py").touch()
     assert run(["module", "reproduce", BUNDLE, "acme.prices"]) == 0
     assert capsys.readouterr().out.startswith("identical: acme.prices 0.1.0  sha256 ")

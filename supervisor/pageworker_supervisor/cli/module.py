@@ -99,7 +99,7 @@ def sign_bundle(
         bool,
         Parameter(
             negative=(),
-            help="Keep the signatures that are there, and write the next one: BUNDLE.minisig.1, BUNDLE.minisig.2, …",
+            help="Keep the signatures that are there, and write the next one: BUNDLE.minisig.1 and so on.",
         ),
     ] = False,
     json: Json = False,
