@@ -42,7 +42,7 @@ from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.intake.enqueuer import ModuleContext
 from pageworker_supervisor.intake.timing import IntakeTimeouts
-from pageworker_supervisor.profile_stores.open_store import open_profiles
+from pageworker_supervisor.profile_stores.open_store import ProfilePlace, open_profiles
 from pageworker_supervisor.proxies.health import UpstreamReports
 from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.queue import QueueClient
@@ -105,7 +105,6 @@ class HostEnvironment:
     """Ports of the operator's endpoints, once they are bound."""
     local: LocalLayers | None = None
     """The file and the environment behind `settings`. None: nothing is read from the central configuration."""
-
     recent_lines: RecentLines = field(default_factory=RecentLines)
     """The newest log lines, for the control socket."""
     decisions: Decisions = field(default_factory=Decisions)
@@ -114,6 +113,8 @@ class HostEnvironment:
     """The worker's environment, where two secret backends look."""
     secret_backend: SecretBackend | None = None
     """In place of the one that the settings name. A local run has one."""
+    local_profiles: bool = False
+    """Profiles are in this data folder alone, and no Redis records where they live: a local run."""
 
     @cached_property
     def live(self) -> Live[Settings]:
@@ -147,9 +148,7 @@ class Components:
         tenants = live.part(lambda now: now.tenants)
         uids = UidPool(environment.uids)
         availability = redis_client.availability
-        self.redis_client = redis_client
-        self.queue = queue
-        self.registry = registry
+        self.redis_client, self.queue, self.registry = redis_client, queue, registry
         self.input_checks = InputChecks()
         self._live = live
         self._dialled: Policies = settings.proxies
@@ -180,9 +179,9 @@ class Components:
         secret_service = SecretService(self.secrets, SecretGrants(live.part(lambda now: now.secrets.grants)), metrics)
         mask_lines(partial(secret_service.log_masker.text, cut=False))
         fleet_secrets = FleetSecrets(self.secrets, secret_service.log_masker, metrics)
-        namespace, stores = environment.host.namespace_descriptor, queue.profile_stores
+        place = ProfilePlace(environment.data_dir, environment.host.namespace_descriptor, environment.local_profiles)
         self.profiles, self.profile_reports = open_profiles(
-            settings, environment.data_dir, namespace, stores, availability, fleet_secrets, metrics
+            settings, place, queue.profile_stores, availability, fleet_secrets, metrics
         )
         self.tracing = Tracing(
             settings.tracing, settings.redis.prefix, settings.worker.id, fleet_secrets, metrics.traces.spans_dropped

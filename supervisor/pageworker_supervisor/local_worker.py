@@ -270,6 +270,7 @@ async def local_worker(setup: LocalSetup) -> AsyncIterator[LocalWorker]:
         uids=setup.uids,
         http_ports=tuple(port for port in (int(settings.http.bind.rpartition(":")[2]),) if port),
         secret_backend=setup.secret_backend,
+        local_profiles=True,
     )
     components = Components(environment, NAME, redis_client, queue, registry)
     try:

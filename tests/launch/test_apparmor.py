@@ -95,7 +95,8 @@ def test_the_profile_attaches_to_the_programs_of_this_installation(tmp_path: Pat
     assert "prefix=/opt/pageworker\n" in (ROOT / "deploy" / "systemd" / "install.sh").read_text()
     programs = re.search(r"profile pageworker @\{pageworker_bin\}/\{([\w,]+)\}", printed.stdout)
     assert programs is not None
-    scripts = re.findall(r"^    (\w+) = pageworker_", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
+    console = (ROOT / "setup.cfg").read_text().partition("console_scripts =")[2].partition("\npytest11")[0]
+    scripts = re.findall(r"^    (\w+) = pageworker_", console, re.MULTILINE)
     assert sorted(programs[1].split(",")) == sorted(scripts)
 
 

@@ -5,7 +5,7 @@ from mutation.mutant import LUA, RUNNERS, SUPERVISOR, Mutant
 
 KEY = "tests/contract/test_context_key.py"
 WORKER = "tests/worker/test_isolation.py"
-PLACEMENT = "tests/runners/test_placement.py"
+PLACEMENT = "tests/runners/test_placement_bounds.py"
 LEVELS = "tests/host/test_load_level.py"
 
 ROWS = (

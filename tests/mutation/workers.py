@@ -67,7 +67,7 @@ ROWS = (
     Mutant(
         f.PHANTOM,
         f"{SUPERVISOR}/runners/runner.py",
-        "            self._pages.lose(self._end or RunnerLost(reason, charged=True))\n",
+        "            self._pages.lose(lost)\n",
         "",
         (f"{WORK}::test_a_runner_that_died_takes_no_place",),
     ),

@@ -114,9 +114,9 @@ class PoolSettings(Section, frozen=True):
     """Seconds after which a runner without a profile takes no more jobs and is replaced. So cookies and storage of an
     ephemeral browser context live no longer than this and the jobs that run then, however steady the load is."""
     memory_bytes: Annotated[int, Meta(ge=256 * 1024 * 1024)] | None = None
-    """Memory that all runners together may use. A runner that does not fit beside those that are up replaces the idle
-    one that was used least recently; while there is none, its jobs wait. Default: 80 % of the memory of the host, or of
-    the worker's cgroup."""
+    """Bytes of memory that all runners together may use. A runner that does not fit beside those that are up replaces
+    the idle one that was used least recently; while there is none, its jobs wait. Default: 80 % of the memory of the
+    host, or of the worker's cgroup."""
     residency_seconds: Seconds = 2.0
     """Minimum seconds that a busy runner stays up before another context may replace it. If five times its start time
     is longer, that counts instead, up to 20 s. An idle runner can be replaced after 0.25 s. If its context comes back

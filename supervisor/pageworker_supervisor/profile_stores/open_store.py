@@ -1,6 +1,7 @@
 """The store of profiles that the settings name."""
 
 import socket
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -43,21 +44,32 @@ def open_snapshots(settings: ProfileSettings, worker_id: str) -> ProfileSnapshot
     )
 
 
+@dataclass(frozen=True)
+class ProfilePlace:
+    """Where a worker has its profiles. `namespace`: as in ProfileFolders. `local`: of a run without Redis, which keeps
+    them in its data folder whatever the settings say."""
+
+    data_dir: Path
+    namespace: int | None
+    local: bool = False
+
+
 def open_profiles(
     settings: Settings,
-    data_dir: Path,
-    namespace: int | None,
+    place: ProfilePlace,
     stores: ProfileStores,
     availability: Availability,
     secrets: FleetSecrets,
     metrics: Metrics,
 ) -> tuple[ProfileBackend, SnapshotReports]:
-    """The store of a worker, and what it reports. `namespace`: as in ProfileFolders."""
-    profiles, root = settings.profiles, data_dir / "profiles"
+    """The store of a worker, and what it reports."""
+    profiles, root = settings.profiles, place.data_dir / "profiles"
     most = FolderSize(profiles.max_files, profiles.max_bytes)
     homes, reports = HomeRecord(stores, availability), SnapshotReports(stores, metrics)
+    if place.local:
+        return ProfileFolders(root, most, place.namespace), reports
     snapshots = open_snapshots(profiles, settings.worker.id)
     if snapshots is None or profiles.key_secret is None:
-        return ProfileFolders(root, most, namespace, homes), reports
+        return ProfileFolders(root, most, place.namespace, homes), reports
     keys = FleetKeys(secrets, profiles.key_secret, profiles.key_secrets_before)
-    return SnapshotFolders(ProfileFolders(root, most, namespace), snapshots, keys, homes, reports.events), reports
+    return SnapshotFolders(ProfileFolders(root, most, place.namespace), snapshots, keys, homes, reports.events), reports
