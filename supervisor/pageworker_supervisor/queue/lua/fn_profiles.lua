@@ -9,6 +9,12 @@
 --   request: tenant, profile. Reply 1: there was a record.
 -- profile_event
 --   request: tenant, event (its text). It is published on the channel of the tenant.
+-- read_profiles
+--   request: tenant, profiles (list). Reply: MessagePack list with worker, store and host of each ('' where there is none).
+-- hold_profile
+--   request: tenant, profile, holder. A command locks the profile as a worker does, so that no worker claims its jobs
+--   meanwhile. `holder` names this call of the command: the same request again extends its lock. `release_profile` ends it.
+--   reply: the holder, which may be another one, and the fence. The command has to extend the lock, as a worker does.
 
 function Profile.claim_store(request)
   local key = Key.profile_store(request.tenant, request.profile)
@@ -28,4 +34,27 @@ end
 function Profile.tell(request)
   call('PUBLISH', PREFIX .. ':events:' .. request.tenant, request.event)
   return 1
+end
+
+function Profile.read(request)
+  local found = {}
+  for i, profile in ipairs(request.profiles) do
+    local record = call('HMGET', Key.profile_store(request.tenant, profile), 'store', 'host')
+    found[i] = {
+      worker = Profile.holder(request.tenant, profile) or '', store = record[1] or '', host = record[2] or '',
+    }
+  end
+  return { cmsgpack.pack(found) }
+end
+
+function Profile.hold(request)
+  local worker, fence = Profile.holder(request.tenant, request.profile)
+  if not worker then
+    fence = Profile.fence_text(Profile.next_fence())
+    call('HSET', Key.meta(), 'fence', fence)
+    Profile.lock(request.tenant, request.profile, request.holder, nil, fence)
+  elseif worker == request.holder then
+    call('ZADD', Key.profile_locks(), NOW + LEASE_MS, request.tenant .. '/' .. request.profile)
+  end
+  return { worker or request.holder, fence }
 end

@@ -8,7 +8,7 @@
 --
 -- A fence never goes down, not even when a failover takes the counter back: it is at least the clock's microseconds.
 --
--- Used by: fn_check_consistency, fn_claim, fn_lease, fn_workers, browser_context, claim_capacity, job, tenant.
+-- Used by: fn_check_consistency, fn_claim, fn_lease, fn_profiles, fn_workers, browser_context, claim_capacity, job, tenant.
 
 local ASK_AFTER_MS = 1000
 local ASK_AGAIN_MS = 5000
@@ -53,7 +53,7 @@ function Profile.fence_text(fence)
   return string.format('%.0f', fence)
 end
 
--- Lock it for a worker, which starts a job of this context. The caller stores the fence. Returns true if the
+-- Lock it for a worker, which starts a job of this context (nil: for a command, which starts none). The caller stores the fence. Returns true if the
 -- profile has contexts with work.
 function Profile.lock(tenant, profile, worker, context, fence)
   -- First: a call that fails after this leaves a lock that expires.

@@ -1,0 +1,90 @@
+"""Who has a profile open, and the lock of a command that changes one."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from msgspec import Struct
+
+from pageworker_supervisor.queue.functions import Shards, unpacked
+from pageworker_supervisor.redis_client.errors import RedisClientError
+
+EXTEND_SECONDS = 10.0
+"""Well below the shortest lease."""
+PROFILES_PER_CALL = 100
+
+
+class ProfileHeld(Exception):
+    """A worker, or another command, has the profile open. `holder`: its name."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"the profile is open: {holder} holds it")
+        self.holder = holder
+
+
+class KnownProfile(Struct, frozen=True):
+    """What Redis holds of a profile; "": nothing."""
+
+    worker: str
+    """Who has it open."""
+    store: str
+    """Id of the store in which it lives."""
+    host: str
+    """That opened it there last."""
+
+
+class ProfileLocks:
+    """The lock of a profile is on the shard of its tenant. All calls raise RedisClientError."""
+
+    def __init__(self, shards: Shards) -> None:
+        self._shards = shards
+
+    async def read(self, tenant_id: str, profile_ids: Sequence[str]) -> list[KnownProfile]:
+        """One per profile, in their order."""
+        found: list[KnownProfile] = []
+        for first in range(0, len(profile_ids), PROFILES_PER_CALL):
+            some = list(profile_ids[first : first + PROFILES_PER_CALL])
+            shard = self._shards.of(tenant_id)
+            rows = unpacked(await self._shards.call(shard, "read_profiles", tenant=tenant_id, profiles=some))
+            found += [KnownProfile(row["worker"], row["store"], row["host"]) for row in rows]
+        return found
+
+    @asynccontextmanager
+    async def held(self, tenant_id: str, profile_id: str, name: str) -> AsyncIterator[int]:
+        """Lock a profile for the block. Yields the fence of the lock. Raises ProfileHeld.
+
+        `name`: of the holder, for people. No worker claims a job of the profile meanwhile. A process that is killed
+        leaves a lock that expires, as that of a worker does.
+        """
+        holder = f"{name}:{os.urandom(4).hex()}"
+        fence = await self._hold(tenant_id, profile_id, holder)
+        extending = asyncio.create_task(self._extend(tenant_id, profile_id, holder))
+        try:
+            yield fence
+        finally:
+            extending.cancel()
+            await asyncio.wait({extending})
+            await self._shards.call(
+                self._shards.of(tenant_id),
+                "release_profile",
+                worker=holder,
+                tenant=tenant_id,
+                profile=profile_id,
+                fence=fence,
+            )
+
+    async def _extend(self, tenant_id: str, profile_id: str, holder: str) -> None:
+        # A lost lock does not end the block: a store has a lock or a fence of its own.
+        with suppress(ProfileHeld, RedisClientError):
+            while True:
+                await asyncio.sleep(EXTEND_SECONDS)
+                await self._hold(tenant_id, profile_id, holder)
+
+    async def _hold(self, tenant_id: str, profile_id: str, holder: str) -> int:
+        found, fence = await self._shards.call(
+            self._shards.of(tenant_id), "hold_profile", tenant=tenant_id, profile=profile_id, holder=holder
+        )
+        if found.decode() != holder:
+            raise ProfileHeld(found.decode())
+        return int(fence)
