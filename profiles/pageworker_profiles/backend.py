@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from pageworker_profiles.browser_version import BrowserVersion
 from pageworker_profiles.errors import ProfileError
 from pageworker_profiles.lease import ProfileLease
 from pageworker_profiles.sizes import FolderSize
@@ -12,11 +13,19 @@ from pageworker_profiles.sizes import FolderSize
 class ProfileBackend(Protocol):
     """Opens profiles, and keeps what their browsers leave. All calls raise ProfileError."""
 
-    async def open(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
+    async def open(
+        self,
+        tenant_id: str,
+        profile_id: str,
+        fence: int | None,
+        uid: int | None,
+        browser: BrowserVersion | None = None,
+    ) -> ProfileLease:
         """A local folder with the newest good state of the profile, locked until the lease is closed.
 
-        `fence`: of the job's lease. `uid`: the runner's user; None: the owner stays. Raises ProfileElsewhere,
-        StaleFence, SnapshotStoreAway and others.
+        `fence`: of the job's lease. `uid`: the runner's user; None: the owner stays. `browser`: the version
+        that will use the profile; None: it is not compared. Raises BrowserOlder, ProfileElsewhere, StaleFence,
+        SnapshotStoreAway and others.
         """
 
     async def release(self, lease: ProfileLease, fence: int | None, *, clean: bool, browser_version: str) -> None:

@@ -76,6 +76,21 @@ class ProfileElsewhere(ProfileError):
     retryable = True
 
 
+class BrowserOlder(ProfileError):
+    """A newer browser wrote the profile than the one that would open it. Retryable: another worker may have it."""
+
+    retryable = True
+
+    def __init__(self, text: str, browser: str, wrote: str) -> None:
+        super().__init__(text)
+        self.browser = browser
+        self.wrote = wrote
+
+    def fields(self) -> dict[str, Any]:
+        """The two versions."""
+        return {"browser": self.browser, "wrote": self.wrote}
+
+
 class SnapshotStoreAway(ProfileError):
     """The object store does not answer, is too slow, or refuses this worker. Retryable."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pageworker_profiles import homes
+from pageworker_profiles.browser_version import BrowserVersion
 from pageworker_profiles.errors import InvalidName, ProfileError, explained
 from pageworker_profiles.folder_calls import call_worker, walk
 from pageworker_profiles.homes import ProfileHomes
@@ -51,14 +52,21 @@ class ProfileFolders:
         self._measuring = asyncio.Semaphore(MEASURES)
         self._trash_filled = asyncio.Event()
 
-    async def open(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
-        """As ProfileStore.open. Raises ProfileTooLarge and ProfileElsewhere too."""
+    async def open(
+        self,
+        tenant_id: str,
+        profile_id: str,
+        fence: int | None,
+        uid: int | None,
+        browser: BrowserVersion | None = None,
+    ) -> ProfileLease:
+        """As ProfileStore.open. Raises BrowserOlder and ProfileElsewhere too."""
         if self._homes is not None:
             # First: a profile that lives elsewhere must not get an empty folder here.
             await self._homes.claim(tenant_id, profile_id, await self.store_id())
         lease = await self.hold(tenant_id, profile_id, fence, uid)
         try:
-            await self.prepare(lease)
+            await self.prepare(lease, browser)
         except BaseException:
             lease.close()
             raise
@@ -76,10 +84,11 @@ class ProfileFolders:
 
         return await self.in_thread(read)
 
-    async def prepare(self, lease: ProfileLease) -> None:
-        """The second half of `open`: the owner of the folder, and its size."""
+    async def prepare(self, lease: ProfileLease, browser: BrowserVersion | None = None) -> None:
+        """The second half of `open`: the browser's version, the owner of the folder, and its size."""
         folder, lock = lease.folder_descriptor, lease.lock_descriptor
-        await self._walk("prepare", lease.path, *self.most, *owner(lease.uid), folder, held=[lock, folder])
+        numbers = (*self.most, *owner(lease.uid), folder, *(browser or ()))
+        await self._walk("prepare", lease.path, *numbers, held=[lock, folder])
 
     async def call(
         self, lease: ProfileLease, action: str, folder: Path, *numbers: int, message: Mapping[str, Any]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pageworker_profiles import trees
+from pageworker_profiles.browser_version import BrowserVersion, last_version, refuse_older
 from pageworker_profiles.errors import ProfileError, ProfileTampered, explained
 from pageworker_profiles.sizes import FolderSize
 
@@ -21,12 +22,16 @@ def answer(action: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
         return {"error": type(error).__name__, "text": str(error), "fields": error.fields()}
 
 
-def prepare(data: Path, descriptor: int, most: FolderSize, uid: int, gid: int) -> FolderSize:
+def prepare(
+    data: Path, descriptor: int, most: FolderSize, uid: int, gid: int, browser: BrowserVersion | None = None
+) -> FolderSize:
     """Prepare a profile's data for a browser of `uid` (-1: keep the owner). The caller holds the lock, so none runs.
 
     `descriptor` is that of the folder (O_PATH), which is mounted later. `data` is its path, for errors only.
-    Raises ProfileTampered, ProfileTooLarge, OSError.
+    `browser`: its version; None: it is not compared. Raises BrowserOlder, ProfileTampered, ProfileTooLarge, OSError.
     """
+    # First: a profile that is refused keeps its owner.
+    refuse_older(browser, last_version(descriptor))
     size = trees.measure(data, most, descriptor) if uid == -1 else trees.reown(data, uid, gid, most, descriptor)
     for name in SINGLETONS:
         try:
@@ -41,8 +46,9 @@ def prepare(data: Path, descriptor: int, most: FolderSize, uid: int, gid: int) -
 def _do(action: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
     match action:
         case "prepare":
-            files, size_bytes, uid, gid, descriptor = numbers
-            size = prepare(folder, descriptor, FolderSize(files, size_bytes), uid, gid)
+            files, size_bytes, uid, gid, descriptor, *version = numbers
+            browser = BrowserVersion(*version) if version else None
+            size = prepare(folder, descriptor, FolderSize(files, size_bytes), uid, gid, browser)
         case "measure":
             size = trees.measure(folder, FolderSize(*numbers))
         case "remove":

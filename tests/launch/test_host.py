@@ -1,5 +1,6 @@
 """The host that a survey finds: what each kind of sandbox gets of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from pageworker_sandbox.launch import Host
@@ -21,6 +22,13 @@ def test_neither_side_gets_the_supervisor_nor_the_launcher(host: Host) -> None:
     for part in ("system", "runner", "gateway"):
         assert not [path for path in inside(host, part) if "supervisor" in path or "profiles" in path]
         assert "/opt/pageworker/code/pageworker_sandbox/launch" not in inside(host, part)
+
+
+def test_a_browser_of_a_users_own_folder_has_another_path_inside(host: Host) -> None:
+    moved = Bind(Path("/home/ann/browsers/chrome-linux"), Path("/opt/pageworker/browser"))
+    assert replace(host, runner=(moved,)).source_of(moved.inside / "chrome") == moved.source / "chrome"
+    for browser in host.browsers.values():
+        assert host.source_of(browser).is_file()
 
 
 def test_bubblewrap_is_a_path_of_the_host(host: Host) -> None:

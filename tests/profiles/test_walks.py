@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pageworker_profiles import ProfileTampered, walks
+from pageworker_profiles.browser_version import FILE
 from pageworker_profiles.sizes import FolderSize
 
 NO_OWNER = (-1, -1)
@@ -50,6 +51,19 @@ def test_a_folder_in_the_place_of_that_lock_is_tampering(folder: Path, descripto
     (folder / walks.SINGLETONS[0]).mkdir()
     with pytest.raises(ProfileTampered, match="quarantine"):
         walks.prepare(folder, descriptor, FolderSize(10, 10**6), *NO_OWNER)
+
+
+@pytest.mark.parametrize("owner", [NO_OWNER, (261_500, 261_500)])
+def test_a_profile_of_a_newer_browser_is_refused_and_left_as_it_is(
+    folder: Path, descriptor: int, owner: tuple[int, int]
+) -> None:
+    (folder / FILE).write_text("156.0.1.2")
+    (folder / walks.SINGLETONS[0]).symlink_to("otherhost-4711")
+    before = folder.stat()
+    found = walks.answer("prepare", folder, [10, 10**6, *owner, descriptor, 155, 9, 9, 9])
+    assert (found["error"], found["fields"]) == ("BrowserOlder", {"browser": "155.9.9.9", "wrote": "156.0.1.2"})
+    assert (folder.stat(), (folder / walks.SINGLETONS[0]).is_symlink()) == (before, True)
+    assert "error" not in walks.answer("prepare", folder, [10, 10**6, *NO_OWNER, descriptor, 156, 0, 1, 2])
 
 
 @pytest.mark.parametrize("owner", [NO_OWNER, (os.geteuid(), os.getegid())])

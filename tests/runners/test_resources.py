@@ -1,6 +1,7 @@
 """What a runner is told, and what it may reach."""
 
 import os
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ from pw_doubles import any_typed
 from pw_proxies import URLS, policies
 
 from pageworker_profiles import FolderSize, ProfileFolders, ProfileLease
+from pageworker_profiles.errors import BrowserOlder
 from pageworker_sandbox.egress.policy import CompiledPolicy
 from pageworker_sandbox.launch import Host, SandboxSpec
+from pageworker_sandbox.launch.mounts import Bind
 from pageworker_sandbox.page_rules import parse_options
 from pageworker_sandbox.wire.page_options import PageOptions
 from pageworker_supervisor.audit.decisions import Decisions
@@ -114,6 +117,31 @@ async def test_a_profile_is_kept_under_the_fence_that_opened_it(tmp_path: Path) 
     async with found.folder(ContextKey("acme"), None) as folder:
         await folder.keep(True, "150.0")
     assert kept == [("p", True, 7, True, "150.0")]
+
+
+async def test_a_profile_is_compared_with_the_browser_that_would_open_it(tmp_path: Path) -> None:
+    (tmp_path / "browser").mkdir()
+    binary = tmp_path / "browser/some-browser"
+    binary.write_text("#!/bin/sh\necho Chromium 155.0.1.2\n")
+    binary.chmod(0o755)
+    inside = Path("/opt/pageworker/browser")
+    host = replace(HOST, browsers={"full": inside / "some-browser"}, runner=(Bind(binary.parent, inside),))
+    found = replace(resources(tmp_path / "profiles"), host=host, browsers=BrowserFlavors(host.browsers))
+    for wrote, opens in (("155.0.1.2", True), ("155.0.1.3", False), ("156.0.0.0", False)):
+        file = tmp_path / "profiles/acme/p/data/Last Version"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(wrote)
+        with nullcontext() if opens else pytest.raises(BrowserOlder, match=rf"{wrote}.* is 155\.0\.1\.2"):
+            async with found.folder(ContextKey("acme", "p"), None) as folder:
+                assert folder.path == file.parent
+
+
+async def test_a_profile_whose_browser_is_gone_is_not_opened(tmp_path: Path) -> None:
+    found = resources(tmp_path)
+    with pytest.raises(SpawnFailed, match="headless shell"):
+        async with found.folder(ContextKey("acme", "p", flavor="shell"), None):
+            pass
+    assert not (tmp_path / "acme").exists()
 
 
 async def test_a_runner_gets_the_profile_folder_that_was_checked(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pageworker_profiles.errors import (
+    BrowserOlder,
     HeadUnreadable,
     ProfileBusy,
     ProfileElsewhere,
@@ -37,6 +38,7 @@ HERE = Path("/var/lib/pageworker/profiles/acme/p")
         (SnapshotKeyMissing("secret profiles"), Blame.CONTEXT),
         (HeadUnreadable("schema 2"), Blame.CONTEXT),
         (SnapshotsUnusable("none left"), Blame.CONTEXT),
+        (BrowserOlder("older", "1.0.0.0", "2.0.0.0"), Blame.CONTEXT),
         (InvalidPolicy("hosts: too many"), Blame.CONTEXT),
         (StoreDamaged(f"opening {HERE}"), Blame.UNKNOWN),
         (BrowserNotReady("it did not get ready"), Blame.UNKNOWN),
@@ -56,10 +58,19 @@ def test_blame(error: Exception, blame: Blame) -> None:
     assert explain(error).blame is blame
 
 
-@pytest.mark.parametrize("kind", [ProfileElsewhere, SnapshotStoreAway, SnapshotKeyMissing, HeadUnreadable])
-def test_a_profile_that_cannot_be_had_now_defers_its_jobs(kind: type[Exception]) -> None:
-    assert not explain(kind("why")).charged
-    assert not explain(kind("why")).had_slot, "no idle runner is replaced for it"
+@pytest.mark.parametrize(
+    "error",
+    [
+        ProfileElsewhere("why"),
+        SnapshotStoreAway("why"),
+        SnapshotKeyMissing("why"),
+        HeadUnreadable("why"),
+        BrowserOlder("why", "1.0.0.0", "2.0.0.0"),
+    ],
+)
+def test_a_profile_that_cannot_be_had_now_defers_its_jobs(error: Exception) -> None:
+    failure = explain(error)
+    assert (failure.charged, failure.had_slot, failure.summary) == (False, False, "why"), "no idle runner is replaced"
 
 
 def test_a_profile_without_a_good_snapshot_ends_its_jobs() -> None:

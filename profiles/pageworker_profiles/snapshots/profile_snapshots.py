@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pageworker_profiles import names
+from pageworker_profiles.browser_version import BrowserVersion, parse_version, refuse_older
 from pageworker_profiles.errors import SnapshotStoreAway, SnapshotTampered, StaleFence
 from pageworker_profiles.homes import ID_BYTES, parse_store_id
 from pageworker_profiles.snapshots import head as heads
@@ -94,17 +95,24 @@ class ProfileSnapshots:
         async with self._timely():
             return (await self._read(_folder(tenant_id, profile_id)))[0]
 
-    async def open(self, tenant_id: str, profile_id: str, fence: int, *, new: bool) -> HeadChange | None:
+    async def open(
+        self, tenant_id: str, profile_id: str, fence: int, *, new: bool, browser: BrowserVersion | None = None
+    ) -> HeadChange | None:
         """Write the fence of a lease into the head, so that no older lease can publish any more. Raises StaleFence.
 
         `new`: whether the profile may be one without a snapshot so far. None: it is, and it must not be.
+        `browser`: the version that will use the profile; None: it is not compared. Raises BrowserOlder too, and
+        changes nothing then.
         """
         holder = ProfileHolder(worker=self.options.worker, host=self.options.host, since=self._clock())
 
         def change(head: ProfileHead | None) -> ProfileHead:
             if not new and (head is None or not head.snapshots):
                 raise _NothingToChange
-            return heads.opened(head, fence, holder)
+            after = heads.opened(head, fence, holder)
+            for newest in after.good[:1]:
+                refuse_older(browser, parse_version(newest.browser_version))
+            return after
 
         with suppress(_NothingToChange):
             return await self._change(tenant_id, profile_id, change)

@@ -18,7 +18,9 @@ from typing import Literal, NoReturn, TypeVar
 import nacl
 from msgspec.structs import replace
 
+from pageworker_profiles.browser_version import BrowserVersion
 from pageworker_profiles.errors import (
+    BrowserOlder,
     ProfileBusy,
     ProfileError,
     ProfileTampered,
@@ -89,18 +91,29 @@ class SnapshotFolders:
         """Profiles whose local folder is not published yet."""
         self._some_left = asyncio.Event()
 
-    async def open(self, tenant_id: str, profile_id: str, fence: int | None, uid: int | None) -> ProfileLease:
+    async def open(
+        self,
+        tenant_id: str,
+        profile_id: str,
+        fence: int | None,
+        uid: int | None,
+        browser: BrowserVersion | None = None,
+    ) -> ProfileLease:
         """See ProfileBackend."""
         if fence is None:
             raise ValueError("a profile in a snapshot store is opened under a fence")
         lease = await self._folders.hold(tenant_id, profile_id, fence, uid)
         try:
             try:
-                await self._bring(lease, fence)
+                await self._bring(lease, fence, browser)
             except ProfileError as error:
                 self._events.failed("fetch", tenant_id, profile_id, error)
                 raise
-            await self._folders.prepare(lease)
+            try:
+                await self._folders.prepare(lease, browser)
+            except BrowserOlder:
+                await self._mark_unused(lease)
+                raise
         except BaseException:
             lease.close()
             raise
@@ -130,7 +143,7 @@ class SnapshotFolders:
 
     # ---- opening ----
 
-    async def _bring(self, lease: ProfileLease, fence: int) -> None:
+    async def _bring(self, lease: ProfileLease, fence: int, browser: BrowserVersion | None) -> None:
         """Make the local folder the newest good state of the profile, and mark it as open."""
         store = await self._snapshots.store_id()
         copy = await self._copy(lease)
@@ -139,7 +152,7 @@ class SnapshotFolders:
             await self._publish_or_set_aside(lease, copy)
             copy = await self._copy(lease)
         has_data = await self._has_data(lease) if copy is None or copy.state == "open" else True
-        head = await self._take(lease, store, fence, begins_here=copy is None and has_data)
+        head = await self._take(lease, store, fence, browser, begins_here=copy is None and has_data)
         newest = head.good[0].id if head is not None and head.good else ""
         use = next_use(
             copy,
@@ -159,13 +172,15 @@ class SnapshotFolders:
             began = await self._fetch(lease, head)
         await self._mark(lease, LocalCopy(state="open", store=store, fence=fence, snapshot=began, boot=self._boot))
 
-    async def _take(self, lease: ProfileLease, store: str, fence: int, *, begins_here: bool) -> ProfileHead | None:
+    async def _take(
+        self, lease: ProfileLease, store: str, fence: int, browser: BrowserVersion | None, *, begins_here: bool
+    ) -> ProfileHead | None:
         """Write the fence into the head. Returns the head as it was before; None: the profile is new in this store.
 
         `begins_here`: there is a local folder from before this worker had a snapshot store.
         """
         tenant_id, profile_id = lease.tenant_id, lease.profile_id
-        taken = await self._snapshots.open(tenant_id, profile_id, fence, new=False)
+        taken = await self._snapshots.open(tenant_id, profile_id, fence, new=False, browser=browser)
         if taken is not None:
             await self._homes.keep(tenant_id, profile_id, store)
             return taken.before
@@ -178,6 +193,12 @@ class SnapshotFolders:
             )
         taken = await self._snapshots.open(tenant_id, profile_id, fence, new=True)
         return None if taken is None else taken.before
+
+    async def _mark_unused(self, lease: ProfileLease) -> None:
+        """No browser has had the folder since it was brought: it still is the snapshot that it began as."""
+        copy = await self._copy(lease)
+        if copy is not None and copy.snapshot:
+            await self._mark(lease, replace(copy, state="published"))
 
     async def _fetch(self, lease: ProfileLease, head: ProfileHead | None) -> str:
         """Replace the local folder by the newest good snapshot, or by an empty one if there was never a snapshot."""

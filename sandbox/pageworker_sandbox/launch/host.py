@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pageworker_sandbox.flavor import Flavor
-from pageworker_sandbox.launch.mounts import Mount
+from pageworker_sandbox.launch.mounts import Bind, Mount
 from pageworker_sandbox.launch.user_namespace import UserNamespace
 from pageworker_sandbox.sandbox_rights import NAMES, RightName
 
@@ -56,6 +56,12 @@ class Host:
         if self.user_namespace is not None:
             return self.user_namespace.test_uid
         return OVERFLOW_UID if self.own_users else None
+
+    def source_of(self, browser: Path) -> Path:
+        """Where the host has a browser that is at this path inside a sandbox."""
+        binds = (mount for mount in self.runner if isinstance(mount, Bind))
+        source = next((bind.source for bind in binds if bind.inside == browser.parent), browser.parent)
+        return source / browser.name
 
     def rights_by_name(self) -> dict[str, bool]:
         """Each right, and whether this host has it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from pageworker_profiles import ProfileLease, ProfileTooLarge
 from pageworker_profiles.backend import ProfileBackend
+from pageworker_profiles.browser_version import BrowserVersion
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.egress.policy import CompiledPolicy
 from pageworker_sandbox.hostname import policy_host_glob
@@ -20,7 +21,8 @@ from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.config.settings import EgressSettings, PoolSettings, SandboxSettings, TenantSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.proxies.policies import PolicyGone, ProxyPolicies
-from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
+from pageworker_supervisor.runners.browser_flavors import BrowserFlavors, FlavorMissing
+from pageworker_supervisor.runners.browser_versions import BrowserVersions
 from pageworker_supervisor.runners.egress_sets import EgressSets
 from pageworker_supervisor.runners.errors import SpawnFailed
 from pageworker_supervisor.runners.gateway_process import GatewayProcess
@@ -99,6 +101,7 @@ class RunnerResources:
     requests: RequestPermits
     host_memory_bytes: int | None = None
     """Memory of the host, or of the worker's cgroup. None: it is not known."""
+    browser_versions: BrowserVersions = field(default_factory=BrowserVersions)
 
     @property
     def pool_rules(self) -> PoolRules:
@@ -110,14 +113,22 @@ class RunnerResources:
 
     @asynccontextmanager
     async def folder(self, context: ContextKey, fence: int | None) -> AsyncIterator[RunnerFolder]:
-        """The context's folder, locked for as long as the block runs. Raises ProfileError."""
+        """The context's folder, locked for as long as the block runs. Raises ProfileError, SpawnFailed."""
         with self.uids.lent() as uid:
             if context.profile_id is None:
                 yield RunnerFolder(None, uid, self.profiles)
             else:
-                opened = await self.profiles.open(context.tenant_id, context.profile_id, fence, uid)
+                browser = await self._browser_version(context)
+                opened = await self.profiles.open(context.tenant_id, context.profile_id, fence, uid, browser)
                 with closing(opened) as lease:
                     yield RunnerFolder(lease.path, uid, self.profiles, lease.folder_descriptor, lease, fence)
+
+    async def _browser_version(self, context: ContextKey) -> BrowserVersion:
+        try:
+            binary = self.browsers.binary(context)
+        except FlavorMissing as missing:
+            raise SpawnFailed(str(missing)) from missing
+        return await self.browser_versions.of(self.host.source_of(binary))
 
     async def launch(self, runner_id: str, folder: RunnerFolder) -> SandboxedProcess:
         """Start a runner's process in its sandbox. Raises HostUnfit, OSError."""

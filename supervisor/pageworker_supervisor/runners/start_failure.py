@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from pageworker_profiles.errors import (
+    BrowserOlder,
     HeadUnreadable,
     ProfileBusy,
     ProfileElsewhere,
@@ -120,7 +121,7 @@ def explain(error: BaseException) -> StartFailure:
                 retryable=False,
                 had_slot=False,
             )
-        case SnapshotStoreAway() | SnapshotKeyMissing() | HeadUnreadable() | ProfileElsewhere():
+        case SnapshotStoreAway() | SnapshotKeyMissing() | HeadUnreadable() | ProfileElsewhere() | BrowserOlder():
             # The profile cannot be had here now: its jobs wait, and no other context is concerned.
             return StartFailure(Blame.CONTEXT, reason, charged=False, had_slot=False)
         case ProfileBusy() | StaleFence():
