@@ -385,8 +385,7 @@ async def test_removing_ends_what_is_open_elsewhere(worker: Worker, store: Path)
     assert await a.snapshots.remove("acme", "p")
     assert not await a.snapshots.remove("acme", "p")
     await a.close(lease, 2)
-    assert a.failed == ["publish StaleFence"]
-    assert containers(store) == []
+    assert (a.failed, containers(store)) == (["publish StaleFence"], [])
 
 
 async def test_the_store_lists_its_profiles(worker: Worker) -> None:
@@ -394,10 +393,8 @@ async def test_the_store_lists_its_profiles(worker: Worker) -> None:
     for profile in ("Shop", "b"):
         await a.close(await a.open(1, profile), 1)
     assert await a.snapshots.tenants() == ["acme"]
-    assert await a.snapshots.profiles("acme") == ["Shop", "b"]
-    assert await a.snapshots.profiles("other") == []
+    assert [await a.snapshots.profiles(tenant) for tenant in ("acme", "other")] == [["Shop", "b"], []]
 
 
 async def test_all_workers_see_one_store(worker: Worker, tmp_path: Path) -> None:
-    ids = {await worker(name).snapshots.store_id() for name in "abc"}
-    assert len(ids) == 1
+    assert len({await worker(name).snapshots.store_id() for name in "abc"}) == 1
