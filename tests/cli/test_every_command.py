@@ -57,6 +57,9 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("top", "--once"),
     ("tenant list", ""),
     ("tenant show", "acme"),
+    ("profile list", ""),
+    ("profile show", "acme/main"),
+    ("profile delete", "acme/main"),
     ("scale", "--simulate load.jsonl"),
     ("results", ""),
     ("results", "acme/d"),
@@ -134,6 +137,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (folder / "central.conf").write_text("pool.runners = 3\n")
         (folder / "load.jsonl").write_text('{"at": 0, "service_seconds": 1}\n')
         assert run_for(["module", "new", "acme.prices"])[0] == 0
+        (folder / "profiles/acme/main/data").mkdir(parents=True)
         shutil.copytree("acme.prices", "next")
         manifest = folder / "next" / "module.toml"
         manifest.write_text(manifest.read_text().replace('"0.1.0"', '"0.2.0"'))

@@ -59,12 +59,17 @@ class ProfileLocks:
         """
         holder = f"{name}:{os.urandom(4).hex()}"
         fence = await self._hold(tenant_id, profile_id, holder)
-        extending = asyncio.create_task(self._extend(tenant_id, profile_id, holder))
+        failed: Exception | None = None
         try:
-            yield fence
+            async with asyncio.TaskGroup() as tasks:
+                extending = tasks.create_task(self._extend(tenant_id, profile_id, holder))
+                try:
+                    yield fence
+                except Exception as error:  # noqa: BLE001 - raised again below: here it would be in a group
+                    failed = error
+                finally:
+                    extending.cancel()
         finally:
-            extending.cancel()
-            await asyncio.wait({extending})
             await self._shards.call(
                 self._shards.of(tenant_id),
                 "release_profile",
@@ -73,6 +78,8 @@ class ProfileLocks:
                 profile=profile_id,
                 fence=fence,
             )
+        if failed is not None:
+            raise failed
 
     async def _extend(self, tenant_id: str, profile_id: str, holder: str) -> None:
         # A lost lock does not end the block: a store has a lock or a fence of its own.

@@ -1,0 +1,86 @@
+"""`workerctl profile list|show`, and the group of the commands on profiles."""
+
+import asyncio
+from itertools import groupby
+from pathlib import Path
+
+from cyclopts import App
+
+from pageworker_supervisor.cli.connect import Config, open_queue
+from pageworker_supervisor.cli.output import CommandError, Json, show
+from pageworker_supervisor.cli.paused_name import paused_name
+from pageworker_supervisor.cli.profile_name import ProfileName, profile_named
+from pageworker_supervisor.cli.profile_places import place_of, profile_errors
+from pageworker_supervisor.cli.profile_rows import ProfileAnswer, ProfileRow, details_text, list_text
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.profile_locks import KnownProfile
+
+app = App(name="profile", help="List, show, restore and delete browser profiles.")
+
+
+@app.command(name="list")
+def list_profiles(*, tenant: str | None = None, config: Config = None, json: Json = False) -> None:
+    """List the profiles in the snapshot store, or in the data folder of this host if no store is set.
+
+    Redis says which worker has a profile open. Example: `workerctl profile list --tenant acme`.
+
+    Parameters
+    ----------
+    tenant
+        Only profiles of this tenant.
+    """
+    wanted = None if tenant is None else paused_name("tenant", tenant)
+    rows = asyncio.run(_list(wanted, config))
+    show(rows, list_text(rows), json)
+
+
+@app.command(name="show")
+def show_profile(name: str, *, config: Config = None, json: Json = False) -> None:
+    """Show one profile: where it is, who has it open, its snapshots, and what is in quarantine.
+
+    The exit code is 1 if it is not in the store of this configuration. Example: `workerctl profile show acme/main`.
+
+    Parameters
+    ----------
+    name
+        Tenant and profile, `TENANT/PROFILE`.
+    """
+    answer = asyncio.run(_show(profile_named(name), config))
+    show(answer, details_text(answer), json)
+
+
+for name, place, line in (("delete", "profile_change:delete", "Delete one profile with all its snapshots."),):
+    app.command(f"pageworker_supervisor.cli.{place}", name=name, help=line)
+
+
+async def _list(tenant_id: str | None, config: Path | None) -> list[ProfileRow]:
+    async with open_queue(config) as (_, queue, settings):
+        with profile_errors():
+            place = place_of(settings)
+            names = await place.names(tenant_id)
+            return await place.rows(names, await _known(queue, names))
+
+
+async def _known(queue: QueueClient, names: list[ProfileName]) -> list[KnownProfile]:
+    found: list[KnownProfile] = []
+    for tenant_id, some in groupby(names, lambda name: name.tenant_id):
+        found += await queue.profile_locks.read(tenant_id, [name.profile_id for name in some])
+    return found
+
+
+async def _show(name: ProfileName, config: Path | None) -> ProfileAnswer:
+    async with open_queue(config) as (_, queue, settings):
+        with profile_errors():
+            place = place_of(settings)
+            (known,) = await _known(queue, [name])
+            answer = await place.show(name, known)
+    if answer is None:
+        raise CommandError(f"there is no profile {name} in {place.label}", elsewhere(known))
+    return answer
+
+
+def elsewhere(known: KnownProfile) -> str:
+    """Where Redis says that the profile is."""
+    if not known.store:
+        return "`workerctl profile list` lists those that are there."
+    return f"Redis has it on record in the store {known.store} of host {known.host}: run the command there."

@@ -1,0 +1,182 @@
+"""`workerctl profile` on a real Redis: in the data folder of this host, and in a snapshot store."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.commands import valid_json
+from cli.conftest import OnQueue
+from pw_profiles import Homes, SnapshotWorker, act_in_process
+from pw_queue import QueueHarness, ticket
+
+from pageworker_profiles import ProfileStore, homes
+from pageworker_profiles.snapshots.folder_objects import FolderObjects
+from pageworker_supervisor.cli.app import run
+
+Told = Callable[[str], tuple[int, Any]]
+
+
+@pytest.fixture
+def told(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> Told:
+    """Runs `workerctl profile … --json`. Returns the exit code, and the valid value or the complaint."""
+
+    def call(line: str) -> tuple[int, Any]:
+        capsys.readouterr()
+        words = line.split()
+        code = run(["profile", *words, "--json"])
+        out, err = capsys.readouterr()
+        return code, valid_json(f"profile {words[0]}", out) if out else err
+
+    return call
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> ProfileStore:
+    """The data folder of this host, with two profiles of acme."""
+    store = ProfileStore(tmp_path / "profiles")
+    for profile_id in ("Main", "other"):
+        with store.open("acme", profile_id, 1, None) as lease:
+            (lease.path / "Cookies").write_text("x" * 5000)
+    return store
+
+
+@pytest.fixture
+def record() -> Homes:
+    """The worker's record of where profiles live."""
+    return Homes()
+
+
+@pytest.fixture
+def stored(tmp_path: Path, record: Homes, monkeypatch: pytest.MonkeyPatch) -> SnapshotWorker:
+    """A worker with a snapshot store, which the settings name, and three snapshots of acme/p in it."""
+    act_in_process(monkeypatch)
+    for name in ("store", "secrets"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("PAGEWORKER_PROFILES__STORE", (tmp_path / "store").as_uri())
+    monkeypatch.setenv("PAGEWORKER_PROFILES__KEY_SECRET", "profile_key")
+    monkeypatch.setenv("PAGEWORKER_SECRETS__BACKEND", "files")
+    monkeypatch.setenv("PAGEWORKER_SECRETS__FILES__FOLDER", str(tmp_path / "secrets"))
+    worker = SnapshotWorker("w1", tmp_path / "w1", FolderObjects(tmp_path / "store"), record)
+
+    async def visits() -> None:
+        for fence, text in enumerate(("one", "two", "three"), 1):
+            await worker.visit(fence, text)
+
+    asyncio.run(visits())
+    return worker
+
+
+async def opened(harness: QueueHarness) -> None:
+    """Worker w1 has the profiles acme/Main and acme/p open."""
+    await harness.producer.enqueue([ticket("1", profile_id="Main"), ticket("2", profile_id="p")])
+    assert len(await harness.take()) == 2
+
+
+def test_a_list_of_this_host(told: Told, local: ProfileStore, on_queue: OnQueue) -> None:
+    on_queue(opened)
+    code, rows = told("list")
+    assert (code, [row["profile_id"] for row in rows]) == (0, ["Main", "other"])
+    assert [row["locked_by"] for row in rows] == ["w1", None]
+    assert all(row["place"] == "host" and row["bytes"] >= 5000 and row["used_at"] for row in rows)
+    assert told("list --tenant else") == (0, [])
+    assert told("list --tenant A/b")[0] == 2
+
+
+def test_without_any_profile_nothing_is_made(told: Told, tmp_path: Path) -> None:
+    assert told("list") == (0, [])
+    assert told("show acme/Main")[0] == 1
+    assert told("delete acme/Main")[0] == 1
+    assert not (tmp_path / "profiles").exists()
+
+
+def test_show_names_what_is_in_quarantine(told: Told, local: ProfileStore) -> None:
+    with local.open("acme", "Main", 2, None) as lease:
+        aside = local.quarantine(lease, "a link")
+    code, answer = told("show acme/Main")
+    assert (code, answer["aside"]) == (0, [{"name": aside.name, "reason": "a link"}])
+    assert answer["where"] == str(local.folder("acme", "Main"))
+
+
+def test_a_deleted_profile_leaves_nothing_and_may_begin_anywhere(
+    told: Told, local: ProfileStore, on_queue: OnQueue
+) -> None:
+    async def claim(harness: QueueHarness) -> None:
+        await harness.queue.profile_stores.claim("acme", "Main", homes.store_id(local.root), "host-1")
+
+    async def begins_elsewhere(harness: QueueHarness) -> None:
+        assert (await harness.queue.profile_stores.claim("acme", "Main", "two", "host-2")).store == "two"
+        (known,) = await harness.queue.profile_locks.read("acme", ["Main"])
+        assert known.worker == "", "the command's lock is released"
+
+    on_queue(claim)
+    code, answer = told("delete acme/Main --reason bye")
+    assert (code, answer["change"]) == (0, "deleted")
+    assert local.list("acme") == ("other",)
+    assert local.trash() == ()
+    on_queue(begins_elsewhere)
+
+
+def test_an_open_profile_is_not_deleted(told: Told, local: ProfileStore, on_queue: OnQueue) -> None:
+    with closing(local.hold("acme", "other", None, None)):
+        code, complaint = told("delete acme/other")
+    assert code == 4
+    assert "is held by pid" in complaint
+    on_queue(opened)
+    code, complaint = told("delete acme/Main")
+    assert code == 4
+    assert "the profile is open: w1 holds it" in complaint
+    assert local.list("acme") == ("Main", "other")
+
+
+def test_a_profile_in_the_store_of_another_host_is_refused(told: Told, on_queue: OnQueue) -> None:
+    async def claim(harness: QueueHarness) -> None:
+        await harness.queue.profile_stores.claim("acme", "Main", "two", "host-2")
+
+    on_queue(claim)
+    code, complaint = told("delete acme/Main")
+    assert code == 4
+    assert "store two of host host-2" in complaint
+    assert "host host-2" in told("show acme/Main")[1]
+    assert told("delete acme/Main --only-record")[0] == 0
+    assert told("delete acme/Main")[0] == 1
+
+
+def test_what_was_done_is_in_the_audit_log(told: Told, local: ProfileStore, capsys: pytest.CaptureFixture[str]) -> None:
+    told("delete acme/other --reason bye")
+    capsys.readouterr()
+    assert run(["audit", "list", "--json"]) == 0
+    lines = [line["record"] for line in json.loads(capsys.readouterr().out)]
+    assert {(line["action"], line["target"]) for line in lines} == {("profile.delete", "acme/other")}
+    assert {"requested", "done"} == {line["outcome"] for line in lines}
+
+
+def test_profiles_in_a_snapshot_store(told: Told, stored: SnapshotWorker, on_queue: OnQueue) -> None:
+    on_queue(opened)
+    code, (row,) = told("list")
+    assert (code, row["profile_id"], row["place"], row["browser_version"]) == (0, "p", "store", "150.0.1.2")
+    assert (row["state"], row["locked_by"]) == ("open", "w1")
+    _, answer = told("show acme/p")
+    assert len(answer["snapshots"]) == 3
+    assert row["bytes"] == sum(snapshot["bytes"] for snapshot in answer["snapshots"])
+    assert told("delete acme/p")[0] == 4
+
+
+def test_a_profile_that_is_deleted_from_the_store_begins_anew(
+    told: Told, stored: SnapshotWorker, record: Homes, tmp_path: Path
+) -> None:
+    assert told("delete acme/p")[0] == 0
+    assert told("list") == (0, [])
+    assert not list((tmp_path / "store/acme/p").glob("*.snapshot"))
+    record.stores.clear()
+    assert asyncio.run(stored.visit(4)) == "", "the local copy does not come back"
+
+
+def test_a_store_that_is_away(told: Told, stored: SnapshotWorker, tmp_path: Path) -> None:
+    (tmp_path / "store").rename(tmp_path / "gone")
+    for line in ("list", "show acme/p", "delete acme/p"):
+        code, complaint = told(line)
+        assert (code, "mount it" in complaint) == (3, True), complaint
