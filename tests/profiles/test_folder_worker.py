@@ -61,6 +61,7 @@ print(*sorted(name for name in sys.modules if name.startswith("pageworker") or n
     ended = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, check=True)
     assert ended.stderr.decode().split() == [
         "pageworker_profiles",
+        "pageworker_profiles.browser_version",
         "pageworker_profiles.errors",
         "pageworker_profiles.sizes",
         "pageworker_profiles.trees",
