@@ -67,6 +67,8 @@ COMMAND_LINES: dict[str, str] = {
     "pause": "pause tenant acme --reason r",
     "profile delete": "profile delete acme/main",
     "profile list": "profile list",
+    "profile quarantine": "profile quarantine acme/main",
+    "profile restore": "profile restore acme/main 1",
     "profile show": "profile show acme/main",
     "results": "results --follow",
     "rollout": "rollout",

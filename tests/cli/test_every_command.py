@@ -59,6 +59,7 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("tenant show", "acme"),
     ("profile list", ""),
     ("profile show", "acme/main"),
+    ("profile quarantine", "acme/main"),
     ("profile delete", "acme/main"),
     ("scale", "--simulate load.jsonl"),
     ("results", ""),
@@ -116,8 +117,9 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("undrain", "--fleet"),
 )
 WITH_WORKER = (("status", ""), ("logs", ""), ("drain", ""), ("undrain", ""))
-# `redis password` needs the embedded Redis, the others a sandbox: their own tests check what they print.
-ELSEWHERE = {"doctor", "module dev", "module run", "redis password"}
+# `redis password` needs the embedded Redis, `profile restore` a snapshot store, the others a sandbox: their own tests
+# check what they print.
+ELSEWHERE = {"doctor", "module dev", "module run", "profile restore", "redis password"}
 
 Printed = list[tuple[str, str, int, str, str]]
 """Command, the rest of its command line, exit code, stdout, stderr."""

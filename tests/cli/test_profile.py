@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 import pytest
 from cli.commands import valid_json
 from cli.conftest import OnQueue
-from pw_profiles import Homes, SnapshotWorker, act_in_process
+from pw_profiles import Homes, SnapshotWorker, act_in_process, put
 from pw_queue import QueueHarness, ticket
 
 from pageworker_profiles import ProfileStore, homes
 from pageworker_profiles.snapshots.folder_objects import FolderObjects
 from pageworker_supervisor.cli.app import run
 
+LATER = 2**53 // 4
+"""A fence above those of commands, which are the microseconds of Redis' clock."""
 Told = Callable[[str], tuple[int, Any]]
 
 
@@ -145,6 +148,15 @@ def test_a_profile_in_the_store_of_another_host_is_refused(told: Told, on_queue:
     assert told("delete acme/Main")[0] == 1
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_folder_of_another_user_is_refused(told: Told, local: ProfileStore) -> None:
+    os.chown(local.root, 65534, -1)
+    for line in ("list", "show acme/Main", "delete acme/Main"):
+        code, complaint = told(line)
+        assert (code, "as the user of the worker" in complaint) == (4, True)
+    assert local.list("acme") == ("Main", "other")
+
+
 def test_what_was_done_is_in_the_audit_log(told: Told, local: ProfileStore, capsys: pytest.CaptureFixture[str]) -> None:
     told("delete acme/other --reason bye")
     capsys.readouterr()
@@ -180,3 +192,46 @@ def test_a_store_that_is_away(told: Told, stored: SnapshotWorker, tmp_path: Path
     for line in ("list", "show acme/p", "delete acme/p"):
         code, complaint = told(line)
         assert (code, "mount it" in complaint) == (3, True), complaint
+
+
+def test_a_restored_snapshot_is_the_next_one(told: Told, stored: SnapshotWorker) -> None:
+    oldest = told("show acme/p")[1]["snapshots"][-1]["id"]
+    code, answer = told(f"restore acme/p {oldest} --reason logout")
+    assert (code, answer["change"], answer["snapshot"]) == (0, "restored", oldest)
+    assert asyncio.run(stored.visit(LATER)) == "one"
+    assert told("restore acme/p 7")[0] == 1
+
+
+def test_the_newest_snapshot_is_withdrawn_and_can_be_had_back(told: Told, stored: SnapshotWorker) -> None:
+    newest = told("show acme/p")[1]["snapshots"][0]["id"]
+    assert told("quarantine acme/p --reason logout")[1]["snapshot"] == newest
+    assert told("show acme/p")[1]["snapshots"][0]["bad"] == "logout"
+    codes = [told("quarantine acme/p")[0] for _ in range(3)]
+    assert codes == [0, 0, 1], "no good one is left"
+    assert told(f"restore acme/p {newest}")[0] == 0
+    assert asyncio.run(stored.visit(LATER)) == "three"
+
+
+def test_a_lease_from_before_the_change_publishes_nothing(told: Told, stored: SnapshotWorker) -> None:
+    lease = asyncio.run(stored.open(4))
+    assert told("quarantine acme/p")[0] == 0
+    put(lease.path, "late")
+    asyncio.run(stored.close(lease, 4))
+    assert "publish StaleFence" in stored.failed
+    assert asyncio.run(stored.visit(LATER)) == "two"
+
+
+def test_on_this_host_quarantine_begins_an_empty_profile(told: Told, local: ProfileStore) -> None:
+    code, answer = told("quarantine acme/Main --reason blocked")
+    assert (code, answer["change"]) == (0, "quarantined")
+    assert [row["reason"] for row in told("show acme/Main")[1]["aside"]] == ["blocked"]
+    assert list((local.folder("acme", "Main") / "data").iterdir()) == []
+    assert told("quarantine acme/none")[0] == 1
+    with closing(local.hold("acme", "other", None, None)):
+        assert told("quarantine acme/other")[0] == 4
+
+
+def test_a_host_has_no_snapshots_to_restore(told: Told, local: ProfileStore) -> None:
+    code, complaint = told("restore acme/Main 1")
+    assert code == 4
+    assert "not supported yet" in complaint

@@ -108,6 +108,12 @@ def opened(head: ProfileHead | None, fence: int, holder: ProfileHolder) -> Profi
     return replace(head, fence=fence, holder=holder)
 
 
+def taken(head: ProfileHead, fence: int) -> ProfileHead:
+    """A command with this fence changes the head. No older lease can publish any more. Raises FenceTooOld."""
+    _refuse_older(head, fence)
+    return replace(head, fence=fence, holder=None)
+
+
 def closed(head: ProfileHead, fence: int) -> ProfileHead:
     """The lease with this fence ends without a snapshot. Raises FenceTooOld."""
     _refuse_older(head, fence)

@@ -170,13 +170,29 @@ class ProfileSnapshots:
         await self.mark_bad(tenant_id, profile_id, head.good[0].id, reason)
         return head.good[0]
 
-    async def restore(self, tenant_id: str, profile_id: str, snapshot: str) -> bool:
-        """The next opening takes this snapshot, even if it was marked bad. False: the head does not name it."""
+    async def quarantine(self, tenant_id: str, profile_id: str, reason: str, fence: int) -> SnapshotRecord | None:
+        """As `roll_back`, under the fence of the caller's lock: no older lease can publish. Raises StaleFence."""
+
+        def change(head: ProfileHead | None) -> ProfileHead:
+            if head is None or not head.good:
+                raise _NothingToChange
+            return heads.marked_bad(heads.taken(head, fence), head.good[0].id, reason)
+
+        with suppress(_NothingToChange):
+            done = await self._change(tenant_id, profile_id, change)
+            return done.before.good[0] if done.before is not None and done.before.good else None
+        return None
+
+    async def restore(self, tenant_id: str, profile_id: str, snapshot: str, fence: int | None = None) -> bool:
+        """The next opening takes this snapshot, even if it was marked bad. False: the head does not name it.
+
+        `fence`: of the caller's lock, so that no older lease publishes any more. Raises StaleFence.
+        """
 
         def change(head: ProfileHead | None) -> ProfileHead:
             if head is None or all(record.id != snapshot for record in head.snapshots):
                 raise _NothingToChange
-            return heads.marked_good(head, snapshot)
+            return heads.marked_good(head if fence is None else heads.taken(head, fence), snapshot)
 
         with suppress(_NothingToChange):
             await self._change(tenant_id, profile_id, change)

@@ -70,6 +70,8 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "pause": ("cli.pause:PauseReport", "queue.pauses:PauseView[]"),
     "profile delete": ("cli.profile_rows:ProfileChange",),
     "profile list": ("cli.profile_rows:ProfileRow[]",),
+    "profile quarantine": ("cli.profile_rows:ProfileChange",),
+    "profile restore": ("cli.profile_rows:ProfileChange",),
     "profile show": ("cli.profile_rows:ProfileAnswer",),
     "redis password": ("cli.answers:RedisAccess",),
     "results": ("contract.result:Result[]", "contract.result:Result", "cli.answers:FollowedResult"),

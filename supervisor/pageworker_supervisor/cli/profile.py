@@ -49,7 +49,11 @@ def show_profile(name: str, *, config: Config = None, json: Json = False) -> Non
     show(answer, details_text(answer), json)
 
 
-for name, place, line in (("delete", "profile_change:delete", "Delete one profile with all its snapshots."),):
+for name, place, line in (
+    ("delete", "profile_change:delete", "Delete one profile with all its snapshots."),
+    ("restore", "profile_change:restore", "Restore a snapshot: the next opening takes it."),
+    ("quarantine", "profile_change:quarantine", "Withdraw the newest state of one profile, and keep it."),
+):
     app.command(f"pageworker_supervisor.cli.{place}", name=name, help=line)
 
 

@@ -1,4 +1,5 @@
-"""`workerctl profile delete`: changes a profile under its lock in Redis, so that no worker opens it meanwhile."""
+"""`workerctl profile delete|restore|quarantine`: changes under the profile's lock in Redis, so that no worker opens it
+meanwhile."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from pageworker_supervisor.cli.profile import elsewhere
 from pageworker_supervisor.cli.profile_name import ProfileName, profile_named
 from pageworker_supervisor.cli.profile_places import HostProfiles, StoredProfiles, place_of, profile_errors
 from pageworker_supervisor.cli.profile_rows import ProfileChange
+from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.profile_locks import KnownProfile
 
@@ -78,6 +80,76 @@ def delete(
     report = ProfileChange(tenant_id=profile.tenant_id, profile_id=profile.profile_id, change="deleted")
     what = "the record of " if only_record else ""
     show(report, f"{what}{profile} is deleted", json)
+
+
+def restore(name: str, snapshot: str, *, reason: Reason = None, config: Config = None, json: Json = False) -> None:
+    """Restore a snapshot: the next opening of the profile takes it, even if it was marked bad.
+
+    What a worker has not published yet is moved aside there. A profile that is open is refused with the name of its
+    holder (exit code 4). Only for a snapshot store: for the data folder of a host, it is not supported yet. The exit
+    code is 1 if there is no such snapshot.
+
+    Example: `workerctl profile restore acme/main 00000000000000000007-0123456789abcdef --reason "logged out"`.
+
+    Parameters
+    ----------
+    name
+        Tenant and profile, `TENANT/PROFILE`.
+    snapshot
+        Its id, as `workerctl profile show` lists it.
+    """
+    profile = profile_named(name)
+
+    async def act() -> None:
+        async with changing(profile, "profile restore", reason, config, {"snapshot": snapshot}) as held:
+            if not isinstance(held.place, StoredProfiles):
+                raise CommandError(
+                    "profile restore in the data folder of a host: not supported yet",
+                    "Only a snapshot store has snapshots (setting profiles.store).",
+                    CommandExit.REFUSED,
+                )
+            if not await held.place.snapshots.restore(*profile, snapshot, held.fence):
+                raise CommandError(
+                    printable(f"{profile} has no snapshot {snapshot}"), f"See `workerctl profile show {profile}`."
+                )
+
+    asyncio.run(act())
+    report = ProfileChange(
+        tenant_id=profile.tenant_id, profile_id=profile.profile_id, change="restored", snapshot=snapshot
+    )
+    show(report, printable(f"the next opening of {profile} takes {snapshot}"), json)
+
+
+def quarantine(name: str, *, reason: Reason = None, config: Config = None, json: Json = False) -> None:
+    """Withdraw the newest state of one profile, and keep it.
+
+    In a snapshot store, the newest good snapshot is marked bad, and the next opening takes the one before. If no good
+    one is left, jobs of the profile fail until you restore one. In the data folder of a host, the data moves to
+    `aside/`, and the profile begins empty. A profile that is open is refused with the name of its holder (exit code 4).
+    The exit code is 1 if there is nothing to withdraw.
+
+    Example: `workerctl profile quarantine acme/main --reason "account is blocked"`.
+
+    Parameters
+    ----------
+    name
+        Tenant and profile, `TENANT/PROFILE`.
+    """
+    profile = profile_named(name)
+
+    async def act() -> str:
+        async with changing(profile, "profile quarantine", reason, config) as held:
+            await held.refuse_elsewhere()
+            kept = await held.place.quarantine(profile, reason or "withdrawn by an operator", held.fence)
+            if kept is None:
+                raise held.nowhere
+            return kept
+
+    kept = asyncio.run(act())
+    report = ProfileChange(
+        tenant_id=profile.tenant_id, profile_id=profile.profile_id, change="quarantined", snapshot=kept
+    )
+    show(report, f"{kept} of {profile} is in quarantine", json)
 
 
 @asynccontextmanager

@@ -60,6 +60,9 @@ class ProfilePlace(Protocol):
     async def delete(self, name: ProfileName) -> bool:
         """Remove a profile with all that was kept of it. False: it is not here."""
 
+    async def quarantine(self, name: ProfileName, reason: str, fence: int) -> str | None:
+        """Withdraw the newest state, and keep it. Returns its name; None: there is none. `fence`: of the Redis lock."""
+
 
 class HostProfiles:
     """See ProfilePlace: the data folder of a worker. `delete` takes the kernel lock of the profile.
@@ -108,6 +111,17 @@ class HostProfiles:
     async def delete(self, name: ProfileName) -> bool:
         """See ProfilePlace."""
         return await asyncio.to_thread(self._delete, name)
+
+    async def quarantine(self, name: ProfileName, reason: str, fence: int) -> str | None:
+        """See ProfilePlace."""
+        return await asyncio.to_thread(self._quarantine, name, reason)
+
+    def _quarantine(self, name: ProfileName, reason: str) -> str | None:
+        if not self._root.exists() or not self._store().folder(*name).exists():
+            return None
+        store = self._store()
+        with store.hold(*name, None, None) as lease:
+            return store.quarantine(lease, reason).name
 
     def _store(self) -> ProfileStore:
         return ProfileStore(self._root)
@@ -209,6 +223,11 @@ class StoredProfiles:
     async def delete(self, name: ProfileName) -> bool:
         """See ProfilePlace."""
         return await self.snapshots.remove(*name)
+
+    async def quarantine(self, name: ProfileName, reason: str, fence: int) -> str | None:
+        """See ProfilePlace."""
+        withdrawn = await self.snapshots.quarantine(*name, reason, fence)
+        return None if withdrawn is None else withdrawn.id
 
 
 def place_of(settings: Settings) -> HostProfiles | StoredProfiles:

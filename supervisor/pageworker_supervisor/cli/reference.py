@@ -69,6 +69,8 @@ NEEDS: dict[str, Need] = {
     "pause": "Redis",
     "profile delete": "Redis",
     "profile list": "Redis",
+    "profile quarantine": "Redis",
+    "profile restore": "Redis",
     "profile show": "Redis",
     "redis password": "files",
     "results": "Redis",

@@ -22,6 +22,7 @@ from pageworker_profiles.snapshots.head import (
     parse_head,
     published,
     snapshot_id,
+    taken,
 )
 
 HOLDER = ProfileHolder(worker="w1", host="h1", since=1.0)
@@ -49,12 +50,19 @@ def test_an_older_lease_changes_nothing() -> None:
     changes: list[Callable[[], ProfileHead]] = [
         lambda: opened(head, 6, HOLDER),
         lambda: closed(head, 6),
+        lambda: taken(head, 6),
         lambda: published(head, record(6, 1), 3),
     ]
     for change in changes:
         with pytest.raises(FenceTooOld) as caught:
             change()
         assert (caught.value.fence, caught.value.seen) == (6, 7)
+
+
+def test_a_command_takes_the_head_and_opens_nothing() -> None:
+    head = ProfileHead(fence=7, holder=HOLDER, snapshots=(record(6),))
+    assert taken(head, 8) == ProfileHead(fence=8, snapshots=(record(6),))
+    assert taken(taken(head, 8), 8) == taken(head, 8)
 
 
 def test_a_publication_closes_the_profile_and_is_the_newest() -> None:
