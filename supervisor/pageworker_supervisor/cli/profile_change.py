@@ -65,7 +65,7 @@ def delete(
     profile = profile_named(name)
 
     async def act() -> None:
-        detail = {"only_record": 1} if only_record else {}
+        detail: dict[str, str | int] = {"only_record": 1} if only_record else {}
         async with changing(profile, "profile delete", reason, config, detail) as held:
             if only_record:
                 found = False
