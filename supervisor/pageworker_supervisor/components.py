@@ -42,7 +42,7 @@ from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.intake.enqueuer import ModuleContext
 from pageworker_supervisor.intake.timing import IntakeTimeouts
-from pageworker_supervisor.profile_stores.open_store import ProfilePlace, open_profiles
+from pageworker_supervisor.profile_stores.open_store import ProfileHost, open_profiles
 from pageworker_supervisor.proxies.health import UpstreamReports
 from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.queue import QueueClient
@@ -179,7 +179,7 @@ class Components:
         secret_service = SecretService(self.secrets, SecretGrants(live.part(lambda now: now.secrets.grants)), metrics)
         mask_lines(partial(secret_service.log_masker.text, cut=False))
         fleet_secrets = FleetSecrets(self.secrets, secret_service.log_masker, metrics)
-        place = ProfilePlace(environment.data_dir, environment.host.namespace_descriptor, environment.local_profiles)
+        place = ProfileHost(environment.data_dir, environment.host.namespace_descriptor, environment.local_profiles)
         self.profiles, self.profile_reports = open_profiles(
             settings, place, queue.profile_stores, availability, fleet_secrets, metrics
         )

@@ -103,7 +103,7 @@ def snapshot_row(record: SnapshotRecord) -> SnapshotRow:
 def list_text(rows: Sequence[ProfileRow]) -> str:
     """One line per profile."""
     heads = ("TENANT", "PROFILE", "PLACE", "BYTES", "LAST USED", "BROWSER", "STATE", "LOCKED BY")
-    return table(heads, map(_cells, rows))
+    return table(heads, map(_values, rows))
 
 
 def details_text(answer: ProfileAnswer) -> str:
@@ -123,7 +123,7 @@ def details_text(answer: ProfileAnswer) -> str:
     return "\n".join(lines)
 
 
-def _cells(row: ProfileRow) -> tuple[object, ...]:
+def _values(row: ProfileRow) -> tuple[object, ...]:
     return (
         *(row.tenant_id, row.profile_id, row.place, "-" if row.bytes is None else row.bytes, row.used_at or "-"),
         *(row.browser_version or "-", row.state, row.locked_by or "-"),

@@ -45,7 +45,7 @@ def open_snapshots(settings: ProfileSettings, worker_id: str) -> ProfileSnapshot
 
 
 @dataclass(frozen=True)
-class ProfilePlace:
+class ProfileHost:
     """Where a worker has its profiles. `namespace`: as in ProfileFolders. `local`: of a run without Redis, which keeps
     them in its data folder whatever the settings say."""
 
@@ -56,7 +56,7 @@ class ProfilePlace:
 
 def open_profiles(
     settings: Settings,
-    place: ProfilePlace,
+    place: ProfileHost,
     stores: ProfileStores,
     availability: Availability,
     secrets: FleetSecrets,
