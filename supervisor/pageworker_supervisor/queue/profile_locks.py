@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 from msgspec import Struct
 
+from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.queue.functions import Shards, unpacked
 from pageworker_supervisor.redis_client.errors import RedisClientError
 
@@ -61,7 +62,7 @@ class ProfileLocks:
         fence = await self._hold(tenant_id, profile_id, holder)
         failed: Exception | None = None
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with TaskGroup() as tasks:
                 extending = tasks.create_task(self._extend(tenant_id, profile_id, holder))
                 try:
                     yield fence
