@@ -31,7 +31,7 @@ class ProfileBackend(Protocol):
     async def release(self, lease: ProfileLease, fence: int | None, *, clean: bool, browser_version: str) -> None:
         """The runner has ended: keep what it left. The caller closes the lease afterwards. Raises nothing.
 
-        `clean`: its browser was closed in good order.
+        `clean`: its browser was closed normally.
         """
 
     async def measure(self, folder: Path) -> FolderSize:

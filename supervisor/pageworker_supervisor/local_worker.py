@@ -300,7 +300,7 @@ async def local_worker(setup: LocalSetup) -> AsyncIterator[LocalWorker]:
 
 
 async def _close(fleet: Fleet) -> None:
-    """Let browsers write their profiles to disk. Other runners need not end in good order: nothing of them is kept."""
+    """Let browsers write their profiles to disk. Other runners need not end normally: nothing of them is kept."""
     if not any(runner.context.profile for runner in fleet.runners.values()):
         return
     fleet.retire_all("the run is over")

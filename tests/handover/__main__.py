@@ -1,7 +1,7 @@
 """`python -m handover [--handovers N] [--kills N] [--without-browsers]`: a login goes from worker to worker and back.
 
-First in good order. Then the worker that closes the profile is killed while it writes the snapshot. Each job must find
-the login. After a hand-over in good order it must find the newest one. The last line is JSON; the exit code is 1 if a
+First normally. Then the worker that closes the profile is killed while it writes the snapshot. Each job must find
+the login. After a normal hand-over it must find the newest one. The last line is JSON; the exit code is 1 if a
 login was lost.
 """
 
@@ -67,7 +67,7 @@ class Handovers:
         self.lost = 0
         """Jobs that found no login."""
         self.stale = 0
-        """Jobs that found an older login after a hand-over in good order."""
+        """Jobs that found an older login after a normal hand-over."""
 
     async def run(self, handovers: int, kills: int) -> dict[str, object]:
         """All of them. Returns the line of the result."""

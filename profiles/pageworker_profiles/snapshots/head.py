@@ -36,7 +36,7 @@ class SnapshotRecord(Struct, frozen=True, kw_only=True):
     published_at: float
     """Unix seconds."""
     clean: bool = True
-    """Whether its browser was closed in good order."""
+    """Whether its browser was closed normally."""
     bad: str = ""
     """Why it must not be used; "": it is good."""
 
@@ -57,7 +57,7 @@ class ProfileHead(Struct, frozen=True, kw_only=True):
     fence: int
     """The highest fencing token that opened the profile."""
     holder: ProfileHolder | None = None
-    """Who opened it under `fence`. None: it was closed in good order."""
+    """Who opened it under `fence`. None: it was closed normally."""
     snapshots: tuple[SnapshotRecord, ...] = ()
     """The newest first."""
 

@@ -23,7 +23,7 @@ class CopyUse(Enum):
     AS_IT_IS = "as_it_is"
     """It is the newest good snapshot."""
     PUBLISH = "publish"
-    """It is newer than every snapshot, and was closed in good order."""
+    """It is newer than every snapshot, and was closed normally."""
     ADOPT = "adopt"
     """The profile has never been in the store: this folder is how it begins."""
     FETCH = "fetch"
@@ -36,7 +36,7 @@ class LocalCopy(Struct, frozen=True, kw_only=True):
     """The mark beside a local folder."""
 
     state: Literal["open", "unpublished", "published"]
-    """`open`: a browser has it, or was killed with it. `unpublished`: closed in good order. `published`: a snapshot."""
+    """`open`: a browser has it, or was killed with it. `unpublished`: closed normally. `published`: a snapshot."""
     store: str
     """Id of the snapshot store."""
     fence: int

@@ -1,5 +1,5 @@
 """Profiles in an object store, for an event loop: the newest good snapshot becomes a local folder, and the folder
-becomes a snapshot when its browser was closed in good order.
+becomes a snapshot when its browser was closed normally.
 
 The local folder stays: while it is the newest snapshot, the next opening here transfers nothing. What cannot be
 published stays too, marked with its fence, and is published later, unless another worker has opened the profile since.

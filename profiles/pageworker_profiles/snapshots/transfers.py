@@ -16,7 +16,7 @@ def answer(action: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
     """Do the action with the message on stdin. Raises ProfileError, OSError."""
     if action not in ("move", "pack", "unpack"):
         raise ValueError(f"unknown action of the folder worker: {action}")
-    message = marshal.load(sys.stdin.buffer)  # noqa: S302 - the daemon wrote it
+    message = marshal.load(sys.stdin.buffer)  # noqa: S302 - the daemon wrote it, with the same interpreter
     if "packages" in message:
         # This process has no site-packages. PyNaCl is the one package that it needs.
         sys.path.append(message["packages"])
@@ -38,7 +38,7 @@ def pack(folder: Path, message: dict[str, Any], most: FolderSize) -> dict[str, A
 
     top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        with open(message["file"], "xb") as file:  # noqa: PTH123 - a path of the daemon
+        with Path(message["file"]).open("xb") as file:
             sealing = cipher.SealingWriter(file, message["key"], message["bound"])
             size = archive.pack(top, sealing, most)  # type: ignore[arg-type]  # tarfile calls `write` alone
             sealing.close()
@@ -56,7 +56,7 @@ def unpack(folder: Path, message: dict[str, Any], most: FolderSize) -> dict[str,
     folder.mkdir(mode=0o700)
     top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        with open(message["file"], "rb") as file:  # noqa: PTH123 - a path of the daemon
+        with Path(message["file"]).open("rb") as file:
             opening = cipher.OpeningReader(file, message["key"], message["bound"])
             size = archive.unpack(opening, top, most)  # type: ignore[arg-type]  # tarfile calls `read` alone
             opening.finish()

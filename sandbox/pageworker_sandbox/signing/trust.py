@@ -44,7 +44,7 @@ class TrustStore:
             return NotImplemented
         return (self._keys, self.revoked, self.rules) == (other._keys, other.revoked, other.rules)
 
-    __hash__ = None  # type: ignore[assignment] # it is compared, never a key
+    __hash__ = None  # type: ignore[assignment]  # mypy#4266: how Python says unhashable. It is compared, never a key
 
     @property
     def keys(self) -> tuple[PublicKey, ...]:

@@ -64,7 +64,7 @@ class RunnerFolder:
         return None
 
     async def keep(self, clean: bool, browser_version: str) -> None:
-        """The runner's process tree has ended. `clean`: its browser was closed in good order."""
+        """The runner's process tree has ended. `clean`: its browser was closed normally."""
         if self.lease is None:
             return
         # In a task of its own, for the reason that `SandboxedRunner._let_it_exit` has: a store that does not answer in

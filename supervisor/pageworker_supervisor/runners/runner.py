@@ -182,7 +182,7 @@ class Runner(ABC):
             self.retire("idle")
 
     def dismiss(self, reason: str) -> None:
-        """Take its jobs from it, uncharged, and let it close its browser in good order."""
+        """Take its jobs from it, uncharged, and let it close its browser itself."""
         if self._end is None and self.state is not RunnerState.GONE:
             self._log.warning("runner is dismissed", reason=reason)
             self._why.note("host")

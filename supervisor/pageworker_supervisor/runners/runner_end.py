@@ -97,7 +97,7 @@ class RunnerEnd:
         return EXITS.get(self.status.code, "runner_exited")
 
     def restart(self, how: RunnerEnding) -> Restart:
-        """Why another runner has to start; None if this one went in good order."""
+        """Why another runner has to start; None if this one ended normally."""
         if self._noted is not None or self._oom:
             return self._noted or "oom"
         if how.told_to_go:

@@ -31,7 +31,7 @@ class RunnerEvent(Enum):
     EMPTIED = auto()
     """Its last page became free."""
     DISMISS = auto()
-    """Its jobs are taken from it. It may close its browser in good order."""
+    """Its jobs are taken from it. It may close its browser itself."""
     KILL = auto()
     EXITED = auto()
 

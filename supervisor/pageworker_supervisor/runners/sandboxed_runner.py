@@ -163,7 +163,7 @@ class SandboxedRunner(Runner):
         if self.state is not RunnerState.STOPPING or self.process is None:
             return
         if event is RunnerEvent.KILL or self._connection is None:
-            # Before it is up there is nothing to close in good order.
+            # Before it is up there is nothing to close normally.
             self.process.kill()
         elif before is not RunnerState.STOPPING:
             self._told_to_stop.set()

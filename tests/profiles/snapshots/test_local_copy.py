@@ -36,7 +36,7 @@ LEFT = replace(COPY, state="unpublished")
         (COPY, True, "four", 5, CopyUse.FETCH),
         (COPY, True, "", 5, CopyUse.FETCH),
         (replace(COPY, boot="before"), True, "five", 5, CopyUse.FETCH),
-        # It is newer than its snapshot, and closed in good order.
+        # It is newer than its snapshot, and closed normally.
         (LEFT, True, "four", 5, CopyUse.PUBLISH),
         (LEFT, True, "four", None, CopyUse.PUBLISH),
         (LEFT, True, "six", 6, CopyUse.SET_ASIDE),
