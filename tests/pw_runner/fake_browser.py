@@ -150,9 +150,6 @@ class FakePage:
     async def set_viewport_size(self, size: Any) -> None:
         return
 
-    async def evaluate(self, expression: str) -> list[int]:
-        return [0, 0, 1280, 720]
-
     async def close(self) -> None:
         if self.hangs:
             await asyncio.get_running_loop().create_future()
@@ -169,6 +166,8 @@ class FakeDevtools:
     async def send(self, command: str, params: Any = None) -> dict[str, Any]:
         if command == "Target.getTargetInfo":
             return {"targetInfo": {"targetId": self._page.guid}}
+        if command == "Browser.getWindowForTarget":
+            return {"bounds": {"left": 0, "top": 0, "width": 1280, "height": 720}}
         assert command == "Target.getTargets"
         return {"targetInfos": [{"type": "page", "url": "about:blank"} for _ in self._context.pages]}
 

@@ -75,6 +75,27 @@ async def test_a_crashed_page_is_reported_and_replaced_and_its_neighbour_goes_on
     assert runner.retired == []
 
 
+VISITS = handler(
+    """
+    await page.goto("http://shop.example/")
+    return {"page": page._impl_obj._guid}
+    """,
+    name="visits",
+)
+
+
+async def test_the_tabs_of_a_full_browser_serve_job_after_job(start: Start) -> None:
+    """A new tab costs a renderer process, half of what a page costs. Only one of a window's tabs is in front."""
+    runner = await start(pages=4, browser=CHROMIUM)
+    runner.site.pages["/"] = SiteAnswer("<title>shop</title>")
+    served: list[str] = []
+    for _ in range(4):
+        attempts = [await runner.begin(VISITS) for _ in range(4)]
+        served += [(await runner.finished(attempt)).data["page"] for attempt in attempts]
+    assert len(served) == 16
+    assert len(set(served)) == 4
+
+
 async def test_pages_that_crash_while_they_are_idle_are_replaced(start: Start) -> None:
     runner = await start(pages=2)
     both = [await runner.begin(WAITS), await runner.begin(WAITS)]

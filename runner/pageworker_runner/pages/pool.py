@@ -303,7 +303,7 @@ class PagePool:
         devtools = await self._context.new_cdp_session(page)
         self._downloads.watch(page)
         warm = WarmPage(page, devtools, await target_of(devtools), lambda: self._crashed(index))
-        warm.window = await window_of(page)
+        warm.window = await window_of(devtools)
         return warm
 
     def _owner_of(self, guid: str) -> str | None:

@@ -15,7 +15,7 @@ from pageworker_runner.pages.playwright_internals.listeners import drop_listener
 from pageworker_runner.pages.playwright_internals.timeouts_and_bindings import reset_client_state
 from pageworker_runner.pages.revert import revert_on_blank, revert_page
 from pageworker_runner.pages.side_effects import SideEffect
-from pageworker_runner.pages.slot import WarmPage, origin_of
+from pageworker_runner.pages.slot import WarmPage, origin_of, window_of
 from pageworker_sandbox.wire.page_options import PageOptions
 
 CLEAR_STORAGE = """expected => {
@@ -31,7 +31,6 @@ READ_STATE = """mobile => { window.name = '';
   // The layout of about:blank on a mobile page is 980 pixels wide, whatever its viewport is.
   const [width, height] = mobile ? [screen.width, screen.height] : [innerWidth, innerHeight];
   return {
-  window: [screenX, screenY, outerWidth, outerHeight],
   url: location.href, frames: window.length,
   width, height, clock: '__pwClock' in globalThis, dark: matchMedia('(prefers-color-scheme: dark)').matches } }"""
 
@@ -39,8 +38,6 @@ READ_STATE = """mobile => { window.name = '';
 class PageFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the page itself reports about its state."""
 
-    window: list[int]
-    """See `window_of`."""
     url: str
     frames: int
     width: int
@@ -50,13 +47,11 @@ class PageFacts(msgspec.Struct, frozen=True, kw_only=True):
     """It has a clock of Playwright."""
 
 
-def unused(options: PageOptions, window: list[int]) -> PageFacts:
-    """What a new page with this window reports."""
+def unused(options: PageOptions) -> PageFacts:
+    """What a new page reports."""
     size = viewport(options)
     dark = options.color_scheme == "dark"
-    return PageFacts(
-        window=window, url=BLANK, frames=0, width=size["width"], height=size["height"], dark=dark, clock=False
-    )
+    return PageFacts(url=BLANK, frames=0, width=size["width"], height=size["height"], dark=dark, clock=False)
 
 
 async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> None:
@@ -73,8 +68,9 @@ async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> N
     try:
         await revert_page(page, effects, options)
         await _leave(warm)
-        answer, *_ = await asyncio.gather(
+        answer, window, *_ = await asyncio.gather(
             page.evaluate(READ_STATE, bool(options.is_mobile)),
+            window_of(warm.devtools),
             page.clear_console_messages(),
             page.clear_page_errors(),
             *revert_on_blank(page, effects),
@@ -83,10 +79,10 @@ async def clean(warm: WarmPage, effects: SideEffects, options: PageOptions) -> N
         await forget_history(warm.devtools)
     except (BrowserError, msgspec.ValidationError) as error:
         raise CleaningFailed(str(error).partition("\n")[0]) from error
-    if facts.window != warm.window:
+    if window != warm.window:
         # The headless shell lets every script do that.
         raise CleaningFailed("its window was moved or resized", expected=True)
-    if facts != unused(options, warm.window):
+    if facts != unused(options):
         raise CleaningFailed(f"after cleaning, the page reports {facts}")
     if left := warm.client.changed():
         raise CleaningFailed(f"Playwright's client still has changes of {', '.join(left)}")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 from playwright.async_api import CDPSession, Frame, Page
 
 from pageworker_runner.pages.client_state import ClientState
@@ -26,13 +27,22 @@ def origin_of(url: str) -> str | None:
     return found[0] if found else None
 
 
-WINDOW = "[screenX, screenY, outerWidth, outerHeight]"
+class WindowBounds(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a page's window is and how large, in CSS pixels. Source: DevTools protocol, Browser.Bounds."""
+
+    left: int
+    top: int
+    width: int
+    height: int
 
 
-async def window_of(page: Page) -> list[int]:
-    """Left, top, width and height of the window that the page shows to its scripts, in CSS pixels."""
-    window: list[int] = await page.evaluate(WINDOW)
-    return window
+async def window_of(devtools: CDPSession) -> WindowBounds:
+    """The bounds of the window that a page is in, from the browser. Raises Playwright's Error.
+
+    What the page itself reports is no measure: a tab of the full browser counts the window's frame in once it has been
+    in front, and not before.
+    """
+    return msgspec.convert((await devtools.send("Browser.getWindowForTarget"))["bounds"], WindowBounds)
 
 
 async def target_of(devtools: CDPSession) -> str:
@@ -50,8 +60,8 @@ class WarmPage:
         self.devtools = devtools
         self.target = target
         self.origins: set[str] = set()
-        self.window: list[int] = []
-        """Of the unused page, see `window_of`."""
+        self.window: WindowBounds | None = None
+        """Of the unused page."""
         self.crashed = False
         self.handler_stuck = False
         """Its handler suppressed its cancellation, so the page is taken from it."""
