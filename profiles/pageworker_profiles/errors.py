@@ -64,10 +64,22 @@ class ProfileTooLarge(ProfileError):
         return {"used": self.used, "allowed": self.allowed, "unit": self.unit}
 
 
+class ContentDamaged(ProfileError):
+    """A database of the browser in the profile is damaged. A browser would drop it silently, with all logins in it.
+
+    Quarantine the profile, or restore it from a backup.
+    """
+
+
 class FolderWorkerFailed(ProfileError):
     """The folder worker process ended without an answer: it was killed, or the host has no memory. Retryable."""
 
     retryable = True
+
+    def __init__(self, text: str, signal: int | None = None) -> None:
+        """`signal`: the one that ended it; None: none did."""
+        super().__init__(text)
+        self.signal = signal
 
 
 class ProfileElsewhere(ProfileError):

@@ -56,9 +56,12 @@ async def call_worker(
         if process.returncode is None:
             process.kill()
             await asyncio.shield(process.wait())
-    if process.returncode != 0:
+    if (status := process.returncode or 0) != 0:
         text = errors_text.decode(errors="replace").strip()[-2000:]
-        raise FolderWorkerFailed(f"{action} {folder}: the worker ended with status {process.returncode}: {text}")
+        raise FolderWorkerFailed(
+            f"{action} {folder}: the worker ended with status {status}: {text}",
+            -status if status < 0 else None,
+        )
     answer: dict[str, Any] = marshal.loads(output)  # noqa: S302 - folder_worker.py wrote it, with the same interpreter
     if "error" in answer:
         raise getattr(errors, answer["error"])(answer["text"], **answer["fields"])

@@ -3,6 +3,7 @@
     folder_worker.py PARENT_PID NAMESPACE prepare FOLDER MAX_FILES MAX_BYTES UID GID FD [VERSION]
     folder_worker.py PARENT_PID NAMESPACE measure FOLDER MAX_FILES MAX_BYTES
     folder_worker.py PARENT_PID NAMESPACE remove FOLDER
+    folder_worker.py PARENT_PID NAMESPACE check FOLDER                         message: empty
     folder_worker.py PARENT_PID NAMESPACE move FOLDER                          message: to
     folder_worker.py PARENT_PID NAMESPACE pack FOLDER MAX_FILES MAX_BYTES      message: file, key, bound, packages
     folder_worker.py PARENT_PID NAMESPACE unpack FOLDER MAX_FILES MAX_BYTES    message: the same

@@ -7,6 +7,7 @@ background, one at a time.
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pageworker_profiles import homes
+from pageworker_profiles import damage_mark, homes
 from pageworker_profiles.browser_version import BrowserVersion
-from pageworker_profiles.errors import InvalidName, ProfileError, explained
+from pageworker_profiles.errors import ContentDamaged, FolderWorkerFailed, InvalidName, ProfileError, explained
 from pageworker_profiles.folder_calls import call_worker, walk
 from pageworker_profiles.homes import ProfileHomes
 from pageworker_profiles.lease import ProfileLease
@@ -26,6 +27,8 @@ from pageworker_profiles.store import ProfileStore, owner
 THREADS = 8
 MEASURES = 2
 """Maximum number of folders that are measured at the same time."""
+CONTENT_SIGNALS = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGXCPU}
+"""What ends a check is its content, not the host."""
 
 T = TypeVar("T")
 
@@ -43,9 +46,12 @@ class ProfileFolders:
         most: FolderSize = MOST,
         namespace: int | None = None,
         profile_homes: ProfileHomes | None = None,
+        on_failed_check: Callable[[str, str, ProfileError], None] = lambda *_: None,
     ) -> None:
+        """`on_failed_check`: called with tenant, profile and error: ContentDamaged, or why it could not be checked."""
         self.most = most
         self._homes = profile_homes
+        self._on_failed_check = on_failed_check
         self._namespace = namespace
         self._store = ProfileStore(root, others_pass=namespace is not None or os.geteuid() == 0)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="profile")
@@ -60,12 +66,16 @@ class ProfileFolders:
         uid: int | None,
         browser: BrowserVersion | None = None,
     ) -> ProfileLease:
-        """As ProfileStore.open. Raises BrowserOlder and ProfileElsewhere too."""
+        """As ProfileStore.open. Raises BrowserOlder, ContentDamaged and ProfileElsewhere too."""
         if self._homes is not None:
             # First: a profile that lives elsewhere must not get an empty folder here.
             await self._homes.claim(tenant_id, profile_id, await self.store_id())
         lease = await self.hold(tenant_id, profile_id, fence, uid)
         try:
+            if await self.in_thread(lambda: damage_mark.is_there(lease.path.parent)):
+                # Again: it may be quarantined or repaired by now.
+                await self.check(lease)
+                await self.in_thread(lambda: damage_mark.remove(lease.path.parent))
             await self.prepare(lease, browser)
         except BaseException:
             lease.close()
@@ -73,7 +83,22 @@ class ProfileFolders:
         return lease
 
     async def release(self, lease: ProfileLease, fence: int | None, *, clean: bool, browser_version: str) -> None:
-        """What the browser left stays where it is."""
+        """What the browser left stays where it is, with a mark if one of its databases is damaged."""
+        if not clean:
+            # The browser repairs what a kill left: a journal, or a log, holds it.
+            return
+        try:
+            await self._check_and_mark(lease)
+        except ProfileError as error:
+            self._on_failed_check(lease.tenant_id, lease.profile_id, error)
+
+    async def _check_and_mark(self, lease: ProfileLease) -> None:
+        try:
+            await self.check(lease)
+        except ContentDamaged as damaged:
+            reason = str(damaged)
+            await self.in_thread(lambda: damage_mark.write(lease.path.parent, reason))
+            raise
 
     async def store_id(self) -> str:
         """The name of this folder of profiles. See homes.store_id."""
@@ -96,6 +121,18 @@ class ProfileFolders:
         """Run an action of the folder worker that takes a message, under the lock of the lease."""
         held = [lease.lock_descriptor]
         return await call_worker(action, folder, *numbers, held=held, namespace=self._namespace, message=message)
+
+    async def check(self, lease: ProfileLease, folder: Path | None = None) -> None:
+        """Check the browser's databases in a folder (None: that of the lease). Raises ContentDamaged.
+
+        No browser runs.
+        """
+        try:
+            await self.call(lease, "check", folder or lease.path, message={})
+        except FolderWorkerFailed as failed:
+            if failed.signal in CONTENT_SIGNALS:
+                raise ContentDamaged(f"a database of the profile ends its check by signal {failed.signal}") from failed
+            raise
 
     async def discard(self, lease: ProfileLease) -> None:
         """Move the data into the trash, where `run` deletes it, and begin with an empty folder."""

@@ -17,7 +17,7 @@ async def visit(name: str, root: str, store: str, fence: str, text: str) -> None
     """See above."""
     worker = SnapshotWorker(name, Path(root), FolderObjects(Path(store)), Homes(), seconds=300)
     lease = await worker.open(int(fence))
-    file = lease.path / "Default/Cookies"
+    file = lease.path / "Default/Preferences"
     print(f"found {file.read_text() if file.exists() else ''}", flush=True)
     put(lease.path, text)
     # More than one chunk of a container, so that a kill meets a half written one.

@@ -5,7 +5,7 @@ import json
 
 from pw_queue import QueueHarness
 
-from pageworker_profiles.errors import SnapshotStoreAway
+from pageworker_profiles.errors import ContentDamaged, FolderWorkerFailed, SnapshotStoreAway
 from pageworker_supervisor.profile_stores.snapshot_reports import SnapshotReports
 from pageworker_supervisor.telemetry.metrics import Metrics
 
@@ -20,10 +20,13 @@ async def test_a_refused_snapshot_is_an_event_of_its_tenant(harness: QueueHarnes
         running = tasks.create_task(reports.run())
         reports.events.refused("acme", "p", "one", "it was changed")
         reports.events.set_aside("acme", "p", "its browser was killed")
-        events = [json.loads((await anext(heard))["data"]) for _ in range(2)]
+        reports.events.damaged("acme", "p", ContentDamaged("'Cookies' is damaged"))
+        reports.failed_check("acme", "p", FolderWorkerFailed("no memory"))
+        reports.events.set_aside("acme", "p", "the last one")
+        events = [json.loads((await anext(heard))["data"]) for _ in range(4)]
         running.cancel()
-    assert [event["event"] for event in events] == ["profile_state"] * 2
-    assert [event["tenant_id"] for event in events] == ["acme"] * 2
+    assert [event["event"] for event in events] == ["profile_state"] * 4
+    assert [event["tenant_id"] for event in events] == ["acme"] * 4
     assert events[0]["detail"] == {
         "profile_id": "p",
         "state": "snapshot_refused",
@@ -31,6 +34,9 @@ async def test_a_refused_snapshot_is_an_event_of_its_tenant(harness: QueueHarnes
         "reason": "it was changed",
     }
     assert events[1]["detail"]["state"] == "set_aside"
+    assert events[2]["detail"] == {"profile_id": "p", "state": "damaged", "reason": "'Cookies' is damaged"}
+    assert events[3]["detail"]["reason"] == "the last one", "no event of a check that failed by the host"
+    assert "pageworker_profile_damaged_total 1.0" in metrics.expose().decode()
 
 
 async def test_a_transfer_is_counted(harness: QueueHarness) -> None:

@@ -70,6 +70,7 @@ class SnapshotWorker:
         self.failed: list[str] = []
         self.refused: list[tuple[str, str]] = []
         self.aside: list[str] = []
+        self.damaged: list[str] = []
         self.keys = keys or Keys()
         options = SnapshotOptions(worker=name, host=f"host of {name}", keep=keep, seconds=seconds)
         self.snapshots = ProfileSnapshots(objects, options)
@@ -77,6 +78,7 @@ class SnapshotWorker:
             moved=lambda step, _, __: self.moved.append(step),
             failed=lambda step, _, __, error: self.failed.append(f"{step} {type(error).__name__}"),
             refused=lambda _, __, snapshot, reason: self.refused.append((snapshot, reason)),
+            damaged=lambda _, __, error: self.damaged.append(str(error)),
             set_aside=lambda _, __, reason: self.aside.append(reason),
         )
         local = ProfileFolders(root, most)
@@ -95,7 +97,7 @@ class SnapshotWorker:
         """Open the profile, write a text, close it. Returns what it held before; "": nothing."""
         lease = await self.open(fence)
         try:
-            file = lease.path / "Default/Cookies"
+            file = lease.path / "Default/Preferences"
             before = file.read_text() if file.exists() else ""
             if text is not None:
                 put(lease.path, text)
@@ -107,4 +109,4 @@ class SnapshotWorker:
 def put(folder: Path, text: str) -> None:
     """What a browser writes."""
     (folder / "Default").mkdir(exist_ok=True)
-    (folder / "Default/Cookies").write_text(text)
+    (folder / "Default/Preferences").write_text(text)

@@ -6,6 +6,7 @@ import pytest
 
 from pageworker_profiles.errors import (
     BrowserOlder,
+    ContentDamaged,
     HeadUnreadable,
     ProfileBusy,
     ProfileElsewhere,
@@ -86,7 +87,8 @@ def test_the_result_names_no_path_of_the_host() -> None:
 
 def test_what_would_fail_again_is_not_retryable() -> None:
     assert (explain(ProfileTampered("x")).type, explain(ProfileTampered("x")).retryable) == ("profile_tampered", False)
-    assert (explain(StoreDamaged("x")).type, explain(StoreDamaged("x")).retryable) == ("profile_corrupt", False)
+    for error in (StoreDamaged("x"), ContentDamaged("x")):
+        assert (explain(error).type, explain(error).retryable) == ("profile_corrupt", False)
     assert (explain(BrowserNotReady("x")).type, explain(BrowserNotReady("x")).retryable) == (
         "browser_start_failed",
         True,

@@ -6,11 +6,10 @@ published stays too, marked with its fence, and is published later, unless anoth
 """
 
 import asyncio
-import errno
 import os
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn, TypeVar
@@ -21,13 +20,13 @@ from msgspec.structs import replace
 from pageworker_profiles.browser_version import BrowserVersion
 from pageworker_profiles.errors import (
     BrowserOlder,
+    ContentDamaged,
     ProfileBusy,
     ProfileError,
     ProfileTampered,
     SnapshotsUnusable,
     SnapshotTampered,
     StaleFence,
-    explained,
 )
 from pageworker_profiles.folders import ProfileFolders
 from pageworker_profiles.homes import ProfileHomes
@@ -39,14 +38,12 @@ from pageworker_profiles.snapshots.local_copy import (
     CopyUse,
     LocalCopy,
     boot_id,
-    drop_copy,
     next_use,
     read_copy,
-    write_copy,
 )
+from pageworker_profiles.snapshots.local_folders import LocalFolders
 from pageworker_profiles.snapshots.profile_snapshots import ProfileSnapshots
 
-TRANSFER = "transfer"
 ASIDE_KEPT = 2
 """Folders of one profile that a snapshot has replaced. They hold what a killed browser wrote."""
 FIRST_PAUSE_SECONDS = 1.0
@@ -66,6 +63,8 @@ class SnapshotEvents:
     """A transfer failed: tenant, profile."""
     refused: Callable[[str, str, str, str], None]
     """A snapshot must not be used: tenant, profile, snapshot, reason. The one before it is used."""
+    damaged: Callable[[str, str, ProfileError], None]
+    """A database of the browser is damaged, in the local folder or in a snapshot: tenant, profile."""
     set_aside: Callable[[str, str, str], None]
     """A local folder was replaced and kept: tenant, profile, reason."""
 
@@ -82,6 +81,7 @@ class SnapshotFolders:
         events: SnapshotEvents,
     ) -> None:
         self._folders = folders
+        self._local = LocalFolders(folders)
         self._snapshots = snapshots
         self._keys = keys
         self._homes = homes
@@ -124,7 +124,7 @@ class SnapshotFolders:
         if not clean:
             return
         try:
-            copy = await self._copy(lease)
+            copy = await self._local.copy(lease)
             if copy is None or copy.state != "open" or copy.fence != fence:
                 return
             await self._publish(lease, replace(copy, state="unpublished", browser_version=browser_version))
@@ -146,12 +146,12 @@ class SnapshotFolders:
     async def _bring(self, lease: ProfileLease, fence: int, browser: BrowserVersion | None) -> None:
         """Make the local folder the newest good state of the profile, and mark it as open."""
         store = await self._snapshots.store_id()
-        copy = await self._copy(lease)
+        copy = await self._local.copy(lease)
         if copy is not None and copy.state == "unpublished" and copy.store == store:
             # Under the fence that it was written under. After the next step, this worker's own fence is higher.
             await self._publish_or_set_aside(lease, copy)
-            copy = await self._copy(lease)
-        has_data = await self._has_data(lease) if copy is None or copy.state == "open" else True
+            copy = await self._local.copy(lease)
+        has_data = await self._local.has_data(lease) if copy is None or copy.state == "open" else True
         head = await self._take(lease, store, fence, browser, begins_here=copy is None and has_data)
         newest = head.good[0].id if head is not None and head.good else ""
         use = next_use(
@@ -164,13 +164,17 @@ class SnapshotFolders:
         )
         began = newest
         if use is CopyUse.ADOPT:
-            # Before its browser may be killed with it: so far this folder is all that there is of the profile.
+            # Before its browser may be killed with it: so far this folder is all that there is of the profile. Before
+            # it has a mark: if it is damaged, it stays where it is, and no opening begins an empty profile.
+            await self._check(lease)
             began = await self._publish(lease, LocalCopy(state="unpublished", store=store, fence=fence))
         if use is CopyUse.SET_ASIDE and has_data:
             await self._set_aside(lease, "its browser was killed, or a snapshot is newer")
         if use in (CopyUse.FETCH, CopyUse.SET_ASIDE):
             began = await self._fetch(lease, head)
-        await self._mark(lease, LocalCopy(state="open", store=store, fence=fence, snapshot=began, boot=self._boot))
+        await self._local.mark(
+            lease, LocalCopy(state="open", store=store, fence=fence, snapshot=began, boot=self._boot)
+        )
 
     async def _take(
         self, lease: ProfileLease, store: str, fence: int, browser: BrowserVersion | None, *, begins_here: bool
@@ -196,31 +200,31 @@ class SnapshotFolders:
 
     async def _mark_unused(self, lease: ProfileLease) -> None:
         """No browser has had the folder since it was brought: it still is the snapshot that it began as."""
-        copy = await self._copy(lease)
+        copy = await self._local.copy(lease)
         if copy is not None and copy.snapshot:
-            await self._mark(lease, replace(copy, state="published"))
+            await self._local.mark(lease, replace(copy, state="published"))
 
     async def _fetch(self, lease: ProfileLease, head: ProfileHead | None) -> str:
         """Replace the local folder by the newest good snapshot, or by an empty one if there was never a snapshot."""
         for record in head.good if head is not None else ():
             try:
                 await self._fetch_one(lease, record)
-            except SnapshotTampered as tampered:
-                self._events.failed("fetch", lease.tenant_id, lease.profile_id, tampered)
-                self._events.refused(lease.tenant_id, lease.profile_id, record.id, str(tampered))
-                await self._snapshots.mark_bad(lease.tenant_id, lease.profile_id, record.id, str(tampered))
+            except (SnapshotTampered, ContentDamaged) as unusable:
+                self._events.failed("fetch", lease.tenant_id, lease.profile_id, unusable)
+                self._events.refused(lease.tenant_id, lease.profile_id, record.id, str(unusable))
+                await self._snapshots.mark_bad(lease.tenant_id, lease.profile_id, record.id, str(unusable))
                 continue
             return record.id
         if head is not None and head.snapshots:
             raise SnapshotsUnusable(
                 "no snapshot of the profile can be used: restore one, or remove the profile to begin anew"
             )
-        await self._forget(lease)
+        await self._local.forget(lease)
         return ""
 
     async def _fetch_one(self, lease: ProfileLease, record: SnapshotRecord) -> None:
         began = time.monotonic()
-        transfer = await self._transfer_folder(lease)
+        transfer = await self._local.transfer_folder(lease)
         file, unpacked = transfer / "incoming", transfer / "data"
         key = await self._keys.find(record.key_id)
         try:
@@ -228,31 +232,26 @@ class SnapshotFolders:
             message = _message(lease, record.id, key.key, file)
             await self._folders.call(lease, "unpack", unpacked, *self._folders.most, message=message)
         finally:
-            await self._folders.in_thread(lambda: file.unlink(missing_ok=True))
-        await self._forget(lease)
-        await self._folders.in_thread(lambda: _put_in_place(lease, unpacked))
+            await self._local.delete(file)
+        await self._check(lease, unpacked)
+        await self._local.replace(lease, unpacked)
         self._events.moved("fetch", time.monotonic() - began, record.bytes)
-
-    async def _forget(self, lease: ProfileLease) -> None:
-        """Empty the local folder. First its mark: a crash must not leave an empty folder that counts as a snapshot."""
-        await self._in_folder(lease, "forgetting the copy in", lambda: drop_copy(lease.path.parent))
-        if await self._has_data(lease):
-            await self._folders.discard(lease)
 
     # ---- publishing ----
 
     async def _publish(self, lease: ProfileLease, copy: LocalCopy) -> str:
         """Pack, encrypt, store and verify the local folder, and let the head name it. Returns the snapshot's id.
 
-        Raises StaleFence. What fails is tried again later.
+        Raises StaleFence, ContentDamaged. What fails is tried again later.
         """
         began = time.monotonic()
-        await self._mark(lease, copy)
+        await self._local.mark(lease, copy)
         self._remember(lease)
+        await self._check(lease)
         tenant_id, profile_id = lease.tenant_id, lease.profile_id
         key = await self._keys.current()
         snapshot = snapshot_id(copy.fence, os.urandom(8))
-        file = await self._transfer_folder(lease) / f"{snapshot}.outgoing"
+        file = await self._local.transfer_folder(lease) / f"{snapshot}.outgoing"
         try:
             message = _message(lease, snapshot, key.key, file)
             packed = await self._folders.call(lease, "pack", lease.path, *self._folders.most, message=message)
@@ -267,8 +266,8 @@ class SnapshotFolders:
             )
             done = await self._snapshots.publish(tenant_id, profile_id, record, file)
         finally:
-            await self._folders.in_thread(lambda: file.unlink(missing_ok=True))
-        await self._mark(lease, replace(copy, state="published", snapshot=snapshot, boot=self._boot))
+            await self._local.delete(file)
+        await self._local.mark(lease, replace(copy, state="published", snapshot=snapshot, boot=self._boot))
         self._left.discard((tenant_id, profile_id))
         if done.before is None or not done.before.snapshots:
             await self._homes.keep(tenant_id, profile_id, copy.store)
@@ -279,10 +278,10 @@ class SnapshotFolders:
     async def _publish_or_set_aside(self, lease: ProfileLease, copy: LocalCopy) -> None:
         try:
             await self._publish(lease, copy)
-        except (StaleFence, ProfileTampered) as refused:
+        except (StaleFence, ProfileTampered, ContentDamaged) as refused:
             self._events.failed("publish", lease.tenant_id, lease.profile_id, refused)
             await self._set_aside(lease, f"it cannot be published: {refused}")
-            await self._in_folder(lease, "forgetting the copy in", lambda: drop_copy(lease.path.parent))
+            await self._local.drop_mark(lease)
             self._left.discard((lease.tenant_id, lease.profile_id))
 
     async def _publish_left(self) -> NoReturn:
@@ -311,7 +310,7 @@ class SnapshotFolders:
                 self._left.discard((tenant_id, profile_id))
                 return
             with closing(await self._folders.hold(tenant_id, profile_id, None, None)) as lease:
-                copy = await self._copy(lease)
+                copy = await self._local.copy(lease)
                 if copy is not None and copy.state == "unpublished":
                     await self._publish_or_set_aside(lease, copy)
         except ProfileBusy:
@@ -329,61 +328,17 @@ class SnapshotFolders:
 
     # ---- the local folder ----
 
+    async def _check(self, lease: ProfileLease, folder: Path | None = None) -> None:
+        """Raise ContentDamaged if a database in the folder (None: that of the lease) is damaged."""
+        try:
+            await self._folders.check(lease, folder)
+        except ContentDamaged as damaged:
+            self._events.damaged(lease.tenant_id, lease.profile_id, damaged)
+            raise
+
     async def _set_aside(self, lease: ProfileLease, reason: str) -> None:
         await self._folders.set_aside(lease, reason, ASIDE_KEPT)
         self._events.set_aside(lease.tenant_id, lease.profile_id, reason)
-
-    async def _transfer_folder(self, lease: ProfileLease) -> Path:
-        """An empty folder beside the data: what a killed worker left in it is worth nothing."""
-        folder = lease.path.parent / TRANSFER
-        if not await self._in_folder(lease, "emptying", lambda: _is_empty(folder)):
-            await self._folders.remove_folder(folder)
-            await self._in_folder(lease, "creating", lambda: folder.mkdir(mode=0o700))
-        return folder
-
-    async def _copy(self, lease: ProfileLease) -> LocalCopy | None:
-        return await self._in_folder(lease, "reading the mark in", lambda: read_copy(lease.path.parent))
-
-    async def _mark(self, lease: ProfileLease, copy: LocalCopy) -> None:
-        await self._in_folder(lease, "marking", lambda: write_copy(lease.path.parent, copy))
-
-    async def _has_data(self, lease: ProfileLease) -> bool:
-        return await self._in_folder(lease, "opening", lambda: _has_data(lease))
-
-    async def _in_folder(self, lease: ProfileLease, act: str, call: Callable[[], T]) -> T:
-        def explain() -> T:
-            with explained(act, lease.path.parent):
-                return call()
-
-        return await self._folders.in_thread(explain)
-
-
-def _has_data(lease: ProfileLease) -> bool:
-    empty = _is_empty(lease.path)
-    lease.follow_path()
-    return not empty
-
-
-def _is_empty(folder: Path) -> bool:
-    """Whether the folder is empty. It is a new one then: this process may not be permitted to list another user's."""
-    try:
-        folder.rmdir()
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return False
-        raise
-    folder.mkdir(mode=0o700)
-    return True
-
-
-def _put_in_place(lease: ProfileLease, unpacked: Path) -> None:
-    with explained("replacing", lease.path):
-        with suppress(FileNotFoundError):
-            lease.path.rmdir()
-        unpacked.rename(lease.path)
-        lease.follow_path()
 
 
 def _message(lease: ProfileLease, snapshot: str, key: bytes, file: Path) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The actions of the folder worker on snapshots. Each takes a message on stdin, because keys must not be in arguments.
+"""The actions of the folder worker on content. Each takes a message on stdin, because keys must not be in arguments.
 
 They run in the folder worker's process: content of a profile is hostile, and the daemon never reads it.
 """
@@ -6,6 +6,7 @@ They run in the folder worker's process: content of a profile is hostile, and th
 import marshal
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from pageworker_profiles.sizes import FolderSize
 
 def answer(action: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
     """Do the action with the message on stdin. Raises ProfileError, OSError."""
-    if action not in ("move", "pack", "unpack"):
+    if action not in ("check", "move", "pack", "unpack"):
         raise ValueError(f"unknown action of the folder worker: {action}")
     message = marshal.load(sys.stdin.buffer)  # noqa: S302 - the daemon wrote it, with the same interpreter
     if "packages" in message:
         # This process has no site-packages. PyNaCl is the one package that it needs.
         sys.path.append(message["packages"])
+    if action == "check":
+        return check(folder, confined=True)
     return act(action, folder, numbers, message)
 
 
@@ -28,8 +31,25 @@ def act(action: str, folder: Path, numbers: list[int], message: dict[str, Any]) 
     if action == "move":
         folder.rename(message["to"])
         return {"files": 0, "bytes": 0}
+    if action == "check":
+        return check(folder, confined=False)
     most = FolderSize(*numbers)
     return pack(folder, message, most) if action == "pack" else unpack(folder, message, most)
+
+
+def check(folder: Path, *, confined: bool) -> dict[str, Any]:
+    """Check the browser's databases in the folder. Raises ContentDamaged, OSError.
+
+    `confined`: this process gives up its rights before it parses one.
+    """
+    from pageworker_profiles import content_check
+
+    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = content_check.check(top, partial(content_check.confine, top) if confined else lambda: None)
+    finally:
+        os.close(top)
+    return {"sqlite": found.sqlite, "leveldb": found.leveldb}
 
 
 def pack(folder: Path, message: dict[str, Any], most: FolderSize) -> dict[str, Any]:

@@ -67,9 +67,9 @@ def open_profiles(
     most = FolderSize(profiles.max_files, profiles.max_bytes)
     homes, reports = HomeRecord(stores, availability), SnapshotReports(stores, metrics)
     if place.local:
-        return ProfileFolders(root, most, place.namespace), reports
+        return ProfileFolders(root, most, place.namespace, on_failed_check=reports.failed_check), reports
     snapshots = open_snapshots(profiles, settings.worker.id)
     if snapshots is None or profiles.key_secret is None:
-        return ProfileFolders(root, most, place.namespace, homes), reports
+        return ProfileFolders(root, most, place.namespace, homes, reports.failed_check), reports
     keys = FleetKeys(secrets, profiles.key_secret, profiles.key_secrets_before)
     return SnapshotFolders(ProfileFolders(root, most, place.namespace), snapshots, keys, homes, reports.events), reports

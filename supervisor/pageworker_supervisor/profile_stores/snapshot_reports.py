@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import msgspec
 
-from pageworker_profiles.errors import ProfileError
+from pageworker_profiles.errors import ContentDamaged, ProfileError
 from pageworker_profiles.snapshots.snapshot_folders import SnapshotEvents, Step
 from pageworker_supervisor.queue.profile_stores import ProfileStores
 from pageworker_supervisor.redis_client.errors import RedisClientError
@@ -29,7 +29,9 @@ class SnapshotReports:
     @property
     def events(self) -> SnapshotEvents:
         """The calls."""
-        return SnapshotEvents(self._metrics.profiles.moved, self._failed, self._refused, self._set_aside)
+        return SnapshotEvents(
+            self._metrics.profiles.moved, self._failed, self._refused, self.failed_check, self._set_aside
+        )
 
     async def run(self) -> NoReturn:
         """Publish the events, until cancelled."""
@@ -37,6 +39,14 @@ class SnapshotReports:
             tenant_id, event = await self._waiting.get()
             with suppress(RedisClientError):
                 await self._stores.tell(tenant_id, event)
+
+    def failed_check(self, tenant_id: str, profile_id: str, error: ProfileError) -> None:
+        """A database of the profile is damaged (ContentDamaged), or its databases could not be checked."""
+        if isinstance(error, ContentDamaged):
+            self._metrics.profiles.damaged.inc()
+            self._tell(tenant_id, profile_id, "damaged", {"reason": str(error)})
+        else:
+            log.bind(tenant_id=tenant_id, profile_id=profile_id).warning("a profile is not checked: {}", str(error))
 
     def _failed(self, step: Step, tenant_id: str, profile_id: str, error: ProfileError) -> None:
         self._metrics.profiles.failed(step, type(error).__name__)

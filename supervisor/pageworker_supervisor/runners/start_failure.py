@@ -6,6 +6,7 @@ from enum import Enum, auto
 
 from pageworker_profiles.errors import (
     BrowserOlder,
+    ContentDamaged,
     HeadUnreadable,
     ProfileBusy,
     ProfileElsewhere,
@@ -109,6 +110,16 @@ def explain(error: BaseException) -> StartFailure:
                 reason,
                 "profile_corrupt",
                 "The profile on disk is damaged. Restore it, or remove it to start afresh.",
+                retryable=False,
+                had_slot=False,
+            )
+        case ContentDamaged():
+            return StartFailure(
+                Blame.CONTEXT,
+                reason,
+                "profile_corrupt",
+                "A database of the browser in the profile is damaged. "
+                "Restore the profile, or remove it to start afresh.",
                 retryable=False,
                 had_slot=False,
             )

@@ -50,7 +50,7 @@ async def test_a_newer_browser_leaves_the_snapshot_before(workers: tuple[Snapsho
     await refused(one, 3, SAME)
     await one.snapshots.roll_back("acme", "p", "the new browser is withdrawn")
     lease = await one.profiles.open("acme", "p", 4, None, SAME)
-    assert (lease.path / "Default/Cookies").read_text() == "of 150"
+    assert (lease.path / "Default/Preferences").read_text() == "of 150"
     lease.close()
 
 
@@ -64,9 +64,9 @@ async def test_a_folder_from_before_the_store_is_stored_for_a_worker_with_a_newe
     (before / FILE).write_text(str(NEW))
     for fence in (1, 2, 3):
         await refused(one, fence)
-        assert (before / "Default/Cookies").read_text() == "from before"
+        assert (before / "Default/Preferences").read_text() == "from before"
     assert (one.moved, one.aside) == (["publish"], []), "no browser had it, so it is not set aside"
     await refused(other, 4)
     lease = await other.profiles.open("acme", "p", 5, None, NEW)
-    assert (lease.path / "Default/Cookies").read_text() == "from before"
+    assert (lease.path / "Default/Preferences").read_text() == "from before"
     lease.close()

@@ -89,7 +89,7 @@ async def test_a_suspended_worker_that_wakes_cannot_publish(worker: Worker) -> N
         await a.open(2)
     assert await a.visit(4) == "three"
     assert len(a.aside) == 1, "what it wrote is kept, and not used"
-    (kept,) = (a.root / "acme/p/aside").glob("*/data/Default/Cookies")
+    (kept,) = (a.root / "acme/p/aside").glob("*/data/Default/Preferences")
     assert kept.read_text() == "of the suspended one"
 
 

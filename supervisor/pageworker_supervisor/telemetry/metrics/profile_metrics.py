@@ -32,6 +32,11 @@ class ProfileMetrics:
             registry=registry,
         )
         self._failures = Bounded(self.failures)
+        self.damaged = Counter(
+            "pageworker_profile_damaged",
+            "Damaged databases that were found in profiles and snapshots. Each check counts one at most.",
+            registry=registry,
+        )
 
     def moved(self, step: Literal["fetch", "publish"], seconds: float, size_bytes: int) -> None:
         """Count a snapshot that was fetched or published."""
