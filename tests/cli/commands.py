@@ -70,6 +70,7 @@ COMMAND_LINES: dict[str, str] = {
     "profile quarantine": "profile quarantine acme/main",
     "profile restore": "profile restore acme/main 1",
     "profile show": "profile show acme/main",
+    "profile unlock": "profile unlock acme/main",
     "results": "results --follow",
     "rollout": "rollout",
     "scale": "scale",

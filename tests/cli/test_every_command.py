@@ -117,9 +117,9 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("undrain", "--fleet"),
 )
 WITH_WORKER = (("status", ""), ("logs", ""), ("drain", ""), ("undrain", ""))
-# `redis password` needs the embedded Redis, `profile restore` a snapshot store, the others a sandbox: their own tests
-# check what they print.
-ELSEWHERE = {"doctor", "module dev", "module run", "profile restore", "redis password"}
+# `redis password` needs the embedded Redis, `profile restore` a snapshot store, `profile unlock` a lock, the others a
+# sandbox: their own tests check what they print.
+ELSEWHERE = {"doctor", "module dev", "module run", "profile restore", "profile unlock", "redis password"}
 
 Printed = list[tuple[str, str, int, str, str]]
 """Command, the rest of its command line, exit code, stdout, stderr."""

@@ -17,6 +17,7 @@ from pw_queue import QueueHarness, ticket
 from pageworker_profiles import ProfileStore, homes
 from pageworker_profiles.snapshots.folder_objects import FolderObjects
 from pageworker_supervisor.cli.app import run
+from pageworker_supervisor.queue.wakeup import AskNotice
 
 LATER = 2**53 // 4
 """A fence above those of commands, which are the microseconds of Redis' clock."""
@@ -133,6 +134,33 @@ def test_an_open_profile_is_not_deleted(told: Told, local: ProfileStore, on_queu
     assert code == 4
     assert "the profile is open: w1 holds it" in complaint
     assert local.list("acme") == ("Main", "other")
+
+
+def test_a_command_waits_until_the_profile_is_closed(told: Told, local: ProfileStore, on_queue: OnQueue) -> None:
+    async def lets_go(harness: QueueHarness) -> None:
+        await harness.producer.enqueue([ticket("1", profile_id="Main")])
+        lease = await harness.one()
+        await harness.finish([lease])
+        fence = lease.profile_fence or 0
+        async with asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(asyncio.to_thread(told, "delete acme/Main --wait 20"))
+            woken = await harness.consumer.wait("w1", 20)
+            assert AskNotice("acme", "Main", fence) in woken.control, "the command asks for it"
+            await harness.consumer.release_profile("w1", "acme", "Main", fence)
+        assert waiting.result()[0] == 0
+
+    on_queue(lets_go)
+    assert local.list("acme") == ("other",)
+
+
+def test_a_profile_that_stays_open_ends_the_wait(told: Told, local: ProfileStore, on_queue: OnQueue) -> None:
+    with closing(local.hold("acme", "other", None, None)):
+        assert told("quarantine acme/other --wait 0.3")[0] == 5
+    on_queue(opened)
+    code, complaint = told("quarantine acme/Main --wait 0.3")
+    assert code == 5
+    assert "after 0.3 s" in complaint
+    assert "w1 holds it" in complaint
 
 
 def test_a_profile_in_the_store_of_another_host_is_refused(told: Told, on_queue: OnQueue) -> None:

@@ -73,6 +73,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "profile quarantine": ("cli.profile_rows:ProfileChange",),
     "profile restore": ("cli.profile_rows:ProfileChange",),
     "profile show": ("cli.profile_rows:ProfileAnswer",),
+    "profile unlock": ("cli.profile_rows:ProfileChange",),
     "redis password": ("cli.answers:RedisAccess",),
     "results": ("contract.result:Result[]", "contract.result:Result", "cli.answers:FollowedResult"),
     "rollout": ("cli.rollout_change:RolloutAnswer[]",),

@@ -53,6 +53,7 @@ for name, place, line in (
     ("delete", "profile_change:delete", "Delete one profile with all its snapshots."),
     ("restore", "profile_change:restore", "Restore a snapshot: the next opening takes it."),
     ("quarantine", "profile_change:quarantine", "Withdraw the newest state of one profile, and keep it."),
+    ("unlock", "profile_unlock:unlock", "Release the lock of a worker that is gone."),
 ):
     app.command(f"pageworker_supervisor.cli.{place}", name=name, help=line)
 

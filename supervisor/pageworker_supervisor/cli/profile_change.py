@@ -1,51 +1,25 @@
-"""`workerctl profile delete|restore|quarantine`: changes under the profile's lock in Redis, so that no worker opens it
-meanwhile."""
+"""`workerctl profile delete|restore|quarantine`."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from cyclopts import Parameter
 
-from pageworker_supervisor.cli.audited import Reason, RecordedAction, audited
-from pageworker_supervisor.cli.connect import Config, open_queue
-from pageworker_supervisor.cli.local_user import user_at_host
+from pageworker_supervisor.cli.audited import Reason
+from pageworker_supervisor.cli.connect import Config
+from pageworker_supervisor.cli.held_profile import Wait, changing
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
-from pageworker_supervisor.cli.profile import elsewhere
-from pageworker_supervisor.cli.profile_name import ProfileName, profile_named
-from pageworker_supervisor.cli.profile_places import HostProfiles, StoredProfiles, place_of, profile_errors
+from pageworker_supervisor.cli.profile_name import profile_named
+from pageworker_supervisor.cli.profile_places import StoredProfiles
 from pageworker_supervisor.cli.profile_rows import ProfileChange
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.profile_locks import KnownProfile
-
-
-class HeldProfile(NamedTuple):
-    """A profile that a command has locked. `fence`: of the lock. `action`: its record in the audit log."""
-
-    place: HostProfiles | StoredProfiles
-    known: KnownProfile
-    queue: QueueClient
-    fence: int
-    action: RecordedAction
-
-    @property
-    def nowhere(self) -> CommandError:
-        """The profile is not in this place."""
-        return CommandError(f"there is no such profile in {self.place.label}", elsewhere(self.known))
-
-    async def refuse_elsewhere(self) -> None:
-        """Raises CommandError if Redis has the profile on record in another store."""
-        if self.known.store and self.known.store != await self.place.store_id():
-            raise CommandError(f"the profile is not in {self.place.label}", elsewhere(self.known), CommandExit.REFUSED)
 
 
 def delete(
     name: str,
     *,
     only_record: Annotated[bool, Parameter(negative=())] = False,
+    wait: Wait = 0.0,
     reason: Reason = None,
     config: Config = None,
     json: Json = False,
@@ -66,12 +40,12 @@ def delete(
 
     async def act() -> None:
         detail: dict[str, str | int] = {"only_record": 1} if only_record else {}
-        async with changing(profile, "profile delete", reason, config, detail) as held:
+        async with changing(profile, "profile delete", reason, config, detail, wait) as held:
             if only_record:
                 found = False
             else:
                 await held.refuse_elsewhere()
-                found = await held.place.delete(profile)
+                found = await held.once_closed(lambda: held.place.delete(profile))
             # Last: a worker with another store must not begin the profile while this one still holds its data.
             if not await held.queue.profile_stores.forget(*profile) and not found:
                 raise held.nowhere
@@ -82,7 +56,9 @@ def delete(
     show(report, f"{what}{profile} is deleted", json)
 
 
-def restore(name: str, snapshot: str, *, reason: Reason = None, config: Config = None, json: Json = False) -> None:
+def restore(
+    name: str, snapshot: str, *, wait: Wait = 0.0, reason: Reason = None, config: Config = None, json: Json = False
+) -> None:
     """Restore a snapshot: the next opening of the profile takes it, even if it was marked bad.
 
     What a worker has not published yet is moved aside there. A profile that is open is refused with the name of its
@@ -101,7 +77,7 @@ def restore(name: str, snapshot: str, *, reason: Reason = None, config: Config =
     profile = profile_named(name)
 
     async def act() -> None:
-        async with changing(profile, "profile restore", reason, config, {"snapshot": snapshot}) as held:
+        async with changing(profile, "profile restore", reason, config, {"snapshot": snapshot}, wait) as held:
             if not isinstance(held.place, StoredProfiles):
                 raise CommandError(
                     "profile restore in the data folder of a host: not supported yet",
@@ -120,7 +96,9 @@ def restore(name: str, snapshot: str, *, reason: Reason = None, config: Config =
     show(report, printable(f"the next opening of {profile} takes {snapshot}"), json)
 
 
-def quarantine(name: str, *, reason: Reason = None, config: Config = None, json: Json = False) -> None:
+def quarantine(
+    name: str, *, wait: Wait = 0.0, reason: Reason = None, config: Config = None, json: Json = False
+) -> None:
     """Withdraw the newest state of one profile, and keep it.
 
     In a snapshot store, the newest good snapshot is marked bad, and the next opening takes the one before. If no good
@@ -138,9 +116,10 @@ def quarantine(name: str, *, reason: Reason = None, config: Config = None, json:
     profile = profile_named(name)
 
     async def act() -> str:
-        async with changing(profile, "profile quarantine", reason, config) as held:
+        why = reason or "withdrawn by an operator"
+        async with changing(profile, "profile quarantine", reason, config, wait_seconds=wait) as held:
             await held.refuse_elsewhere()
-            kept = await held.place.quarantine(profile, reason or "withdrawn by an operator", held.fence)
+            kept = await held.once_closed(lambda: held.place.quarantine(profile, why, held.fence))
             if kept is None:
                 raise held.nowhere
             return kept
@@ -150,23 +129,3 @@ def quarantine(name: str, *, reason: Reason = None, config: Config = None, json:
         tenant_id=profile.tenant_id, profile_id=profile.profile_id, change="quarantined", snapshot=kept
     )
     show(report, f"{kept} of {profile} is in quarantine", json)
-
-
-@asynccontextmanager
-async def changing(
-    profile: ProfileName,
-    command: str,
-    reason: str | None,
-    config: Path | None,
-    detail: dict[str, str | int] | None = None,
-) -> AsyncIterator[HeldProfile]:
-    """Lock and audit for the block. Raises CommandError if the profile is open, or the store fails."""
-    async with (
-        open_queue(config) as (_, queue, settings),
-        audited(queue, settings, command, str(profile), reason, detail) as action,
-    ):
-        with profile_errors():
-            place = place_of(settings)
-            async with queue.profile_locks.held(*profile, f"workerctl:{user_at_host()}") as fence:
-                (known,) = await queue.profile_locks.read(profile.tenant_id, [profile.profile_id])
-                yield HeldProfile(place, known, queue, fence, action)

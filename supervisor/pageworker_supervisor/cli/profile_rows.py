@@ -12,7 +12,7 @@ from pageworker_supervisor.contract.utc_time import utc_text
 
 Place = Literal["host", "store"]
 """`host`: the data folder of this host. `store`: the snapshot store."""
-Change = Literal["deleted", "restored", "quarantined"]
+Change = Literal["deleted", "restored", "quarantined", "unlocked"]
 
 
 class ProfileRow(Struct, frozen=True, kw_only=True):

@@ -72,6 +72,7 @@ NEEDS: dict[str, Need] = {
     "profile quarantine": "Redis",
     "profile restore": "Redis",
     "profile show": "Redis",
+    "profile unlock": "Redis",
     "redis password": "files",
     "results": "Redis",
     "rollout": "Redis",

@@ -35,6 +35,16 @@ class KnownProfile(Struct, frozen=True):
     """That opened it there last."""
 
 
+class ProfileLock(Struct, frozen=True):
+    """The lock of a profile that is open."""
+
+    holder: str
+    """A worker, or a command on one profile."""
+    fence: int
+    left_seconds: float
+    """Until it runs out, unless its holder extends it. Below 0: it has run out, and nothing has released it yet."""
+
+
 class ProfileLocks:
     """The lock of a profile is on the shard of its tenant. All calls raise RedisClientError."""
 
@@ -51,15 +61,28 @@ class ProfileLocks:
             found += [KnownProfile(row["worker"], row["store"], row["host"]) for row in rows]
         return found
 
+    async def lock(self, tenant_id: str, profile_id: str) -> ProfileLock | None:
+        """The lock of a profile; None: it is closed."""
+        reply = await self._shards.call(
+            self._shards.of(tenant_id), "read_profiles", tenant=tenant_id, profiles=[profile_id]
+        )
+        (row,) = unpacked(reply)
+        return ProfileLock(row["worker"], int(row["fence"]), row["left_ms"] / 1000) if row["worker"] else None
+
+    async def unlock(self, tenant_id: str, profile_id: str, lock: ProfileLock) -> bool:
+        """Release a lock, whoever holds it. Jobs of the profile can be claimed. False: it is another one by now."""
+        return await self._release(tenant_id, profile_id, lock.holder, lock.fence)
+
     @asynccontextmanager
-    async def held(self, tenant_id: str, profile_id: str, name: str) -> AsyncIterator[int]:
+    async def held(self, tenant_id: str, profile_id: str, name: str, *, ask: bool = False) -> AsyncIterator[int]:
         """Lock a profile for the block. Yields the fence of the lock. Raises ProfileHeld.
 
         `name`: of the holder, for people. No worker claims a job of the profile meanwhile. A process that is killed
-        leaves a lock that expires, as that of a worker does.
+        leaves a lock that expires, as that of a worker does. `ask`: a worker whose runner has the profile and no job
+        of it is asked to close it.
         """
         holder = f"{name}:{os.urandom(4).hex()}"
-        fence = await self._hold(tenant_id, profile_id, holder)
+        fence = await self._hold(tenant_id, profile_id, holder, **({"ask": True} if ask else {}))
         failed: Exception | None = None
         try:
             async with TaskGroup() as tasks:
@@ -71,14 +94,7 @@ class ProfileLocks:
                 finally:
                     extending.cancel()
         finally:
-            await self._shards.call(
-                self._shards.of(tenant_id),
-                "release_profile",
-                worker=holder,
-                tenant=tenant_id,
-                profile=profile_id,
-                fence=fence,
-            )
+            await self._release(tenant_id, profile_id, holder, fence)
         if failed is not None:
             raise failed
 
@@ -89,10 +105,15 @@ class ProfileLocks:
                 await asyncio.sleep(EXTEND_SECONDS)
                 await self._hold(tenant_id, profile_id, holder)
 
-    async def _hold(self, tenant_id: str, profile_id: str, holder: str) -> int:
-        found, fence = await self._shards.call(
-            self._shards.of(tenant_id), "hold_profile", tenant=tenant_id, profile=profile_id, holder=holder
-        )
+    async def _release(self, tenant_id: str, profile_id: str, holder: str, fence: int) -> bool:
+        shard = self._shards.of(tenant_id)
+        request = {"worker": holder, "tenant": tenant_id, "profile": profile_id, "fence": fence}
+        return bool(await self._shards.call(shard, "release_profile", **request))
+
+    async def _hold(self, tenant_id: str, profile_id: str, holder: str, **more: bool) -> int:
+        shard = self._shards.of(tenant_id)
+        request = {"tenant": tenant_id, "profile": profile_id, "holder": holder, **more}
+        found, fence = await self._shards.call(shard, "hold_profile", **request)
         if found.decode() != holder:
             raise ProfileHeld(found.decode())
         return int(fence)

@@ -10,10 +10,12 @@
 -- profile_event
 --   request: tenant, event (its text). It is published on the channel of the tenant.
 -- read_profiles
---   request: tenant, profiles (list). Reply: MessagePack list with worker, store and host of each ('' where there is none).
+--   request: tenant, profiles (list). Reply: MessagePack list with worker, store and host of each ('' where there is none),
+--   and of a lock its fence and left_ms: until it runs out. Below 0 it has, and no reap has released it.
 -- hold_profile
---   request: tenant, profile, holder. A command locks the profile as a worker does, so that no worker claims its jobs
---   meanwhile. `holder` names this call of the command: the same request again extends its lock. `release_profile` ends it.
+--   request: tenant, profile, holder; ask (true: a worker that holds it idle is asked to let it go). A command
+--   locks the profile as a worker does, so that no worker claims its jobs meanwhile. `holder` names this call of the
+--   command: the same request again extends its lock. `release_profile` ends it.
 --   reply: the holder, which may be another one, and the fence. The command has to extend the lock, as a worker does.
 
 function Profile.claim_store(request)
@@ -40,8 +42,11 @@ function Profile.read(request)
   local found = {}
   for i, profile in ipairs(request.profiles) do
     local record = call('HMGET', Key.profile_store(request.tenant, profile), 'store', 'host')
+    local worker, fence = Profile.holder(request.tenant, profile)
+    local ends = worker and call('ZSCORE', Key.profile_locks(), request.tenant .. '/' .. profile)
     found[i] = {
-      worker = Profile.holder(request.tenant, profile) or '', store = record[1] or '', host = record[2] or '',
+      worker = worker or '', store = record[1] or '', host = record[2] or '',
+      fence = fence, left_ms = worker and number(ends) - NOW or nil,
     }
   end
   return { cmsgpack.pack(found) }
@@ -55,6 +60,8 @@ function Profile.hold(request)
     Profile.lock(request.tenant, request.profile, request.holder, nil, fence)
   elseif worker == request.holder then
     call('ZADD', Key.profile_locks(), NOW + LEASE_MS, request.tenant .. '/' .. request.profile)
+  elseif request.ask then
+    Profile.ask_holder(request.tenant, request.profile)
   end
   return { worker or request.holder, fence }
 end

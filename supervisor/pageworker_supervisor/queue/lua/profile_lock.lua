@@ -136,20 +136,24 @@ function Profile.end_job(tenant, profile, fence, release)
   end
 end
 
+-- Ask the holder to let the profile go, if it runs none of its jobs and was not asked for a while. `asker`: a worker.
+function Profile.ask_holder(tenant, profile, asker)
+  local key = Key.profile(tenant, profile)
+  local lock = call('HMGET', key, 'worker', 'fence', 'asked_at', 'running')
+  local idle = number(lock[4]) <= 0 and number(lock[3]) < NOW - ASK_AGAIN_MS
+  if lock[1] and lock[1] ~= asker and idle then
+    call('HSET', key, 'asked_at', NOW)
+    Wakeup.notify(lock[1], 'ask ' .. tenant .. ' ' .. profile .. ' ' .. lock[2])
+  end
+end
+
 -- `worker` has free runner slots: ask for profiles whose holder runs none of their jobs and has not served them for a while.
 function Profile.ask_holders(worker)
   local waiting = call('ZRANGEBYSCORE', Key.waiting_contexts(), '-inf', NOW - ASK_AFTER_MS, 'LIMIT', 0, ASKED_PER_CALL)
   for _, name in ipairs(waiting) do
     local tenant, context = string.match(name, '^(.-)/(.*)$')
-    local profile = Context.profile(context)
-    local key = Key.profile(tenant, profile)
-    local lock = call('HMGET', key, 'worker', 'fence', 'asked_at', 'running')
     call('ZADD', Key.waiting_contexts(), 'XX', NOW, name) -- the next call asks for another one
-    local idle = number(lock[4]) <= 0 and number(lock[3]) < NOW - ASK_AGAIN_MS
-    if lock[1] and lock[1] ~= worker and idle then
-      call('HSET', key, 'asked_at', NOW)
-      Wakeup.notify(lock[1], 'ask ' .. tenant .. ' ' .. profile .. ' ' .. lock[2])
-    end
+    Profile.ask_holder(tenant, Context.profile(context), worker)
   end
 end
 
