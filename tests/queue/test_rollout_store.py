@@ -17,8 +17,8 @@ async def test_an_entry_is_written_by_compare_and_set(harness: QueueHarness) -> 
     assert await store.write("shop", 0, b"{}", EVENT) == 0, "it is based on no entry, and there is one"
     assert await store.write("shop", 1, b"{}", EVENT) == 2
     assert await store.write("news", 0, b"[]", EVENT) == 1
-    look = await store.look(1)
-    assert (look.action, look.serial) == ("take", 3)
+    look = await store.look()
+    assert (look.action, look.serial, look.whole) == ("take", 3, True)
     assert {name: (each.revision, each.text) for name, each in look.entries.items()} == {
         "shop": (2, b"{}"),
         "news": (1, b"[]"),
@@ -28,6 +28,31 @@ async def test_an_entry_is_written_by_compare_and_set(harness: QueueHarness) -> 
     assert entry is not None
     assert entry.revision == 2
     assert await store.entry("other") is None
+
+
+async def test_a_worker_gets_what_has_changed_since_its_last_look(harness: QueueHarness) -> None:
+    store = harness.queue.rollouts
+    for name in ("shop", "news", "mail"):
+        await store.write(name, 0, b"{}", EVENT)
+    await store.write("news", 1, b"[]", EVENT)
+    look = await store.look(2)
+    assert (look.action, look.serial, look.whole) == ("take", 4, False)
+    assert {name: each.revision for name, each in look.entries.items()} == {"mail": 1, "news": 2}
+    assert list((await store.look(3)).entries) == ["news"]
+
+
+async def test_a_change_by_an_older_version_is_not_missed(harness: QueueHarness) -> None:
+    """Workers before `rollout_changes` write the entry and the serial alone."""
+    store = harness.queue.rollouts
+    await store.write("shop", 0, b"{}", EVENT)
+    await harness.client.hset("pw:{0}:rollouts", "news", "1 abc []")
+    await harness.client.hincrby("pw:{0}:rollouts", "#serial", 1)
+    look = await store.look(1)
+    assert (set(look.entries), look.whole) == ({"shop", "news"}, True)
+    await store.write("mail", 0, b"{}", EVENT)
+    look = await store.look(1)
+    assert (set(look.entries), look.whole) == ({"shop", "news", "mail"}, True), "the last two changes, one by each"
+    assert set((await store.look(2)).entries) == {"mail"}
 
 
 async def test_the_same_call_again_has_the_same_reply(harness: QueueHarness) -> None:
@@ -61,7 +86,9 @@ async def test_a_worker_restores_what_redis_has_lost(harness: QueueHarness) -> N
     assert await store.restore(kept.serial, kept.entries)
     assert not await store.restore(kept.serial, kept.entries), "only one worker does it"
     assert await store.look() == kept
+    assert (await store.look(1)).whole, "the entries of a worker that was behind may be others"
     assert await store.write("shop", 2, b"{}", EVENT) == 3
+    assert not (await store.look(kept.serial)).whole
 
 
 async def test_an_entry_that_was_edited_by_hand_does_no_harm(harness: QueueHarness) -> None:

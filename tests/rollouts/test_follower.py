@@ -61,6 +61,33 @@ async def test_it_has_the_entries_of_its_start_and_takes_changes_at_a_notice(har
         assert (one.entry("shop"), one.revision("shop"), one.serial) == (BACK, 2, 2)
 
 
+async def test_a_change_of_one_module_leaves_the_others(harness: QueueHarness) -> None:
+    await write(harness, GONE)
+    assert await harness.queue.rollouts.write("news", 0, encode_entry(BACK), b"{}")
+    async with follower(harness) as (one, changed):
+        await write(harness, BACK, 1)
+        await after(changed, one.notice)
+        assert one.entries == {"shop": BACK, "news": BACK}
+        assert (one.revision("shop"), one.revision("news")) == (2, 1)
+        # All of them are written again, not only the last change.
+        await harness.client.flushdb()
+        await harness.queue.load()
+        one.notice()
+        async with asyncio.timeout(20):
+            while (found := await harness.queue.rollouts.look()).serial < 3:
+                pass
+        assert set(found.entries) == {"shop", "news"}
+
+
+async def test_an_entry_that_is_gone_counts_no_more(harness: QueueHarness) -> None:
+    await write(harness, GONE)
+    async with follower(harness) as (one, changed):
+        await harness.client.hdel("pw:{0}:rollouts", "shop")
+        await harness.client.hset("pw:{0}:rollouts", "#serial", "7")
+        await after(changed, one.notice)
+        assert (one.entries, one.revision("shop")) == ({}, 0)
+
+
 async def test_an_entry_that_cannot_be_read_leaves_the_one_before(harness: QueueHarness) -> None:
     await write(harness, GONE)
     async with follower(harness) as (one, changed):

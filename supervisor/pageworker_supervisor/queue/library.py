@@ -93,6 +93,7 @@ SHARD_KEYS = {
     "scaling": "scaling",
     # rollouts: entries and decisions on shard 0 alone, counts on the shard of each job
     "rollouts": "rollouts",
+    "rollout_changes": "rollout_changes",
     "rollout_evidence": "rollout_evidence:<module>",
     "rollout_counts": "rollout_counts:<module>",
 }

@@ -29,11 +29,15 @@ class StoredEntry(Struct, frozen=True):
 
 
 class RolloutLook(Struct, frozen=True):
-    """What a worker has to do. `entries`: by module, for `take`."""
+    """What a worker has to do. `entries`: by module, for `take`.
+
+    `whole`: they are all entries, and a module without one has none. Else they are those that have changed.
+    """
 
     action: Literal["", "take", "restore"]
     serial: int
     entries: Mapping[str, StoredEntry]
+    whole: bool = True
 
 
 class DecisionState(Struct, frozen=True):
@@ -54,7 +58,7 @@ class RolloutStore:
         reply = await self._shards.call(SHARD, "rollout_look", serial=serial)
         head = unpacked(reply)
         entries = dict(zip(head["names"], map(_stored, reply[1:]), strict=True))
-        return RolloutLook(head["action"], head["serial"], entries)
+        return RolloutLook(head["action"], head["serial"], entries, head["whole"])
 
     async def entry(self, module: str) -> StoredEntry | None:
         """The entry of one module. None: it has none."""

@@ -73,17 +73,19 @@ class RolloutFollower:
             return
 
     def _take(self, look: RolloutLook) -> None:
-        entries, revisions = {}, {}
+        before = self._entries
+        # Without those that have no entry any more.
+        kept = [module for module in before if module in look.entries or not look.whole]
+        entries = {module: before[module] for module in kept}
+        revisions = {module: self._revisions[module] for module in kept}
         for module, stored in look.entries.items():
             try:
                 entries[module] = decode_entry(stored.text)
                 revisions[module] = stored.revision
             except msgspec.DecodeError as unreadable:
                 log.error("rollout entry not read, the one before stays", module=module, reason=str(unreadable))
-                if module in self._entries:
-                    entries[module], revisions[module] = self._entries[module], self._revisions[module]
-        before, self._entries = self._entries, entries
-        self.serial, self._revisions, self._stored = look.serial, revisions, look.entries
+        self._entries, self._revisions, self.serial = entries, revisions, look.serial
+        self._stored = look.entries if look.whole else {**self._stored, **look.entries}
         for module in sorted({*before, *entries}):
             if before.get(module) != entries.get(module):
                 _log_change(module, entries.get(module))

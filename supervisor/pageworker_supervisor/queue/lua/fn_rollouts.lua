@@ -2,12 +2,16 @@
 -- rollout ended. supervisor/pageworker_supervisor/rollouts has the format of the entries; here they are opaque texts.
 --
 -- `rollouts` is a hash: `<revision> <id of the call> <entry as JSON>` by module, and the field `#serial`, which rises with
--- each change of any entry. `rollout_evidence:<module>` holds the state of the automatic decision about one rollout.
+-- each change of any entry. `rollout_changes` has the serial of each module's last change, so that a worker reads what
+-- has changed and not all entries: 100 workers would read all of them at each change. Its member `#since` has the serial
+-- before which it is incomplete, because a worker of an older version writes entries alone.
+-- `rollout_evidence:<module>` holds the state of the automatic decision about one rollout.
 -- `rollout_counts:<module>` counts jobs of one rollout.
 --
 -- rollout_look      request: serial: that of the caller. This worker wants to know what has changed.
 --   reply: head, entries. head.action: `take` (the entries are those that count), `restore` (Redis has lost data: the
---   caller's serial is higher), or ``; head.serial; head.names: the module of each entry
+--   caller's serial is higher), or ``; head.serial; head.whole: whether these are all entries, else only those that
+--   have changed; head.names: the module of each entry
 -- rollout_write     request: module, base: revision that the new entry is based on (0: none), id, entry, event (JSON)
 --   Tells every worker. The same id again has the same reply. reply: the new revision; 0: the entry has another revision
 --   than base; -1: there are too many entries
@@ -18,6 +22,7 @@
 --   Of several workers that decide at the same time, one does. reply: the new number; 0: there is a newer state
 
 local SERIAL = '#serial'
+local SINCE = '#since'
 local MOST_ENTRIES = 10000
 local COUNTS_MS = 30 * 86400000
 local STORED = '^(%d+) (%w+) (.*)$'
@@ -34,15 +39,37 @@ local function tell_workers()
   end
 end
 
+-- Whether `rollout_changes` has the change that led to this serial.
+local function changes_reach(serial)
+  local newest = call('ZRANGE', Key.rollout_changes(), 0, 0, 'REV', 'WITHSCORES')
+  return whole(newest[2]) == serial
+end
+
+-- Names and entries, one after the other, that have changed after a serial; and whether these are all entries.
+local function entries_after(serial, newest)
+  local since = whole(call('ZSCORE', Key.rollout_changes(), SINCE))
+  if serial == 0 or serial < since or not changes_reach(newest) then
+    return call('HGETALL', Key.rollouts()), true
+  end
+  local flat = {}
+  local after = string.format('(%.0f', serial)
+  for _, module in ipairs(call('ZRANGE', Key.rollout_changes(), after, '+inf', 'BYSCORE')) do
+    flat[#flat + 1] = module
+    flat[#flat + 1] = call('HGET', Key.rollouts(), module) or ''
+  end
+  return flat, false
+end
+
 function Rollouts.look(request)
   local serial = whole(call('HGET', Key.rollouts(), SERIAL))
-  local head = { action = '', serial = serial, names = {} }
+  local head = { action = '', serial = serial, whole = true, names = {} }
   local reply = { '' }
   if serial < request.serial then
     head.action = 'restore'
   elseif serial > request.serial then
+    local flat
     head.action = 'take'
-    local flat = call('HGETALL', Key.rollouts())
+    flat, head.whole = entries_after(request.serial, serial)
     for at = 1, #flat, 2 do
       if flat[at] ~= SERIAL and is_utf8(flat[at]) then
         head.names[#head.names + 1] = flat[at]
@@ -67,8 +94,12 @@ function Rollouts.write(request)
   end
   revision = revision + 1
   local text = string.format('%.0f', revision) .. ' ' .. request.id .. ' ' .. request.entry
+  local before = whole(call('HGET', Key.rollouts(), SERIAL))
+  if not changes_reach(before) then
+    call('ZADD', Key.rollout_changes(), before, SINCE)
+  end
   call('HSET', Key.rollouts(), request.module, text)
-  call('HINCRBY', Key.rollouts(), SERIAL, 1)
+  call('ZADD', Key.rollout_changes(), call('HINCRBY', Key.rollouts(), SERIAL, 1), request.module)
   call('PUBLISH', PREFIX .. ':events:_fleet', request.event)
   tell_workers()
   return revision
@@ -78,7 +109,7 @@ function Rollouts.restore(request)
   if request.serial <= whole(call('HGET', Key.rollouts(), SERIAL)) then
     return 0
   end
-  call('DEL', Key.rollouts())
+  call('DEL', Key.rollouts(), Key.rollout_changes())
   call('HSET', Key.rollouts(), SERIAL, string.format('%.0f', request.serial))
   for i, module in ipairs(request.modules) do
     call('HSET', Key.rollouts(), module, request.entries[i])
