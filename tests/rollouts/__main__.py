@@ -23,10 +23,14 @@ SCENARIOS = (
 )
 EQUAL = (0.10, 0.20)
 EQUAL_RUNS = 10_000
+"""Of each share."""
 MOST_ERRORS = 0.01
 EQUAL_JOBS = 2000
 WORKERS, CHANGES = 4, 50
 WATCHERS, ROLLBACKS = 100, 20
+WATCHING_PROCESSES = 2
+OTHER_ENTRIES = 200
+"""Of modules that the rollback does not concern."""
 MOST_SECONDS = 0.5
 
 
@@ -35,6 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make rollouts")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--divide", type=int, default=1, help="divide the runs by this, for a quick look")
+    parser.add_argument("--simulated", action="store_true", help="only the simulated rollouts")
     parser.add_argument("--watchers", action="store_true", help="only the watchers")
     parser.add_argument("--load", action="store_true", help="only the changes under load")
     options = parser.parse_args()
@@ -43,10 +48,19 @@ def main() -> int:
         return 0 if _load() else 1
     if options.watchers:
         return 0 if _watch() else 1
+    holds = _simulate(options.divide, options.seed)
+    if options.simulated:
+        return 0 if holds else 1
+    holds &= _watch()
+    holds &= _load()
+    return 0 if holds else 1
+
+
+def _simulate(divide: int, seed: int) -> bool:
     holds = True
     for old, new, runs, before, wanted in SCENARIOS:
         began = time.monotonic()
-        found = simulate(old, new, runs // options.divide, before - 1, options.seed)
+        found = simulate(old, new, runs // divide, before - 1, seed)
         holds &= found.before(before) >= wanted
         line = {
             "failures": [old, new],
@@ -60,20 +74,18 @@ def main() -> int:
     errors = runs = 0
     for share in EQUAL:
         began = time.monotonic()
-        found = simulate(share, share, EQUAL_RUNS // len(EQUAL) // options.divide, EQUAL_JOBS, options.seed)
+        found = simulate(share, share, EQUAL_RUNS // divide, EQUAL_JOBS, seed)
         errors, runs = errors + len(found.jobs), runs + found.runs
         line = {"failures": [share, share], "runs": found.runs, "rolled_back": found.rolled_back}
         print(json.dumps(line | {"seconds": round(time.monotonic() - began, 1)}), flush=True)
     holds &= errors / runs < MOST_ERRORS
     print(json.dumps({"equal_versions": runs, "rolled_back": errors / runs, "below": MOST_ERRORS}), flush=True)
-    holds &= _watch()
-    holds &= _load()
-    return 0 if holds else 1
+    return holds
 
 
 def _watch() -> bool:
     with redis_server() as server:
-        delays = asyncio.run(delays_of_rollbacks(server.port, WATCHERS, ROLLBACKS))
+        delays = asyncio.run(delays_of_rollbacks(server.port, WATCHERS, ROLLBACKS, WATCHING_PROCESSES, OTHER_ENTRIES))
     p99 = percentile(delays, 0.99)
     line = {"watchers": WATCHERS, "rollbacks": ROLLBACKS, "p50_ms": round(percentile(delays, 0.5) * 1000, 1)}
     print(json.dumps(line | {"p99_ms": round(p99 * 1000, 1), "max_ms": round(delays[-1] * 1000, 1), "at_most_ms": 500}))
