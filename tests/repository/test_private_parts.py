@@ -9,7 +9,7 @@ from repository.sources import ROOT, imported, relative, tree, zone_files
 
 ALLOWED = ROOT / "runner/pageworker_runner/pages/playwright_internals"
 OWN = frozenset({"self", "cls"})
-STANDARD_LIBRARY = frozenset({"os._exit"})
+STANDARD_LIBRARY = frozenset({"os._exit", "typing._cleanups"})
 
 
 def private_parts(file: Path) -> list[str]:

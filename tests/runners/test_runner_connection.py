@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.runners.runner_connection import LoadedModules
+from pageworker_supervisor.runners.runner_connection import MAX_VERSIONS_PER_MODULE, LoadedModules
 
 VERSIONS = [f"1.0.{number}" for number in range(6)]
 
@@ -24,6 +24,16 @@ def test_as_many_go_as_make_space_and_the_latest_stays_however_large_it_is() -> 
     assert modules.add("b", "1.0.0", 40) == []
     assert modules.add("c", "1.0.0", 500) == [("a", "1.0.0"), ("b", "1.0.0")]
     assert modules.use("c", "1.0.0")
+
+
+def test_few_versions_of_one_module_stay() -> None:
+    modules = LoadedModules()
+    assert modules.add("other", "1.0.0", 1) == []
+    added = [modules.add("m", version, 1) for version in VERSIONS[:MAX_VERSIONS_PER_MODULE]]
+    assert added == [[]] * MAX_VERSIONS_PER_MODULE
+    assert modules.use("m", VERSIONS[0])
+    assert modules.add("m", "2.0.0", 1) == [("m", VERSIONS[1])], "the one that was not used for the longest time"
+    assert modules.use("other", "1.0.0")
 
 
 @given(st.lists(st.tuples(st.sampled_from(VERSIONS), st.integers(0, 60)), max_size=40))

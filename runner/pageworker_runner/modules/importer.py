@@ -19,6 +19,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from pageworker_runner.modules.bundle import LoadedBundle
+from pageworker_runner.modules.leftovers import drop_leftovers
 
 ROOT = "pageworker_modules"
 
@@ -59,6 +60,7 @@ class BundleImporter(MetaPathFinder):
         self._bundles.pop(package, None)
         for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
             del sys.modules[name]
+        drop_leftovers(package)
         # A module and its functions refer to each other: without this, its memory stays until a full collection.
         gc.collect()
 

@@ -24,6 +24,9 @@ SHARE_PAUSE_SECONDS = 0.005
 
 MAX_VERSIONS = 32
 """Versions per runner. A tenant that uses more modules in one browser context pays with imports."""
+MAX_VERSIONS_PER_MODULE = 4
+"""Of one module: that of the channel, that of a rollout, and two that jobs or pins name. Without this bound, a module
+that is published often leaves 31 versions that no job gets any more."""
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of bundles per runner. The latest version always stays, however large it is."""
 
@@ -158,7 +161,10 @@ class LoadedModules:
     def add(self, name: str, version: str, bundle_bytes: int) -> list[Version]:
         """Note that the runner was sent a version. Returns the versions that it is to unload."""
         self._bytes[name, version] = bundle_bytes
-        unloaded: list[Version] = []
+        same = [other for other in self._bytes if other[0] == name]
+        unloaded = same[:-MAX_VERSIONS_PER_MODULE]
+        for other in unloaded:
+            del self._bytes[other]
         while len(self._bytes) > 1 and not self._fits():
             unloaded.append(self._bytes.popitem(last=False)[0])
         return unloaded
