@@ -36,6 +36,25 @@ def test_the_old_name_of_a_command_works_and_is_not_listed(capsys: pytest.Captur
     assert "resume" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", root.OLD_OPTIONS)
+def test_the_old_name_of_an_option_is_not_listed(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert root.run([*command, "--help"]) == 0
+    listed = capsys.readouterr().out
+    assert "--why" not in listed
+    assert "--reason" in listed
+
+
+@pytest.mark.parametrize("words", [["--why", "sale"], ["--why=sale"]])
+def test_the_old_name_of_an_option_works(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert root.run(["config", "set", "pool.runners=3", *words, "--config", "/none.toml"]) == 2
+    assert "/none.toml" in capsys.readouterr().err, "all options were read"
+
+
+def test_what_follows_a_double_dash_is_no_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert root.run(["config", "set", "--", "pool.runners=3", "--why", "sale"]) == 2
+    assert "--reason is missing" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments", [["nonsense"], ["key", "nonsense"], ["key", "new"], ["key", "list", "--jsn"], ["module", "pack"]]
 )
@@ -49,9 +68,9 @@ def test_wrong_usage_is_2_and_leaves_stdout_alone(arguments: list[str], capsys: 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["config", "set", "pool.runners=3"], "config set: --why is missing"),
+        (["config", "set", "pool.runners=3"], "config set: --reason is missing"),
         (["module", "pack"], "module pack: FOLDER is missing"),
-        (["config", "set", "pool.runners=3", "--why"], "--why requires an argument"),
+        (["config", "set", "pool.runners=3", "--reason"], "--reason requires an argument"),
         (["jobs", "nonsense"], "jobs: `nonsense` is too much"),
     ],
 )

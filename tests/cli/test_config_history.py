@@ -14,7 +14,7 @@ Capture = pytest.CaptureFixture[str]
 @pytest.fixture
 def three(on_queue: OnQueue, capsys: Capture) -> None:
     for number in (1, 2, 3):
-        assert run(["config", "set", f"pool.runners={number}", "--why", f"try {number}", "--who", "me"]) == 0
+        assert run(["config", "set", f"pool.runners={number}", "--reason", f"try {number}", "--who", "me"]) == 0
     capsys.readouterr()
 
 
@@ -49,7 +49,7 @@ def test_before_the_first_change_there_is_no_difference(capsys: Capture) -> None
 
 @pytest.mark.usefixtures("three")
 def test_a_rollback_is_a_new_version(capsys: Capture) -> None:
-    assert run(["config", "rollback", "1", "--why", "3 was wrong"]) == 0
+    assert run(["config", "rollback", "1", "--reason", "3 was wrong"]) == 0
     assert "committed: version 4 counts" in capsys.readouterr().out
     assert run(["config", "diff", "1", "4"]) == 0
     assert capsys.readouterr().out == "no difference\n"
@@ -57,8 +57,8 @@ def test_a_rollback_is_a_new_version(capsys: Capture) -> None:
 
 @pytest.mark.usefixtures("three")
 def test_a_change_of_no_value_makes_no_version(capsys: Capture) -> None:
-    assert run(["config", "rollback", "3", "--why", "by mistake"]) == 0
-    assert run(["config", "set", "pool.runners=3", "--why", "again"]) == 0
+    assert run(["config", "rollback", "3", "--reason", "by mistake"]) == 0
+    assert run(["config", "set", "pool.runners=3", "--reason", "again"]) == 0
     assert capsys.readouterr().out.count("unchanged: version 3 counts") == 2
     assert run(["config", "history", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["versions"][0]["version"] == 3
@@ -70,13 +70,13 @@ def test_a_rollback_replaces_a_damaged_version(on_queue: OnQueue, capsys: Captur
         await harness.client.hset("pw:{0}:config:meta", "document", "nonsense")
 
     on_queue(damage)
-    assert run(["config", "rollback", "3", "--why", "3 is damaged"]) == 0
+    assert run(["config", "rollback", "3", "--reason", "3 is damaged"]) == 0
     assert "committed: version 4 counts" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("three")
 def test_a_version_that_is_not_there_is_named(capsys: Capture) -> None:
-    assert run(["config", "rollback", "9", "--why", "x"]) == 1
+    assert run(["config", "rollback", "9", "--reason", "x"]) == 1
     assert "the history has no version 9" in capsys.readouterr().err
 
 

@@ -24,7 +24,7 @@ from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 Capture = pytest.CaptureFixture[str]
-WHY = ("--why", "to see it")
+WHY = ("--reason", "to see it")
 
 
 @contextmanager
@@ -112,7 +112,7 @@ def test_mistakes_are_found_before_workers_are_asked(
 
 def test_a_reason_is_needed(on_queue: OnQueue, capsys: Capture) -> None:
     assert run(["config", "set", "pool.runners=3"]) == 2
-    assert run(["config", "set", "pool.runners=3", "--why", " "]) == 2
+    assert run(["config", "set", "pool.runners=3", "--reason", " "]) == 2
     assert "Say why" in capsys.readouterr().err
 
 
@@ -164,7 +164,7 @@ def test_a_change_on_a_version_that_is_old_by_now_is_refused(
     on_queue: OnQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     program = Path(__file__).parents[2] / ".venv" / "bin" / "workerctl"
-    script = f"echo 'pool.runners = 7' >> \"$1\"; {program} config set pool.pages=3 --why meanwhile"
+    script = f"echo 'pool.runners = 7' >> \"$1\"; {program} config set pool.pages=3 --reason meanwhile"
     monkeypatch.setenv("EDITOR", editor(tmp_path, script))
     assert run(["config", "edit", *WHY]) == 4
     assert "version 0 was changed meanwhile: version 1 counts" in capsys.readouterr().err
@@ -258,9 +258,9 @@ def test_with_central_off_nothing_is_changed(
         (["set", "pool.runners=\udcff", *WHY], "not UTF-8"),
         (["set", 'tenants."\udcff".weight=1', *WHY], "not UTF-8"),
         (["unset", "pool.\udcff", *WHY], "not UTF-8"),
-        (["set", "pool.runners=6", "--why", "\udcff"], "not UTF-8"),
+        (["set", "pool.runners=6", "--reason", "\udcff"], "not UTF-8"),
         (["set", "pool.runners=6", *WHY, "--who", "\udcff"], "not UTF-8"),
-        (["set", "pool.runners=6", "--why", "a" * 1001], "more than 1000 characters"),
+        (["set", "pool.runners=6", "--reason", "a" * 1001], "more than 1000 characters"),
     ],
 )
 def test_texts_that_no_version_can_hold_are_refused(

@@ -71,7 +71,7 @@ def test_the_rest_is_counted(on_queue: OnQueue, capsys: pytest.CaptureFixture[st
 def test_central_limits_count(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
     """No worker runs, so a change of the central configuration counts at once."""
     on_queue(fill)
-    assert run(["config", "set", "tenants.acme.backlog_jobs=11", "--why", "x"]) == 0
+    assert run(["config", "set", "tenants.acme.backlog_jobs=11", "--reason", "x"]) == 0
     capsys.readouterr()
     assert run(["tenant", "show", "acme"]) == 0
     assert "2 of 11" in capsys.readouterr().out

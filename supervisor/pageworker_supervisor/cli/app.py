@@ -73,6 +73,12 @@ OLD_NAMES = (("resume", "pageworker_supervisor.cli.worker:undrain", "Run `undrai
 for name, place, line in OLD_NAMES:
     app.command(place, name=name, help=line, show=False)
 
+OLD_OPTIONS = {
+    ("config", name): {"--why": "--reason"}  # works until 1.0
+    for name in ("set", "unset", "edit", "rollback")
+}
+"""By command: options under the name that they had before. `--help` and completion do not list them."""
+
 CALLED = frozenset(name for name, _, _ in COMMANDS)
 
 
@@ -81,7 +87,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     A command returns None or a CommandExit, or raises CommandError.
     """
-    words = sys.argv[1:] if arguments is None else arguments
+    words = _with_new_options(sys.argv[1:] if arguments is None else arguments)
     try:
         page = asked_page(words)
         if page is not None:
@@ -115,6 +121,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return result if isinstance(result, int) else CommandExit.DONE
+
+
+def _with_new_options(words: Sequence[str]) -> Sequence[str]:
+    """The command line with each option under its new name. What follows `--` is no option."""
+    new = OLD_OPTIONS.get(tuple(words[:2]), {})
+    end = words.index("--") if "--" in words else len(words)
+    renamed = [f"{new.get(name, name)}{equals}{value}" for name, equals, value in map(_parted, words[:end])]
+    return [*renamed, *words[end:]]
+
+
+def _parted(word: str) -> tuple[str, str, str]:
+    return word.partition("=")
 
 
 def _usage(error: CycloptsError) -> str:

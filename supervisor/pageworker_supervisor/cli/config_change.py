@@ -37,7 +37,7 @@ APPLY_SECONDS = 5.0
 PAUSE_SECONDS = 0.05
 """Between two looks at what the workers run. Nothing notifies of it."""
 
-Why = Annotated[str, Parameter(help="Why you change it. It stays in the history.")]
+ChangeReason = Annotated[str, Parameter(help="Why you change it. It stays in the history.")]
 Who = Annotated[str | None, Parameter(help="Who changes it. Default: your user name and host.")]
 
 
@@ -135,7 +135,7 @@ class Change(Struct, frozen=True):
 
     base: ConfigState
     values: CentralValues
-    why: str
+    reason: str
     who: str | None = None
 
 
@@ -145,16 +145,16 @@ async def apply(opened: OpenConfig, command: str, change: Change) -> ChangeRepor
     With a Parameter Store, the parameters are written first, because workers follow them. They are restored if the
     workers refuse the change.
     """
-    if not change.why.strip():
-        raise CommandError("--why is empty", "Say why you change it.", CommandExit.USAGE)
-    for text in (change.why, change.who or ""):
+    if not change.reason.strip():
+        raise CommandError("--reason is empty", "Say why you change it.", CommandExit.USAGE)
+    for text in (change.reason, change.who or ""):
         refuse_other_bytes(text)
-    if len(change.why) > MOST_TEXT or len(change.who or "") > MOST_TEXT:
-        what = f"--why or --who has more than {MOST_TEXT} characters"
+    if len(change.reason) > MOST_TEXT or len(change.who or "") > MOST_TEXT:
+        what = f"--reason or --who has more than {MOST_TEXT} characters"
         raise CommandError(what, "Make it shorter: the history keeps it.", CommandExit.USAGE)
     texts, new = _texts_in(change.base) or {}, texts_of_values(change.values)
     target, detail = many(sorted(name for name in {*texts, *new} if texts.get(name) != new.get(name)), "settings")
-    async with audited(opened.queue, opened.settings, command, target, change.why, detail) as action:
+    async with audited(opened.queue, opened.settings, command, target, change.reason, detail) as action:
         report = await _apply(opened.store, opened.parameters, change)
         action.outcome = f"{report.state}: version {report.version}"
         return report
@@ -217,7 +217,7 @@ async def _propose(store: ConfigStore, name: str, change: Change) -> ConfigState
     texts = texts_of_values(change.values)
     until = time.monotonic() + BUSY_SECONDS
     while True:
-        state = await store.propose(name, change.base.version, texts, who, change.why)
+        state = await store.propose(name, change.base.version, texts, who, change.reason)
         if state == "stale":
             now = await store.state()
             if now.texts == texts:

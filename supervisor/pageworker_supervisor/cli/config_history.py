@@ -12,9 +12,9 @@ from pageworker_supervisor.central.listing import differences
 from pageworker_supervisor.cli.answers import ConfigVersions, ListedVersion
 from pageworker_supervisor.cli.config_change import (
     Change,
+    ChangeReason,
     ChangeReport,
     Who,
-    Why,
     apply,
     check_layer,
     open_for_change,
@@ -83,10 +83,12 @@ def diff(before: int | None = None, after: int | None = None, *, config: Config 
     show(lines, "\n".join(lines) or "no difference", json)
 
 
-def rollback(version: int, *, why: Why, who: Who = None, config: Config = None, json: Json = False) -> CommandExit:
+def rollback(
+    version: int, *, reason: ChangeReason, who: Who = None, config: Config = None, json: Json = False
+) -> CommandExit:
     """Restore the values of an earlier version of the central configuration, as a new version.
 
-    Example: `workerctl config rollback 4 --why "the new limits were too low"`.
+    Example: `workerctl config rollback 4 --reason "the new limits were too low"`.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ def rollback(version: int, *, why: Why, who: Who = None, config: Config = None, 
         async with open_for_change(config) as opened:
             values = await _values(opened.store, version)
             check_layer(values)
-            change = Change(await opened.store.state(), values, why, who)
+            change = Change(await opened.store.state(), values, reason, who)
             return await apply(opened, "config rollback", change)
 
     return print_change(asyncio.run(run()), json)

@@ -15,9 +15,9 @@ from pageworker_supervisor.central.listing import ASSIGNMENT, in_json, listing, 
 from pageworker_supervisor.cli.answers import ValidListing
 from pageworker_supervisor.cli.config_change import (
     Change,
+    ChangeReason,
     ChangeReport,
     Who,
-    Why,
     apply,
     check_layer,
     open_for_change,
@@ -67,7 +67,7 @@ def get(name: str, *, config: Config = None, json: Json = False) -> CommandExit:
 
 def set_values(
     *assignments: Annotated[str, Parameter(required=True, help="NAME=VALUE. The value is JSON, TOML, or a text.")],
-    why: Why,
+    reason: ChangeReason,
     who: Who = None,
     config: Config = None,
     json: Json = False,
@@ -75,17 +75,17 @@ def set_values(
     """Set one or more settings for all workers, in one step.
 
     Every worker checks the change together with its own file and environment. If one refuses it, nothing changes and
-    the exit code is 4. Example: `workerctl config set pool.runners=6 tenants.acme.weight=2 --why "black friday"`.
+    the exit code is 4. Example: `workerctl config set pool.runners=6 tenants.acme.weight=2 --reason "black friday"`.
     """
     new = dict(_assignment(text) for text in assignments)
     if not new:
         raise CommandError("no NAME=VALUE is given", "e.g. pool.runners=6", CommandExit.USAGE)
-    return print_change(asyncio.run(_change(config, lambda values: {**values, **new}, who, why)), json)
+    return print_change(asyncio.run(_change(config, lambda values: {**values, **new}, who, reason)), json)
 
 
 def unset(
     *names: Annotated[str, Parameter(required=True, help="Names of settings, e.g. tenants.acme.weight.")],
-    why: Why,
+    reason: ChangeReason,
     who: Who = None,
     config: Config = None,
     json: Json = False,
@@ -94,7 +94,7 @@ def unset(
 
     If one of them has no central value, nothing is removed, and the exit code is 1.
 
-    Example: `workerctl config unset tenants.acme.weight --why "the sale is over"`.
+    Example: `workerctl config unset tenants.acme.weight --reason "the sale is over"`.
     """
     gone = {_named(name) for name in names}
 
@@ -104,15 +104,15 @@ def unset(
             raise CommandError(what, "Run `workerctl config show --origin`.")
         return {name: value for name, value in values.items() if name not in gone}
 
-    return print_change(asyncio.run(_change(config, without, who, why)), json)
+    return print_change(asyncio.run(_change(config, without, who, reason)), json)
 
 
-def edit(*, why: Why, who: Who = None, config: Config = None, json: Json = False) -> CommandExit:
+def edit(*, reason: ChangeReason, who: Who = None, config: Config = None, json: Json = False) -> CommandExit:
     """Edit the whole central configuration in $VISUAL or $EDITOR, and apply it in one step.
 
-    Example: `workerctl config edit --why "limits for the sale"`.
+    Example: `workerctl config edit --reason "limits for the sale"`.
     """
-    return print_change(asyncio.run(_change(config, _edited, who, why)), json)
+    return print_change(asyncio.run(_change(config, _edited, who, reason)), json)
 
 
 def validate(
@@ -140,13 +140,13 @@ def validate(
 
 
 async def _change(
-    config: Path | None, make: Callable[[CentralValues], CentralValues], who: str | None, why: str
+    config: Path | None, make: Callable[[CentralValues], CentralValues], who: str | None, reason: str
 ) -> ChangeReport:
     async with open_for_change(config) as opened:
         state = await opened.store.state()
         values = make(values_in(state))
         check_layer(values)
-        return await apply(opened, "config change", Change(state, values, why, who))
+        return await apply(opened, "config change", Change(state, values, reason, who))
 
 
 def _edited(values: CentralValues) -> CentralValues:
