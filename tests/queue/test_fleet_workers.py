@@ -168,6 +168,55 @@ async def test_a_page_and_a_report_of_a_real_value_are_json(harness: QueueHarnes
     assert stored["draining_until"] is None
 
 
+DAY_MS = 24 * 3_600_000
+
+
+async def names_after_reap(harness: QueueHarness, days: float) -> list[str]:
+    """Names of the stored drains after these days, and a reap."""
+    await harness.later(round(days * DAY_MS))
+    await harness.consumer.reap()
+    return sorted(drain.name for drain in (await harness.queue.workers.page()).drains)
+
+
+async def test_the_drain_of_a_worker_that_is_gone_for_a_month_is_removed(harness: QueueHarness) -> None:
+    workers = harness.queue.workers
+    for worker_id in ("a", "b"):
+        await workers.report(worker_report(worker_id, "eu"))
+    names = [EVERY_WORKER, drain_of_tag("eu"), drain_of_worker("a")]
+    for name in names:
+        await store(workers, name)
+    assert await names_after_reap(harness, 29) == names, "it may come back"
+    assert await drain_of(workers, worker_report("a", run="2")) is not None
+    assert await names_after_reap(harness, 29) == names, "it was here a month ago"
+    assert await names_after_reap(harness, 2) == [EVERY_WORKER, drain_of_tag("eu")], "these are for workers to come"
+
+
+async def test_the_drain_of_a_worker_that_reports_stays(harness: QueueHarness) -> None:
+    workers = harness.queue.workers
+    await workers.report(worker_report("a"))
+    await store(workers, drain_of_worker("a"))
+    await harness.later(40 * DAY_MS)
+    await workers.report(worker_report("a"))
+    assert await names_after_reap(harness, 0) == [drain_of_worker("a")]
+    # A worker of an earlier version leaves no note: its report counts.
+    text = json.loads((await harness.client.hget(DRAINS, drain_of_worker("a"))) or b"")
+    del text["seen_ms"]
+    await harness.client.hset(DRAINS, drain_of_worker("a"), json.dumps(text))
+    assert await names_after_reap(harness, 0) == [drain_of_worker("a")]
+
+
+async def test_a_drain_notes_its_worker_once_per_hour(harness: QueueHarness) -> None:
+    workers = harness.queue.workers
+    await workers.report(worker_report("a"))
+    await store(workers, drain_of_worker("a"))
+    texts = set()
+    for minutes in (0, 50, 20, 20, 20):
+        await harness.later(minutes * 60_000)
+        await workers.report(worker_report("a"))
+        texts.add(await harness.client.hget(DRAINS, drain_of_worker("a")))
+    assert len(texts) == 2, "as it was stored, and after the first full hour"
+
+
 async def test_drains_are_bounded(harness: QueueHarness) -> None:
     workers = harness.queue.workers
     await harness.client.hset(DRAINS, mapping={f"tag:t{number}": "x" for number in range(1000)})

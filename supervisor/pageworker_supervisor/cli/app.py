@@ -73,7 +73,7 @@ OLD_NAMES = (("resume", "pageworker_supervisor.cli.worker:undrain", "Run `undrai
 for name, place, line in OLD_NAMES:
     app.command(place, name=name, help=line, show=False)
 
-OLD_OPTIONS = {
+OLD_OPTIONS: dict[tuple[str, ...], dict[str, str]] = {
     ("config", name): {"--why": "--reason"}  # works until 1.0
     for name in ("set", "unset", "edit", "rollback")
 }

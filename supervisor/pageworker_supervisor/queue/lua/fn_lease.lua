@@ -173,6 +173,7 @@ local function reap(request)
   end
   advance()
   Shard.forget_silent_workers()
+  Shard.forget_drains_of_gone_workers()
   Wakeup.flush()
   return { cmsgpack.pack({ count = count, workers = workers }) }
 end

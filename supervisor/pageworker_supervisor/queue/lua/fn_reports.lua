@@ -4,6 +4,8 @@
 -- drains: `*` for all workers, `worker:<setting worker.id>`, `tag:<tag>`. A worker takes its drain with each report, so one
 -- that starts while its drain is stored takes no jobs. Anyone with the right to write may edit both by hand: what cannot
 -- be read counts as not there.
+-- The stored drain of one worker notes when such a worker last reported (`seen_ms`, at most an hour old). One whose worker
+-- is gone for 30 days is removed by `reap`: workers with names of their own, such as pods, would fill the hash.
 --
 -- report_worker    request: worker, worker_id, tags, report (JSON without `reported_at`)
 --   reply: now_ms, drain (absent: none): the one with the earliest deadline of those that are for this worker
@@ -20,7 +22,8 @@
 local MOST_DRAINS = 1000
 local EVERY_WORKER = '*'
 
-local Reports, Drains = {}, {}
+local Reports = {}
+local Drains = { NOTED_EACH_MS = 3600000, KEPT_WITHOUT_WORKER_MS = 30 * 86400000 }
 
 -- A stored drain, nil if the text is none.
 function Drains.parse(name, text)
@@ -38,6 +41,7 @@ function Drains.parse(name, text)
   return {
     name = name, id = readable(found.id), since_ms = whole(found.since_ms), deadline_ms = whole(found.deadline_ms),
     who = readable(found.who), reason = readable(found.reason), cancel = found.cancel,
+    seen_ms = type(found.seen_ms) == 'number' and found.seen_ms or found.since_ms, -- an earlier version notes none
   }
 end
 
@@ -46,14 +50,27 @@ function Drains.stored(name)
   return text and Drains.parse(name, text) or nil
 end
 
+-- A worker of this drain reports. It is noted at most once per hour, and where the clock was set back.
+function Drains.note_seen(found, text)
+  if math.abs(NOW - found.seen_ms) > Drains.NOTED_EACH_MS then
+    local stored = cjson.decode(text)
+    stored.seen_ms = NOW
+    call('HSET', Key.drains(), found.name, cjson.encode(stored))
+  end
+end
+
 -- Of the drains that are for this worker, the one with the earliest deadline.
 function Drains.of_worker(worker_id, tags)
-  local names, chosen = { EVERY_WORKER, 'worker:' .. worker_id }, nil
+  local own = 'worker:' .. worker_id
+  local names, chosen = { EVERY_WORKER, own }, nil
   for _, tag in ipairs(tags) do
     names[#names + 1] = 'tag:' .. tag
   end
   for i, text in ipairs(call('HMGET', Key.drains(), unpack(names))) do
     local found = text and Drains.parse(names[i], text)
+    if found and names[i] == own then
+      Drains.note_seen(found, text)
+    end
     if found and (not chosen or found.deadline_ms < chosen.deadline_ms) then
       chosen = found
     end
@@ -89,6 +106,20 @@ function Drains.workers(name)
     end
   end
   return workers
+end
+
+-- Remove the drains of single workers that are gone for long. A worker of an earlier version reports, and notes nothing.
+function Shard.forget_drains_of_gone_workers()
+  if call('HLEN', Key.drains()) == 0 then
+    return
+  end
+  local flat = call('HGETALL', Key.drains())
+  for at = 1, #flat, 2 do
+    local found = string.sub(flat[at], 1, 7) == 'worker:' and Drains.parse(flat[at], flat[at + 1])
+    if found and NOW - found.seen_ms > Drains.KEPT_WITHOUT_WORKER_MS and #Drains.workers(found.name) == 0 then
+      call('HDEL', Key.drains(), found.name)
+    end
+  end
 end
 
 -- Have these workers report at once, so that they see the change.
