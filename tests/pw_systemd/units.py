@@ -6,6 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy" / "systemd"
 UNIT, TEMPLATE = DEPLOY / "pageworker.service", DEPLOY / "pageworker@.service"
+FLEET = DEPLOY / "pageworker-fleet.service"
 
 
 def entries(unit: Path) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from pw_systemd.units import DEPLOY, ROOT, TEMPLATE, UNIT, allowed_calls, entries, values
+from pw_systemd.units import DEPLOY, FLEET, ROOT, TEMPLATE, UNIT, allowed_calls, entries, values
 
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.settings import Settings
@@ -16,9 +16,12 @@ from pageworker_supervisor.exit_codes import DaemonExit
 from pageworker_supervisor.worker_report import longest_stop_seconds
 
 SYSTEM_UNITS = Path("/usr/lib/systemd/system")
-EXPOSURE = 3.8
+NAMES = ("pageworker.service", "pageworker@one.service", "pageworker-fleet.service")
+EXPOSURE, FLEET_EXPOSURE = 3.8, 1.2
 """Of 10, where 10 is a service without any hardening. docs/systemd.md names it. Other versions look at other things."""
 EXPOSURE_BY = "systemd 252 "
+
+DOCUMENT = (ROOT / "docs" / "systemd.md").read_text()
 
 INSTANCE_LINES = {
     "Description=pageworker %i: browser jobs from Redis in sandboxes",
@@ -45,7 +48,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "lib").symlink_to("usr/lib")
     units = folder / "etc/systemd/system"
     units.mkdir(parents=True)
-    for unit in (UNIT, TEMPLATE):
+    for unit in (UNIT, TEMPLATE, FLEET):
         shutil.copy(unit, units)
     for program in ("opt/pageworker/venv/bin/pageworker", "opt/pageworker/venv/bin/workerctl", "usr/bin/kill"):
         file = folder / program
@@ -60,7 +63,7 @@ def analyzed(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, env={"PATH": os.environ["PATH"]})
 
 
-@pytest.mark.parametrize("name", ["pageworker.service", "pageworker@one.service"])
+@pytest.mark.parametrize("name", NAMES)
 def test_systemd_finds_no_fault(root: Path, name: str) -> None:
     done = analyzed(root, "verify", "--man=no", "--recursive-errors=no", name)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -71,7 +74,7 @@ def test_systemd_would_find_a_fault(root: Path) -> None:
     assert "WatchdogSecs" in analyzed(root, "verify", "--man=no", "wrong.service").stderr
 
 
-@pytest.mark.parametrize("name", ["pageworker.service", "pageworker@one.service"])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_exposure_is_as_documented(root: Path, name: str) -> None:
     version = subprocess.run(["systemd-analyze", "--version"], capture_output=True, text=True, timeout=60).stdout
     if not version.startswith(EXPOSURE_BY):
@@ -79,8 +82,11 @@ def test_the_exposure_is_as_documented(root: Path, name: str) -> None:
     done = analyzed(root, "security", "--offline=yes", name)
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert found is not None, done.stderr
-    assert float(found[1]) == EXPOSURE
-    assert f"{EXPOSURE:g}" in (ROOT / "docs" / "systemd.md").read_text()
+    expected = FLEET_EXPOSURE if name == "pageworker-fleet.service" else EXPOSURE
+    assert float(found[1]) == expected
+    assert (
+        f"`systemd-analyze security {name.partition('@')[0].removesuffix('.service')}` gives {expected:g}" in DOCUMENT
+    )
 
 
 def test_the_template_differs_by_its_instance_only() -> None:
@@ -120,7 +126,7 @@ def test_the_filter_has_the_calls_of_a_container_and_no_more_risky_ones() -> Non
 
 
 def test_every_variable_of_the_units_is_a_setting(tmp_path: Path) -> None:
-    files = (UNIT, TEMPLATE, DEPLOY / "pageworker.service.d" / "credentials.conf.example")
+    files = (UNIT, TEMPLATE, FLEET, DEPLOY / "pageworker.service.d" / "credentials.conf.example")
     password = tmp_path / "password"
     password.write_text("hunter2\n")
     password.chmod(0o600)
@@ -137,3 +143,21 @@ def test_every_variable_of_the_units_is_a_setting(tmp_path: Path) -> None:
 
 def test_the_first_configuration_is_valid() -> None:
     assert load(DEPLOY / "pageworker.toml", {}).modules.trusted_keys == ()
+
+
+def test_the_fleet_process_is_where_prometheus_looks_for_it() -> None:
+    words = value(FLEET, "ExecStart").split()
+    address = words[words.index("--serve") + 1]
+    assert f'"{address}"' in (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
+    assert f"http://{address}/wanted" in DOCUMENT
+
+
+def test_the_fleet_process_reads_the_files_of_the_worker() -> None:
+    for key in ("User", "Group", "Environment"):
+        assert value(FLEET, key) == value(UNIT, key)
+    assert value(FLEET, "ExecStart").split()[-2:] == value(UNIT, "ExecStart").split()[-2:]
+
+
+def test_the_installation_brings_each_unit() -> None:
+    script = (DEPLOY / "install.sh").read_text()
+    assert [unit.name for unit in DEPLOY.glob("*.service") if f"deploy/systemd/{unit.name}" not in script] == []
