@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from cyclopts import App
@@ -112,7 +113,7 @@ def test_an_error_goes_to_stderr_with_its_mend(
 
 def test_a_closed_pipe_causes_no_traceback() -> None:
     done = subprocess.run(
-        f"{sys.executable} -m pageworker_supervisor.cli.app --help | true; exit ${{PIPESTATUS[0]}}",
+        f"{Path(sys.executable).with_name('workerctl')} --help | true; exit ${{PIPESTATUS[0]}}",
         shell=True,
         executable="/bin/bash",
         capture_output=True,
