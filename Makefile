@@ -4,7 +4,8 @@ PYTHON := .venv/bin/python
 # Else each process of the tests, each worker and each command that they start compiles all of its files again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover e2e-n8n playwright-suite \
+.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover \
+  profiles-load e2e-n8n playwright-suite \
   image image-test sbom sdk lock install clean
 
 install:
@@ -67,6 +68,9 @@ soak: install
 
 handover: install
 	PYTHONPATH=.:tests $(PYTHON) -m handover $(HANDOVER)
+
+profiles-load: install
+	PYTHONPATH=.:tests $(PYTHON) -m profiles_load $(PROFILES_LOAD)
 
 alerts: install
 	PYTHONPATH=.:tests $(PYTHON) -m alerts $(ALERTS)
