@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover \
-  profiles-load e2e-n8n playwright-suite \
+  browser-faults profiles-load e2e-n8n playwright-suite \
   image image-test sbom sdk lock install clean
 
 install:
@@ -68,6 +68,9 @@ soak: install
 
 handover: install
 	PYTHONPATH=.:tests $(PYTHON) -m handover $(HANDOVER)
+
+browser-faults: install
+	PYTHONPATH=.:tests $(PYTHON) -m browser_faults $(BROWSER_FAULTS)
 
 profiles-load: install
 	PYTHONPATH=.:tests $(PYTHON) -m profiles_load $(PROFILES_LOAD)
