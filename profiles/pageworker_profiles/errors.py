@@ -127,6 +127,14 @@ class HeadUnreadable(ProfileError):
     """The object that names a profile's snapshots has unexpected content. It is never overwritten."""
 
 
+class ExportUnusable(ProfileError):
+    """The file is no export of a profile, was changed or cut, or is that of another one. The blame is the caller's."""
+
+
+class NoSuchState(ProfileError):
+    """The profile has no snapshot, or no folder in quarantine, of this name. The blame is the caller's."""
+
+
 class StoreFull(ProfileError):
     """No space or quota is left. The blame is the host's. Retryable."""
 

@@ -1,5 +1,6 @@
 """The profile store: opens, lists, quarantines and removes profiles. For an event loop, use folders.py."""
 
+import errno
 import os
 import time
 from contextlib import suppress
@@ -78,6 +79,28 @@ class ProfileStore:
             lease.path.mkdir(mode=0o700)
             lease.follow_path()
             walks.prepare(lease.path, lease.folder_descriptor, self._most, *owner(lease.uid))
+        return aside
+
+    def replace(self, lease: ProfileLease, new: Path, reason: str) -> Path | None:
+        """Move a profile's data aside, and the folder `new` of the same file system to its place. No runner has it.
+
+        Returns where the data is now; None: there was none. Owner and size are checked at the next opening.
+        """
+        if not lease.open:
+            raise ValueError("the lease is closed")
+        aside = None
+        with explained("replacing", lease.path):
+            try:
+                lease.path.rmdir()
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                aside = lease.path.parent / "aside" / _stamp()
+                aside.mkdir(parents=True, mode=0o700)
+                (aside / "reason.txt").write_text(reason + "\n", "utf-8")
+                lease.path.rename(aside / "data")
+            new.rename(lease.path)
+            lease.follow_path()
         return aside
 
     def new_aside(self, lease: ProfileLease, reason: str) -> Path:

@@ -27,7 +27,7 @@ def reown(folder: Path, uid: int, gid: int, most: FolderSize = MOST, descriptor:
     folder that belongs to `uid` has been processed completely, and is only measured.
     """
     tally = _Tally(folder, most)
-    with _opened(folder, descriptor) as top:
+    with opened_folder(folder, descriptor) as top:
         status = os.fstat(top)
         if (status.st_uid, status.st_gid) == (uid, gid) and stat.S_IMODE(status.st_mode) == 0o700:
             _visit(top, tally.add)
@@ -45,7 +45,7 @@ def measure(folder: Path, most: FolderSize = MOST, descriptor: int | None = None
     `descriptor` as in `reown`.
     """
     tally = _Tally(folder, most)
-    with _opened(folder, descriptor) as top:
+    with opened_folder(folder, descriptor) as top:
         _visit(top, tally.add)
     return tally.size
 
@@ -85,7 +85,7 @@ class _Tally:
 def remove(folder: Path) -> None:
     """Remove the folder and its content, of any depth. Another process may be removing it too. Raises OSError."""
     try:
-        with _opened(folder) as top:
+        with opened_folder(folder) as top:
             while _flatten(top):
                 pass
         folder.rmdir()
@@ -212,7 +212,8 @@ def _opened_at(parent: int, name: str) -> Iterator[int]:
 
 
 @contextmanager
-def _opened(folder: Path, descriptor: int | None = None) -> Iterator[int]:
+def opened_folder(folder: Path, descriptor: int | None = None) -> Iterator[int]:
+    """A descriptor of the folder for the block. It is no link. `descriptor` as in `reown`. Raises OSError."""
     opened = os.open(folder, _FOLDER) if descriptor is None else os.open(".", _FOLDER, dir_fd=descriptor)
     try:
         yield opened

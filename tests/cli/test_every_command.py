@@ -20,6 +20,7 @@ from cli.test_worker import Scripted
 from pw_queue import JobEnd, QueueHarness, open_harness, ticket
 from pw_servers import redis_server
 
+from pageworker_profiles.exports import ProfileExport, write_export
 from pageworker_supervisor.admin.server import Endpoints
 from pageworker_supervisor.admin.status import DrainLine
 from pageworker_supervisor.cli.app import run
@@ -60,6 +61,9 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("profile list", ""),
     ("profile show", "acme/main"),
     ("profile quarantine", "acme/main"),
+    ("profile export", "acme/main copy.tar"),
+    ("profile import", "acme/main main.tar"),
+    ("profile reset", "acme/main"),
     ("profile delete", "acme/main"),
     ("scale", "--simulate load.jsonl"),
     ("results", ""),
@@ -140,6 +144,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         (folder / "load.jsonl").write_text('{"at": 0, "service_seconds": 1}\n')
         assert run_for(["module", "new", "acme.prices"])[0] == 0
         (folder / "profiles/acme/main/data").mkdir(parents=True)
+        head = ProfileExport(tenant_id="acme", profile_id="main", exported_at=0)
+        write_export(folder / "main.tar", head, lambda tar: tar.write(bytes(1024)))
         shutil.copytree("acme.prices", "next")
         manifest = folder / "next" / "module.toml"
         manifest.write_text(manifest.read_text().replace('"0.1.0"', '"0.2.0"'))

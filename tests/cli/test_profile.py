@@ -3,75 +3,17 @@
 import asyncio
 import json
 import os
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cli.commands import valid_json
-from cli.conftest import OnQueue
-from pw_profiles import Homes, SnapshotWorker, act_in_process, put
+from cli.conftest import LATER, OnQueue, Told
+from pw_profiles import Homes, SnapshotWorker, put
 from pw_queue import QueueHarness, ticket
 
 from pageworker_profiles import ProfileStore, homes
-from pageworker_profiles.snapshots.folder_objects import FolderObjects
 from pageworker_supervisor.cli.app import run
 from pageworker_supervisor.queue.wakeup import AskNotice
-
-LATER = 2**53 // 4
-"""A fence above those of commands, which are the microseconds of Redis' clock."""
-Told = Callable[[str], tuple[int, Any]]
-
-
-@pytest.fixture
-def told(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> Told:
-    """Runs `workerctl profile … --json`. Returns the exit code, and the valid value or the complaint."""
-
-    def call(line: str) -> tuple[int, Any]:
-        capsys.readouterr()
-        words = line.split()
-        code = run(["profile", *words, "--json"])
-        out, err = capsys.readouterr()
-        return code, valid_json(f"profile {words[0]}", out) if out else err
-
-    return call
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> ProfileStore:
-    """The data folder of this host, with two profiles of acme."""
-    store = ProfileStore(tmp_path / "profiles")
-    for profile_id in ("Main", "other"):
-        with store.open("acme", profile_id, 1, None) as lease:
-            (lease.path / "Cookies").write_text("x" * 5000)
-    return store
-
-
-@pytest.fixture
-def record() -> Homes:
-    """The worker's record of where profiles live."""
-    return Homes()
-
-
-@pytest.fixture
-def stored(tmp_path: Path, record: Homes, monkeypatch: pytest.MonkeyPatch) -> SnapshotWorker:
-    """A worker with a snapshot store, which the settings name, and three snapshots of acme/p in it."""
-    act_in_process(monkeypatch)
-    for name in ("store", "secrets"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setenv("PAGEWORKER_PROFILES__STORE", (tmp_path / "store").as_uri())
-    monkeypatch.setenv("PAGEWORKER_PROFILES__KEY_SECRET", "profile_key")
-    monkeypatch.setenv("PAGEWORKER_SECRETS__BACKEND", "files")
-    monkeypatch.setenv("PAGEWORKER_SECRETS__FILES__FOLDER", str(tmp_path / "secrets"))
-    worker = SnapshotWorker("w1", tmp_path / "w1", FolderObjects(tmp_path / "store"), record)
-
-    async def visits() -> None:
-        for fence, text in enumerate(("one", "two", "three"), 1):
-            await worker.visit(fence, text)
-
-    asyncio.run(visits())
-    return worker
 
 
 async def opened(harness: QueueHarness) -> None:

@@ -145,3 +145,21 @@ def test_an_unprivileged_store(tmp_path: Path) -> None:
         assert store.trash() == ()
     finally:
         os.seteuid(0)
+
+
+def test_a_folder_that_replaces_the_data_keeps_it_aside(store: ProfileStore) -> None:
+    def begin(text: str) -> Path:
+        new = store.folder("acme", "shop") / "incoming"
+        new.mkdir()
+        (new / "Cookies").write_text(text)
+        return new
+
+    with store.open("acme", "shop", 1, None) as lease:
+        assert store.replace(lease, begin("one"), "import") is None, "there was no data"
+        aside = store.replace(lease, begin("two"), "import")
+        assert aside is not None
+        assert (aside / "data/Cookies").read_text() == "one"
+        assert (aside / "reason.txt").read_text() == "import\n"
+        assert os.path.samestat(os.fstat(lease.folder_descriptor), lease.path.stat()), "the lease has the new folder"
+    with store.open("acme", "shop", 1, None) as lease:
+        assert (lease.path / "Cookies").read_text() == "two"

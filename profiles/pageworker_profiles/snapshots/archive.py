@@ -65,7 +65,7 @@ def unpack(source: IO[bytes], folder: int, most: FolderSize) -> FolderSize:
                 amount.add(member.size if member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) else 0)
                 _put(tar, member, folder)
     except tarfile.TarError as error:
-        raise SnapshotTampered(f"the snapshot's archive is damaged: {error}") from error
+        raise SnapshotTampered(f"the archive is damaged: {error}") from error
     return FolderSize(amount.files, amount.bytes)
 
 
@@ -78,7 +78,7 @@ def check_path(path: str) -> None:
         or len(parts) > trees.MAX_DEPTH
         or len(path.encode("utf-8", "surrogateescape")) > MAX_PATH_BYTES
     ):
-        raise SnapshotTampered(f"the snapshot's archive has a file {path[:200]!r}")
+        raise SnapshotTampered(f"the archive has a file {path[:200]!r}")
 
 
 def _add_all(folder: int, above: str, tar: tarfile.TarFile, amount: _Amount, depth: int) -> None:
@@ -140,7 +140,7 @@ def _put(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: int) -> None:
             return
         content = tar.extractfile(member) if member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) else None
         if content is None:
-            raise SnapshotTampered(f"{member.name[:200]!r} in the snapshot's archive is neither a file nor a folder")
+            raise SnapshotTampered(f"{member.name[:200]!r} in the archive is neither a file nor a folder")
         # No part of the path can be a link: the folder is new, and nothing here creates one.
         with os.fdopen(os.open(member.name, _NEW, 0o600, dir_fd=folder), "wb") as file:
             while data := content.read(COPY_BYTES):
@@ -148,4 +148,4 @@ def _put(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: int) -> None:
             os.utime(file.fileno(), (member.mtime, member.mtime))
     except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
         name = member.name[:200]
-        raise SnapshotTampered(f"the snapshot's archive has {name!r} twice, or before its folder") from error
+        raise SnapshotTampered(f"the archive has {name!r} twice, or before its folder") from error

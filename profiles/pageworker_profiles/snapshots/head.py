@@ -108,8 +108,10 @@ def opened(head: ProfileHead | None, fence: int, holder: ProfileHolder) -> Profi
     return replace(head, fence=fence, holder=holder)
 
 
-def taken(head: ProfileHead, fence: int) -> ProfileHead:
+def taken(head: ProfileHead | None, fence: int) -> ProfileHead:
     """A command with this fence changes the head. No older lease can publish any more. Raises FenceTooOld."""
+    if head is None:
+        return ProfileHead(fence=fence)
     _refuse_older(head, fence)
     return replace(head, fence=fence, holder=None)
 
@@ -120,11 +122,16 @@ def closed(head: ProfileHead, fence: int) -> ProfileHead:
     return replace(head, holder=None)
 
 
-def published(head: ProfileHead, record: SnapshotRecord, keep: int) -> ProfileHead:
-    """A snapshot is stored and verified. `keep`: how many good and how many bad ones stay. Raises FenceTooOld."""
+def published(head: ProfileHead, record: SnapshotRecord, keep: int, withdraw: str = "") -> ProfileHead:
+    """A snapshot is stored and verified. `keep`: how many good and how many bad ones stay. Raises FenceTooOld.
+
+    `withdraw`: why all older ones become bad; "": they stay as they are.
+    """
     _refuse_older(head, record.fence)
     if any(known.id == record.id for known in head.snapshots):
         return head
+    for older in head.good if withdraw else ():
+        head = marked_bad(head, older.id, withdraw)
     return replace(
         head, fence=max(head.fence, record.fence), holder=None, snapshots=_kept((record, *head.snapshots), keep)
     )

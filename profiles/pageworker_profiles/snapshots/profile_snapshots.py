@@ -124,10 +124,17 @@ class ProfileSnapshots:
         async with self._timely():
             await self._verified(name, file, record)
 
-    async def publish(self, tenant_id: str, profile_id: str, record: SnapshotRecord, file: Path) -> HeadChange:
+    async def take(self, tenant_id: str, profile_id: str, fence: int) -> None:
+        """Write the fence of a command into the head, which may be a new one. Raises StaleFence."""
+        await self._change(tenant_id, profile_id, lambda head: heads.taken(head, fence))
+
+    async def publish(
+        self, tenant_id: str, profile_id: str, record: SnapshotRecord, file: Path, withdraw: str = ""
+    ) -> HeadChange:
         """Store a container, read it back, and let the head name it. Raises StaleFence, SnapshotTampered.
 
-        A crash before the last step leaves a container that no head names: see `sweep`.
+        A crash before the last step leaves a container that no head names: see `sweep`. `withdraw`: why all older
+        snapshots become bad; "": they stay as they are.
         """
         folder = _folder(tenant_id, profile_id)
 
@@ -135,7 +142,7 @@ class ProfileSnapshots:
             if head is None:
                 # It was removed while it was open. A publication would bring it back.
                 raise FenceTooOld(record.fence, record.fence + 1)
-            return heads.published(head, record, self.options.keep)
+            return heads.published(head, record, self.options.keep, withdraw)
 
         async with self._timely():
             # Before the transfer: a worker that has lost its lease sends nothing.

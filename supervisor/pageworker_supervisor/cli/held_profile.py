@@ -13,11 +13,13 @@ from cyclopts.validators import Number
 from pageworker_profiles.errors import ProfileBusy
 from pageworker_supervisor.cli.audited import RecordedAction, audited
 from pageworker_supervisor.cli.connect import open_queue
+from pageworker_supervisor.cli.host_profiles import HostProfiles
 from pageworker_supervisor.cli.local_user import user_at_host
 from pageworker_supervisor.cli.output import CommandError, CommandExit
 from pageworker_supervisor.cli.profile import elsewhere
 from pageworker_supervisor.cli.profile_name import ProfileName
-from pageworker_supervisor.cli.profile_places import HostProfiles, StoredProfiles, place_of, profile_errors
+from pageworker_supervisor.cli.profile_places import place_of, profile_errors
+from pageworker_supervisor.cli.stored_profiles import StoredProfiles
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.profile_locks import KnownProfile, ProfileHeld

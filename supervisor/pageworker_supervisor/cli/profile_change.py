@@ -1,4 +1,4 @@
-"""`workerctl profile delete|restore|quarantine`."""
+"""`workerctl profile delete|restore|quarantine|reset`."""
 
 import asyncio
 from typing import Annotated
@@ -10,8 +10,8 @@ from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.held_profile import Wait, changing
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
 from pageworker_supervisor.cli.profile_name import profile_named
-from pageworker_supervisor.cli.profile_places import StoredProfiles
 from pageworker_supervisor.cli.profile_rows import ProfileChange
+from pageworker_supervisor.cli.stored_profiles import StoredProfiles
 from pageworker_supervisor.contract.printable import printable
 
 
@@ -129,3 +129,33 @@ def quarantine(
         tenant_id=profile.tenant_id, profile_id=profile.profile_id, change="quarantined", snapshot=kept
     )
     show(report, f"{kept} of {profile} is in quarantine", json)
+
+
+def reset(name: str, *, wait: Wait = 0.0, reason: Reason = None, config: Config = None, json: Json = False) -> None:
+    """Make one profile empty, and keep its data in quarantine: its next job begins without a login.
+
+    In a snapshot store, an empty snapshot becomes the newest, and all others are marked bad. In the data folder of a
+    host, the data moves to `aside/`. `workerctl profile restore` brings it back. A profile that is open is refused with
+    the name of its holder (exit code 4). The exit code is 1 if there is no such profile.
+
+    Example: `workerctl profile reset acme/main --reason "account was sold"`.
+
+    Parameters
+    ----------
+    name
+        Tenant and profile, `TENANT/PROFILE`.
+    """
+    profile = profile_named(name)
+
+    async def act() -> str:
+        why = reason or "reset by an operator"
+        async with changing(profile, "profile reset", reason, config, wait_seconds=wait) as held:
+            await held.refuse_elsewhere()
+            changed = await held.once_closed(lambda: held.place.reset(profile, why, held.fence))
+            if changed is None:
+                raise held.nowhere
+            return changed
+
+    changed = asyncio.run(act())
+    report = ProfileChange(tenant_id=profile.tenant_id, profile_id=profile.profile_id, change="reset", snapshot=changed)
+    show(report, f"{profile} is empty", json)

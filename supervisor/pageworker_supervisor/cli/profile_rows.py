@@ -12,7 +12,7 @@ from pageworker_supervisor.contract.utc_time import utc_text
 
 Place = Literal["host", "store"]
 """`host`: the data folder of this host. `store`: the snapshot store."""
-Change = Literal["deleted", "restored", "quarantined", "unlocked"]
+Change = Literal["deleted", "restored", "quarantined", "unlocked", "reset", "exported", "imported"]
 
 
 class ProfileRow(Struct, frozen=True, kw_only=True):
@@ -61,12 +61,14 @@ class ProfileAnswer(Struct, frozen=True, kw_only=True):
 
 
 class ProfileChange(Struct, frozen=True, kw_only=True):
-    """Of the commands that change a profile: what became of it. `snapshot`: that was changed; null: none was."""
+    """Of the commands that change a profile: what became of it. `snapshot`: that was changed, or that an import or a
+    reset made; of a host, the folder in quarantine; null: none was. `file`: of the export."""
 
     tenant_id: str
     profile_id: str
     change: Change
     snapshot: str | None = None
+    file: str | None = None
 
 
 def rfc3339(seconds: float) -> str:

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -14,6 +12,7 @@ from pageworker_supervisor.cli.config_change import central_values
 from pageworker_supervisor.cli.connect import ANSWER_SECONDS, Config, local_layers_of, valid
 from pageworker_supervisor.cli.output import CommandExit, Json, show, table
 from pageworker_supervisor.cli.paused_name import paused_name
+from pageworker_supervisor.cli.without_log import without_log
 from pageworker_supervisor.config.central_document import EMPTY
 from pageworker_supervisor.config.secret_settings import SecretSettings
 from pageworker_supervisor.config.value_checks import HEADER_VALUES, MIN_SECRET_BYTES, is_header_value
@@ -23,7 +22,6 @@ from pageworker_supervisor.secrets.backend import FLEET, BackendAccess, BackendL
 from pageworker_supervisor.secrets.errors import SecretBackendAway, SecretMissing, SecretUnavailable
 from pageworker_supervisor.secrets.open_backend import open_backend
 from pageworker_supervisor.secrets.secret_uses import SecretUse, secret_uses
-from pageworker_supervisor.telemetry import log
 
 NEVER_STORED = SecretRef(FLEET, "workerctl_check")
 """Asked for to see whether a backend without a login answers."""
@@ -57,21 +55,11 @@ def check(
     local = local_layers_of(config)
     values = central_values(config, local)
     settings = valid(local, EMPTY if values is None else values)
-    with _without_log():
+    with without_log("pageworker_supervisor.secrets"):
         backend, found = asyncio.run(_check(settings.secrets, secret_uses(settings, wanted)))
     answer = SecretsAnswer(backend=backend, secrets=tuple(found), central_read=values is not None)
     show(answer, _text(answer), json)
     return _exit_of(answer)
-
-
-@contextmanager
-def _without_log() -> Iterator[None]:
-    """The answer says what the log of a worker would say."""
-    log.disable("pageworker_supervisor.secrets")
-    try:
-        yield
-    finally:
-        log.enable("pageworker_supervisor.secrets")
 
 
 async def _check(settings: SecretSettings, uses: list[SecretUse]) -> tuple[BackendAnswer, list[CheckedSecret]]:

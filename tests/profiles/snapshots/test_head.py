@@ -72,6 +72,17 @@ def test_a_publication_closes_the_profile_and_is_the_newest() -> None:
     assert closed(opened(head, 6, HOLDER), 6).holder is None
 
 
+def test_a_command_can_begin_a_head() -> None:
+    assert taken(None, 7) == ProfileHead(fence=7)
+
+
+def test_a_publication_may_withdraw_all_older_ones() -> None:
+    before = ProfileHead(fence=3, snapshots=(record(3), record(2, bad="cut"), record(1)))
+    after = published(before, record(4), 2, "reset")
+    assert [(one.fence, one.bad) for one in after.snapshots] == [(4, ""), (3, "reset"), (2, "cut")]
+    assert published(after, record(4), 2, "reset") == after
+
+
 def test_so_many_good_and_so_many_bad_ones_stay() -> None:
     head = ProfileHead(fence=9, snapshots=tuple(record(9 - n, bad="x" if n % 2 else "") for n in range(8)))
     after = published(head, record(9, 1), 2)
