@@ -121,7 +121,7 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("undrain", "--fleet"),
 )
 WITH_WORKER = (("status", ""), ("logs", ""), ("drain", ""), ("undrain", ""))
-# `redis password` needs the embedded Redis, `profile restore` a snapshot store, `profile unlock` a lock, the others a
+# `redis password` needs the embedded Redis, `profile restore` a snapshot, `profile unlock` a lock, the others a
 # sandbox: their own tests check what they print.
 ELSEWHERE = {"doctor", "module dev", "module run", "profile restore", "profile unlock", "redis password"}
 

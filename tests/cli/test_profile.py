@@ -201,7 +201,19 @@ def test_on_this_host_quarantine_begins_an_empty_profile(told: Told, local: Prof
         assert told("quarantine acme/other")[0] == 4
 
 
-def test_a_host_has_no_snapshots_to_restore(told: Told, local: ProfileStore) -> None:
-    code, complaint = told("restore acme/Main 1")
-    assert code == 4
-    assert "not supported yet" in complaint
+def test_on_this_host_data_comes_back_from_quarantine(told: Told, local: ProfileStore) -> None:
+    aside = told("quarantine acme/Main --reason blocked")[1]["snapshot"]
+    with local.open("acme", "Main", LATER, None) as lease:
+        (lease.path / "Cookies").write_text("new")
+    assert told(f"restore acme/Main {aside} --reason unblocked")[0] == 0
+    with local.open("acme", "Main", LATER, None) as lease:
+        assert (lease.path / "Cookies").read_text() == "x" * 5000
+    (row,) = told("show acme/Main")[1]["aside"]
+    assert row["reason"] == "unblocked"
+    assert told(f"restore acme/Main {row['name']}")[0] == 0
+    with local.open("acme", "Main", LATER, None) as lease:
+        assert (lease.path / "Cookies").read_text() == "new"
+        assert told(f"restore acme/Main {aside}")[0] == 4, "it is open"
+    for name in ("1", "..", f"{aside}/data"):
+        assert told(f"restore acme/Main {name}")[0] == 1
+    assert told("restore acme/none 1")[0] == 1

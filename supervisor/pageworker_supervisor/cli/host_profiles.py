@@ -92,6 +92,10 @@ class HostProfiles:
         """See ProfilePlace."""
         return await asyncio.to_thread(self._quarantine, name, reason)
 
+    async def restore(self, name: ProfileName, state: str, reason: str, fence: int) -> bool:
+        """See ProfilePlace. What it replaces is in quarantine then."""
+        return await asyncio.to_thread(self._restore, name, state, reason)
+
     async def export(self, name: ProfileName, file: Path, state: str | None) -> ProfileExport | None:
         """See ProfilePlace."""
         return await asyncio.to_thread(self._export, name, file, state)
@@ -109,6 +113,20 @@ class HostProfiles:
         store = self._store()
         with store.hold(*name, None, None) as lease:
             return store.quarantine(lease, reason).name
+
+    def _restore(self, name: ProfileName, state: str, reason: str) -> bool:
+        if not self._is_here(name):
+            return False
+        store = self._store()
+        with store.hold(*name, None, None) as lease:
+            try:
+                data = _aside_data(lease.path.parent, state)
+            except NoSuchState:
+                return False
+            store.replace(lease, data, reason)
+            with explained("removing", data.parent):
+                trees.remove(data.parent)
+            return True
 
     def _export(self, name: ProfileName, file: Path, state: str | None) -> ProfileExport | None:
         if not self._is_here(name):

@@ -51,7 +51,7 @@ def show_profile(name: str, *, config: Config = None, json: Json = False) -> Non
 
 for name, place, line in (
     ("delete", "profile_change:delete", "Delete one profile with all its snapshots."),
-    ("restore", "profile_change:restore", "Restore a snapshot: the next opening takes it."),
+    ("restore", "profile_change:restore", "Restore a snapshot, or data from quarantine."),
     ("quarantine", "profile_change:quarantine", "Withdraw the newest state of one profile, and keep it."),
     ("reset", "profile_change:reset", "Make one profile empty, and keep its data in quarantine."),
     ("export", "profile_transfer:export_profile", "Write the data of one profile into a file."),

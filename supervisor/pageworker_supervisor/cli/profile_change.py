@@ -8,10 +8,9 @@ from cyclopts import Parameter
 from pageworker_supervisor.cli.audited import Reason
 from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.held_profile import Wait, changing
-from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
+from pageworker_supervisor.cli.output import CommandError, Json, show
 from pageworker_supervisor.cli.profile_name import profile_named
 from pageworker_supervisor.cli.profile_rows import ProfileChange
-from pageworker_supervisor.cli.stored_profiles import StoredProfiles
 from pageworker_supervisor.contract.printable import printable
 
 
@@ -59,11 +58,12 @@ def delete(
 def restore(
     name: str, snapshot: str, *, wait: Wait = 0.0, reason: Reason = None, config: Config = None, json: Json = False
 ) -> None:
-    """Restore a snapshot: the next opening of the profile takes it, even if it was marked bad.
+    """Restore a snapshot, or data from quarantine: the next opening of the profile takes it.
 
-    What a worker has not published yet is moved aside there. A profile that is open is refused with the name of its
-    holder (exit code 4). Only for a snapshot store: for the data folder of a host, it is not supported yet. The exit
-    code is 1 if there is no such snapshot.
+    In a snapshot store, a snapshot that was marked bad may be used again, and what a worker has not published yet is
+    moved aside there. In the data folder of a host, the data of today goes to `aside/` in place of the old. A profile
+    that is open is refused with the name of its holder (exit code 4). The exit code is 1 if there is nothing of this
+    name.
 
     Example: `workerctl profile restore acme/main 00000000000000000007-0123456789abcdef --reason "logged out"`.
 
@@ -72,19 +72,15 @@ def restore(
     name
         Tenant and profile, `TENANT/PROFILE`.
     snapshot
-        Its id, as `workerctl profile show` lists it.
+        Its id, or the name of the folder in quarantine, as `workerctl profile show` lists them.
     """
     profile = profile_named(name)
 
     async def act() -> None:
+        why = reason or f"replaced by {snapshot}"
         async with changing(profile, "profile restore", reason, config, {"snapshot": snapshot}, wait) as held:
-            if not isinstance(held.place, StoredProfiles):
-                raise CommandError(
-                    "profile restore in the data folder of a host: not supported yet",
-                    "Only a snapshot store has snapshots (setting profiles.store).",
-                    CommandExit.REFUSED,
-                )
-            if not await held.place.snapshots.restore(*profile, snapshot, held.fence):
+            await held.refuse_elsewhere()
+            if not await held.once_closed(lambda: held.place.restore(profile, snapshot, why, held.fence)):
                 raise CommandError(
                     printable(f"{profile} has no snapshot {snapshot}"), f"See `workerctl profile show {profile}`."
                 )

@@ -59,6 +59,9 @@ class ProfilePlace(Protocol):
         """Make the profile empty, and keep its data. Returns the name of what is new (store) or kept (host); None: it
         is not here."""
 
+    async def restore(self, name: ProfileName, state: str, reason: str, fence: int) -> bool:
+        """The next opening takes this snapshot, or this data from quarantine. False: there is none of this name."""
+
     async def export(self, name: ProfileName, file: Path, state: str | None) -> ProfileExport | None:
         """Write the newest state, or this one, into a new file. None: it is not here. Raises FileExistsError."""
 

@@ -99,6 +99,10 @@ class StoredProfiles:
             empty.mkdir()
             return await self._publish(name, empty, "", fence, withdraw=reason)
 
+    async def restore(self, name: ProfileName, state: str, reason: str, fence: int) -> bool:
+        """See ProfilePlace. It may be marked bad."""
+        return await self.snapshots.restore(*name, state, fence)
+
     async def export(self, name: ProfileName, file: Path, state: str | None) -> ProfileExport | None:
         """See ProfilePlace."""
         head = await self.snapshots.head(*name)
