@@ -51,7 +51,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "logs": ("cli.answers:LogLineAnswer",),
     "module channel set": ("cli.answers:PublishedAnswer",),
     "module dev": ("contract.result:Result",),
-    "module diff": ("registry.bundle_diff:BundleDiff",),
+    "module diff": ("registry.bundle_difference:BundleDifference",),
     "module lint": ("registry.lint_finding:LintReport",),
     "module list": ("registry.publisher:Index",),
     "module pack": ("cli.answers:PackedAnswer",),

@@ -10,7 +10,7 @@ from pageworker_supervisor.cli.bundle_file import read_limited
 from pageworker_supervisor.cli.output import CommandError, Json, show
 from pageworker_supervisor.cli.registry_access import RegistryAccess, registry_errors
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.registry.bundle_diff import BundleDiff, bundle_diff
+from pageworker_supervisor.registry.bundle_difference import BundleDifference, bundle_difference
 from pageworker_supervisor.registry.index_file import fetch_index
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.resolve import resolve
@@ -34,7 +34,7 @@ async def diff(before: str, after: str, *, place: RegistryAccess | None = None, 
     """
     place = place or RegistryAccess()
     with registry_errors():
-        found = bundle_diff(await _bundle(before, place), await _bundle(after, place))
+        found = bundle_difference(await _bundle(before, place), await _bundle(after, place))
     show(found, "\n".join(_lines(found)), json)
 
 
@@ -62,12 +62,12 @@ async def _published(named: str, place: RegistryAccess) -> PackedBundle:
     return read_bundle(data)
 
 
-def _lines(found: BundleDiff) -> Iterator[str]:
+def _lines(found: BundleDifference) -> Iterator[str]:
     yield printable(f"{found.before} → {found.after}")
     parts = (("manifest", found.manifest), ("input", found.input_schema), ("output", found.output_schema))
-    for part, changes in parts:
-        for change in changes:
-            yield printable(f"{part}: {change.key}: {_side(change.before)} → {_side(change.after)}")
+    for part, differences in parts:
+        for each in differences:
+            yield printable(f"{part}: {each.key}: {_side(each.before)} → {_side(each.after)}")
     for file in found.files:
         sizes = " → ".join(f"{size}" for size in (file.before_bytes, file.after_bytes) if size is not None)
         yield printable(f"file: {file.change}: {file.file} ({sizes} bytes)")

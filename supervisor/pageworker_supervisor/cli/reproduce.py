@@ -8,8 +8,11 @@ from pageworker_supervisor.cli.bundle_file import read_limited
 from pageworker_supervisor.cli.output import CommandExit, Json, show
 from pageworker_supervisor.cli.registry_access import registry_errors
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.registry.bundle_difference import FileDifference, differences
+from pageworker_supervisor.registry.bundle_difference import FileDifference, file_differences
 from pageworker_supervisor.registry.packing import pack
+
+CHANGES = {"added": "only in the folder", "removed": "only in the bundle", "changed": "differs"}
+"""What became of a file from the bundle to the folder, for people."""
 
 
 def reproduce(bundle: Path, folder: Path, *, wheels: Path | None = None, json: Json = False) -> CommandExit:
@@ -31,7 +34,7 @@ def reproduce(bundle: Path, folder: Path, *, wheels: Path | None = None, json: J
     with registry_errors():
         published = read_bundle(read_limited(bundle, LIMITS.bundle_bytes))
         rebuilt = pack(folder, wheels)
-        found = differences(published.data, rebuilt.data)
+        found = file_differences(published.data, rebuilt.data)
     facts = ReproducedAnswer(published.data == rebuilt.data, published.sha256, rebuilt.sha256, found)
     if facts.identical:
         show(facts, f"identical: {published.name} {published.version}  sha256 {published.sha256}", json)
@@ -43,8 +46,8 @@ def reproduce(bundle: Path, folder: Path, *, wheels: Path | None = None, json: J
 
 def _told(difference: FileDifference) -> list[str]:
     if difference.line is None:
-        return [f"  {difference.file}: {difference.kind}"]
-    texts = (("bundle", difference.published), ("folder", difference.rebuilt))
+        return [f"  {difference.file}: {CHANGES[difference.change]}"]
+    texts = (("bundle", difference.before), ("folder", difference.after))
     # `!r` shows line ends and blanks, which may be all that differs.
     shown = [f"    {name}: {'no such line' if text is None else repr(text)}" for name, text in texts]
-    return [f"  {difference.file}:{difference.line}: {difference.kind}", *map(printable, shown)]
+    return [f"  {difference.file}:{difference.line}: {CHANGES[difference.change]}", *map(printable, shown)]
