@@ -61,7 +61,7 @@ from pageworker_supervisor.registry.index_file import fetch_newest, write_index
 from pageworker_supervisor.registry.index_update import next_index, renew
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.registry.publisher import Publisher
-from pageworker_supervisor.registry.store import Store
+from pageworker_supervisor.registry.store import Fetched, Store
 
 ZIP = "shop.product-1.4.2.zip"
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -278,9 +278,9 @@ async def clock_set_back(t: AttackedRegistry) -> None:
 async def two_publishers(t: AttackedRegistry) -> None:
     """Both began with the same index. The second one to write would lose the first one's version."""
     store = Store("s3://bucket/modules")
-    before, tag = await fetch_newest(store, t.author.trust, LIMITS)
+    before, spare = await fetch_newest(store, t.author.trust, LIMITS)
     await Publisher(store, t.author.key).change()
-    await write_index(store, sign_index(next_index(before, renew, t.clock.now), t.author.key), tag)
+    await write_index(store, sign_index(next_index(before, renew, t.clock.now), t.author.key), spare)
 
 
 def zipped(entries: list[tuple[zipfile.ZipInfo, bytes]]) -> bytes:
@@ -368,9 +368,9 @@ class Interrupted(Store):
         self._count()
         super()._put(name, data)
 
-    def _put_unless_changed(self, name: str, data: bytes, tag: str | None) -> None:
+    def _put_unless_changed(self, name: str, data: bytes, before: Fetched | None) -> None:
         self._count()
-        super()._put_unless_changed(name, data, tag)
+        super()._put_unless_changed(name, data, before)
 
 
 @pytest.mark.parametrize("writes", range(6))

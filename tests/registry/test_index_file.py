@@ -92,9 +92,9 @@ async def test_a_publisher_starts_from_the_newest_of_both(
     newer = signed(author, clock, 9)
     (place / INDEX).write_bytes(newer.data)
     (place / (INDEX + SIGNATURE)).write_bytes(newer.signature)
-    index, tag = await fetch_newest(store, author.trust, LIMITS)
+    index, spare = await fetch_newest(store, author.trust, LIMITS)
     assert index is not None
-    assert (index.serial, tag is not None) == (9, True)
+    assert (index.serial, spare is not None) == (9, True)
     (place / INDEX).write_bytes(b"x")
     index, _ = await fetch_newest(store, author.trust, LIMITS)
     assert index is not None

@@ -82,15 +82,14 @@ async def fetch_index(
         return AuthenticIndex(index, raw, None, failed)
 
 
-async def fetch_newest(store: Store, trust: TrustStore, limits: SigningLimits) -> tuple[Index | None, str | None]:
-    """For a publisher: the newest index (None if there is none yet), and the tag of index.signed.
+async def fetch_newest(store: Store, trust: TrustStore, limits: SigningLimits) -> tuple[Index | None, Fetched | None]:
+    """For a publisher: the newest index, and index.signed as it is now. None: there is none yet.
 
     Raises RegistryAway, BadSignature, UntrustedKey, IndexMalformed.
     """
-    tag, found = None, []
+    signed, found = None, []
     try:
         signed = await store.get(SIGNED, limits.index_bytes)
-        tag = signed.tag
         found.append(_authenticate(signed.data, trust, limits)[1])
     except NotThere:
         pass  # A new registry, or a copy without this file.
@@ -102,12 +101,12 @@ async def fetch_newest(store: Store, trust: TrustStore, limits: SigningLimits) -
     except Untrusted:
         if not found:
             raise
-    return max(found, key=lambda index: index.serial, default=None), tag
+    return max(found, key=lambda index: index.serial, default=None), signed
 
 
-async def write_index(store: Store, signed: UntrustedIndex, tag: str | None) -> None:
+async def write_index(store: Store, signed: UntrustedIndex, before: Fetched | None) -> None:
     """Write index.signed first, unless another publisher was faster. Raises RegistryRefused, RegistryAway."""
-    await store.put_unless_changed(SIGNED, signed.signature + signed.data, tag)
+    await store.put_unless_changed(SIGNED, signed.signature + signed.data, before)
     await store.put(INDEX, signed.data)
     await store.put(INDEX + SIGNATURE, signed.signature)
 

@@ -124,7 +124,7 @@ class Publisher:
     ) -> Index:
         self._trust.index_key(self._key.public.id, self._now())
         async with self._store.locked():
-            before, spare_tag = await fetch_newest(self._store, self._trust, LIMITS)
+            before, signed_before = await fetch_newest(self._store, self._trust, LIMITS)
             after = next_index(before, edit, self._now(), self._expiry_days)
             if bundle is not None and untrusted is not None:
                 name = bundle_file(bundle.name, bundle.version)
@@ -134,5 +134,5 @@ class Publisher:
                 if provenance is not None:
                     await self._store.put(name + PROVENANCE, provenance.data)
                     await self._store.put(name + PROVENANCE + SIGNATURE, provenance.signature)
-            await write_index(self._store, sign_index(after, self._key), spare_tag)
+            await write_index(self._store, sign_index(after, self._key), signed_before)
         return after

@@ -26,7 +26,7 @@ from pageworker_supervisor.obstore_panics import panics_as_os_errors
 from pageworker_supervisor.registry.errors import NotThere, RegistryAway, RegistryRefused
 
 if TYPE_CHECKING:
-    from obstore import GetOptions, GetResult
+    from obstore import GetOptions, GetResult, UpdateVersion
     from obstore.store import ClientConfig, RetryConfig
 
 LOCK_FILE = ".publish.lock"
@@ -42,10 +42,11 @@ _RETRY: "RetryConfig" = {"max_retries": 1, "retry_timeout": timedelta(seconds=10
 
 @dataclass(frozen=True)
 class Fetched:
-    """The bytes of a file, and the tag of this version if the store has tags."""
+    """The bytes of a file, and the tag of this version if the store has tags. `generation`: the version in GCS."""
 
     data: bytes
     tag: str | None
+    generation: str | None = None
 
 
 class Store:
@@ -82,13 +83,13 @@ class Store:
         """Write a file atomically. Raises RegistryAway."""
         await asyncio.to_thread(self._put, name, data)
 
-    async def put_unless_changed(self, name: str, data: bytes, tag: str | None) -> None:
-        """Write a file if it still has the tag, or if it does not exist yet (None). Raises RegistryRefused,
-        RegistryAway.
+    async def put_unless_changed(self, name: str, data: bytes, before: Fetched | None) -> None:
+        """Write a file if it is still the one that was read, or if it does not exist yet (None). Raises
+        RegistryRefused, RegistryAway.
 
         A folder has no conditional writes: there the caller holds `locked`. Other stores without them are refused.
         """
-        await asyncio.to_thread(self._put_unless_changed, name, data, tag)
+        await asyncio.to_thread(self._put_unless_changed, name, data, before)
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
@@ -129,11 +130,11 @@ class Store:
         with _translated(name):
             self._make().put(name, data, use_multipart=False)
 
-    def _put_unless_changed(self, name: str, data: bytes, tag: str | None) -> None:
+    def _put_unless_changed(self, name: str, data: bytes, before: Fetched | None) -> None:
         with _translated(name):
             store = self._make()
             try:
-                store.put(name, data, mode={"e_tag": tag} if tag else "create", use_multipart=False)
+                store.put(name, data, mode=_condition(before) or "create", use_multipart=False)
             except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as error:
                 raise RegistryRefused(
                     "another publisher changed the registry at the same time", "run the same command again"
@@ -163,7 +164,17 @@ class Store:
 def _read(result: "GetResult", name: str, most_bytes: int) -> Fetched:
     untrusted = bytearray()
     _append(result, name, most_bytes, untrusted)
-    return Fetched(bytes(untrusted), result.meta["e_tag"])
+    return Fetched(bytes(untrusted), result.meta["e_tag"], result.meta["version"])
+
+
+def _condition(before: Fetched | None) -> "UpdateVersion":
+    """S3 and Azure compare the tag, GCS compares the generation. Empty: there is nothing to compare with."""
+    condition: UpdateVersion = {}
+    if before is not None and before.tag:
+        condition["e_tag"] = before.tag
+    if before is not None and before.generation:
+        condition["version"] = before.generation
+    return condition
 
 
 def _append(result: "GetResult", name: str, most_bytes: int, untrusted: bytearray) -> None:
