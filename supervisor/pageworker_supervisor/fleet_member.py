@@ -53,8 +53,8 @@ class FleetMember:
         self._worker = worker
         self._decisions = decisions
         self._due = asyncio.Event()
-        self._told: tuple[str, str] = ("", "")
-        """State and reason in the last report."""
+        self._told: tuple[object, ...] = ()
+        """What the last report said that must not wait for the next one in turn."""
         self.drain: StoredDrain | None = None
         """The stored drain that this worker follows."""
         self._draining: asyncio.Task[None] | None = None
@@ -85,7 +85,7 @@ class FleetMember:
                     async with asyncio.timeout(LOOK_SECONDS):
                         await self._due.wait()
                 report = self._report()
-                changed = (report.state, report.reason) != self._told
+                changed = _urgent(report) != self._told
                 if not changed and not self._due.is_set() and time.monotonic() - reported < REPORT_SECONDS:
                     continue
                 self._due.clear()
@@ -106,7 +106,7 @@ class FleetMember:
             async with self._sending:
                 report = self._report()
                 reply = Reported(now_ms=0, drain=self.drain) if self._left else await self._workers.report(report)
-            self._told = (report.state, report.reason)
+            self._told = _urgent(report)
             return reply
 
         return await self._availability.retry_until_available(send)
@@ -140,6 +140,10 @@ class FleetMember:
         # Refused: it was lifted meanwhile, or the worker stops.
         with contextlib.suppress(WorkerRefused):
             await self._worker.follow_drain(seconds, cancel=cancel)
+
+
+def _urgent(report: WorkerReport) -> tuple[object, ...]:
+    return report.state, report.reason, report.modules_refused
 
 
 def stored_drain_holds(drain: StoredDrain | None) -> str:

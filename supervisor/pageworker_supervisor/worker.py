@@ -36,7 +36,6 @@ from pageworker_supervisor.redis_client.errors import RedisClientError, RedisUna
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.trust_follower import TrustFollower
 from pageworker_supervisor.runners.profile_closing import close_profiles
-from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.self_checks.worker_checks import WorkerChecks
 from pageworker_supervisor.task_supervision import run_forever
@@ -290,6 +289,7 @@ class Worker:
     def _fleet_report(self) -> WorkerReport:
         """What the fleet is told. Called every second: it also takes a sample of the pages that are in use."""
         state, reason = self._reported_state()
+        up = self._components
         now = reports.WorkerNow(
             name=self._name,
             host=socket.gethostname(),
@@ -299,12 +299,10 @@ class Worker:
             started_at=self._started_at,
             draining_until=self._draining_until,
             config_version=self._config.report().version if self._config is not None else 0,
+            modules_refused=up.registry.refused_modules if up is not None else (),
         )
-        runners: tuple[Runner, ...] = ()
-        jobs = served = 0
-        if self._components is not None:
-            runners = tuple(self._components.fleet.runners.values())
-            jobs, served = len(self._components.dispatcher.attempts), self._components.dispatcher.served
+        runners = tuple(up.fleet.runners.values()) if up is not None else ()
+        jobs, served = (len(up.dispatcher.attempts), up.dispatcher.served) if up is not None else (0, 0)
         self._service.sample(time.monotonic(), sum(runner.taken for runner in runners), served)
         return reports.worker_report(now, self._settings, runners, jobs, self._service)
 

@@ -16,7 +16,13 @@ from pageworker_supervisor.admin.status import (
     RunningJob,
 )
 from pageworker_supervisor.config.settings import Settings
-from pageworker_supervisor.contract.worker_report import RUNNERS_REPORTED, ReportedRunner, ReportedState, WorkerReport
+from pageworker_supervisor.contract.worker_report import (
+    RUNNERS_REPORTED,
+    RefusedModule,
+    ReportedRunner,
+    ReportedState,
+    WorkerReport,
+)
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.recent_service import RecentService
 from pageworker_supervisor.host.capabilities import own_rights
@@ -90,6 +96,7 @@ class WorkerNow(Struct, frozen=True, kw_only=True):
     started_at: float
     draining_until: float | None
     config_version: int
+    modules_refused: tuple[RefusedModule, ...] = ()
 
 
 def worker_report(
@@ -114,6 +121,7 @@ def worker_report(
         config_version=now.config_version,
         service_seconds=service.service_seconds,
         jobs_per_minute=service.jobs_per_minute,
+        modules_refused=now.modules_refused,
         memory_bytes=sum(runner.memory_bytes or 0 for runner in runners),
         runners=tuple(
             ReportedRunner(

@@ -12,7 +12,8 @@ from pw_worker import Echoes, echoes, nap, taken
 
 from pageworker_sandbox.state_machine import label
 from pageworker_supervisor.admin.errors import WorkerRefused
-from pageworker_supervisor.contract.worker_report import WorkerReport
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.contract.worker_report import RefusedModule, WorkerReport
 from pageworker_supervisor.dispatch.attempt_state import AttemptState
 from pageworker_supervisor.queue.fleet_workers import EVERY_WORKER, drain_of_tag, drain_of_worker
 
@@ -177,3 +178,16 @@ async def test_a_drain_that_follows_a_lifted_one_leaves_no_job_half_requeued(
             frozen.cancel()
         (stats,) = await worker.queue.inspection.stats()
         assert (stats.queued, stats.running) == (1, 0)
+
+
+async def test_a_version_that_did_not_load_is_reported_at_once(
+    live_redis: RedisServer, registry_key: tuple[Path, str]
+) -> None:
+    async with two(live_redis, registry_key) as (first, second):
+        registry = first.components.registry
+        release = registry.resolve("test.nap")
+        await registry.load_failed(release, None, JobRef("acme", "1"), "no `x`")
+        refused = RefusedModule(module="test.nap", version=release.version, tenant_id="acme", reason="no `x`")
+        # The next report in turn would come after ten seconds.
+        await reported(first, lambda found: found["a"].modules_refused == (refused,), 5.0)
+        assert (await reports(second))["b"].modules_refused == ()

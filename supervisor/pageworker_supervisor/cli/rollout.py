@@ -3,11 +3,13 @@
 from typing import Annotated
 
 from cyclopts import Parameter
+from msgspec.structs import replace
 
 from pageworker_supervisor.cli.audited import Reason
 from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show, table
 from pageworker_supervisor.cli.pause import instant
+from pageworker_supervisor.cli.refused_versions import refused_versions
 from pageworker_supervisor.cli.registry_access import RegistryAccess, registry_errors
 from pageworker_supervisor.cli.rollout_change import (
     ModuleVersions,
@@ -161,6 +163,8 @@ async def rollback(
 async def status(name: str, *, place: RegistryAccess | None = None, json: Json = False) -> None:
     """Show which versions of a module jobs get: channels, the newest rollout with its counts, what was rolled back.
 
+    Also names versions that did not load, with the workers that refuse them.
+
     Example: `workerctl module status acme.prices`.
 
     Parameters
@@ -172,6 +176,7 @@ async def status(name: str, *, place: RegistryAccess | None = None, json: Json =
     with registry_errors():
         async with open_queue(place.config) as (_, queue, settings):
             listed = await listed_module(place, name)
+            workers = await queue.workers.everyone()
             stored = await queue.rollouts.entry(name)
             entry, counts, evidence = entry_of(stored), {}, ""
             if entry.rollout is not None:
@@ -180,7 +185,11 @@ async def status(name: str, *, place: RegistryAccess | None = None, json: Json =
                 memory = memory_of(name, (await queue.rollouts.decision(name, entry.running.id)).state)
                 evidence = decide(memory, counts, entry.running, settings.rollouts, 0).evidence
     revision = stored.revision if stored is not None else 0
-    answer = answer_of(name, revision, entry, counts, listed.channels, evidence)
+    reports = [worker.report for worker in workers.workers if worker.report is not None]
+    answer = replace(
+        answer_of(name, revision, entry, counts, listed.channels, evidence),
+        refused=refused_versions(name, reports, workers.now),
+    )
     show(answer, _text(answer), json)
 
 
@@ -242,5 +251,9 @@ def _text(answer: RolloutAnswer) -> str:
         lines.append(f"  rolled back: {', '.join(answer.rolled_back)}")
     if answer.withdrawn:
         lines.append(f"  withdrawn: {', '.join(answer.withdrawn)}")
+    lines += [
+        f"  {each.version} does not load for {each.tenant_id} on {', '.join(each.workers)}: {each.reason}"
+        for each in answer.refused
+    ]
     lines += [f"  {name}: {number}" for name, number in answer.counts.items()]
     return "\n".join(printable(line) for line in lines)

@@ -14,6 +14,7 @@ from pageworker_supervisor.cli.audited import audited
 from pageworker_supervisor.cli.connect import queue_of
 from pageworker_supervisor.cli.local_user import user_at_host
 from pageworker_supervisor.cli.output import CommandError, CommandExit
+from pageworker_supervisor.cli.refused_versions import RefusedVersion
 from pageworker_supervisor.cli.registry_access import RegistryAccess, configured, registry_errors
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue.rollout_store import FULL, RolloutStore, StoredEntry
@@ -50,6 +51,8 @@ class RolloutAnswer(Struct, frozen=True, kw_only=True):
     """Of the signed index; empty where the command does not read it."""
     evidence_now: str = ""
     """Of `module status`: what the numbers of a running rollout say so far."""
+    refused: tuple[RefusedVersion, ...] = ()
+    """Of `module status`: versions that did not load."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ SILENT_SECONDS = 30.0
 FORGOTTEN_SECONDS = 180.0
 """If a worker sends no report for this time, its last report does not count, and is removed."""
 RUNNERS_REPORTED = 8
+MODULES_REPORTED = 32
 
 # Far above what a worker can report. Who can write to Redis must not move sums of the fleet by more, nor fill a screen.
 Instant = Annotated[float, Meta(ge=0, le=1e11)]
@@ -39,6 +40,15 @@ class ReportedRunner(Struct, frozen=True, kw_only=True):
     running: Number
     """Pages that run a job."""
     memory_bytes: Size | None = None
+
+
+class RefusedModule(Struct, frozen=True, kw_only=True):
+    """A version that runners of this tenant could not load (ADR 91)."""
+
+    module: Name
+    version: Name
+    tenant_id: Name
+    reason: Name
 
 
 class WorkerReport(Struct, frozen=True, kw_only=True):
@@ -75,6 +85,8 @@ class WorkerReport(Struct, frozen=True, kw_only=True):
     """Proportional set size of all its runners, as far as it is measured."""
     runners: Annotated[tuple[ReportedRunner, ...], Meta(max_length=1000)] = ()
     """The largest by memory, at most RUNNERS_REPORTED."""
+    modules_refused: Annotated[tuple[RefusedModule, ...], Meta(max_length=1000)] = ()
+    """The newest ones, at most MODULES_REPORTED."""
     reported_at: Instant = 0.0
     """When Redis got the report, on Redis' clock."""
 

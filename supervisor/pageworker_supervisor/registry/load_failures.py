@@ -7,15 +7,20 @@ any module that its tenant uses. So a report counts for that tenant alone.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 
 from pageworker_sandbox.signing import Index
 from pageworker_sandbox.signing.version import precedence
+from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.contract.worker_report import MODULES_REPORTED, RefusedModule
 from pageworker_supervisor.registry.errors import ModuleUnknown
 from pageworker_supervisor.registry.resolve import Move, Release, resolve
 from pageworker_supervisor.registry.version_choice import VersionWish, WorkerScope
 
 MAX_REFUSED = 10_000
 """Versions per tenant that are remembered. Bundles need a trusted signature, so there are few."""
+MOST_REASON = 200
+"""Characters in the worker's report. The log has all of them."""
 MAX_BEFORE = 8
 """Versions that a channel pointed to before."""
 
@@ -24,7 +29,7 @@ class LoadFailures:
     """Of one worker, since its start."""
 
     def __init__(self) -> None:
-        self._refused: dict[tuple[str, str, str], None] = {}
+        self._refused: dict[tuple[str, str, str], str] = {}
         self._before: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
 
     def moved(self, moves: Iterable[Move]) -> None:
@@ -35,14 +40,23 @@ class LoadFailures:
                 before.append(move.before)
                 del before[:-MAX_BEFORE]
 
-    def refuse(self, tenant_id: str, name: str, version: str) -> bool:
+    def refuse(self, tenant_id: str, name: str, version: str, reason: str) -> bool:
         """No job of this tenant runs on this version if a channel chose it. True: that is new."""
         key = tenant_id, name, version
         new = key not in self._refused
         if new and len(self._refused) >= MAX_REFUSED:
             del self._refused[next(iter(self._refused))]
-        self._refused[key] = None
+        self._refused[key] = reason
         return new
+
+    @property
+    def newest(self) -> tuple[RefusedModule, ...]:
+        """The versions that were refused last, at most MODULES_REPORTED, for the worker's report."""
+        last = islice(reversed(self._refused.items()), MODULES_REPORTED)
+        return tuple(
+            RefusedModule(module=name, version=version, tenant_id=tenant, reason=printable(reason)[:MOST_REASON])
+            for (tenant, name, version), reason in last
+        )
 
     def is_refused(self, tenant_id: str, name: str, version: str) -> bool:
         """Whether a runner of this tenant could not load this version."""

@@ -29,6 +29,7 @@ from pageworker_sandbox.signing import (
 )
 from pageworker_sandbox.signing.minisig import parse as parse_signature
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.contract.worker_report import RefusedModule
 from pageworker_supervisor.host.descriptor_check import USED_UP
 from pageworker_supervisor.registry import resolve as resolution
 from pageworker_supervisor.registry.bundles import Bundles
@@ -253,7 +254,7 @@ class Registry:
         Raises VersionSetAside if a channel or a rollout chose it, and another version goes on.
         """
         name, version = release.name, release.version
-        if self._load_failures.refuse(job.tenant_id, name, version):
+        if self._load_failures.refuse(job.tenant_id, name, version, reason):
             log.warning("module does not load", module=name, version=version, tenant_id=job.tenant_id, reason=reason)
             if self._fleet is not None:
                 await self._fleet.report_load_failure(name, version, job.tenant_id, reason)
@@ -263,6 +264,11 @@ class Registry:
             return
         if other != version and not self._load_failures.is_refused(job.tenant_id, name, other):
             raise VersionSetAside(f"{name} {version} does not load, {other} goes on: {reason}")
+
+    @property
+    def refused_modules(self) -> tuple[RefusedModule, ...]:
+        """The versions that did not load, the newest first."""
+        return self._load_failures.newest
 
     def running_rollout(self, name: str) -> Rollout | None:
         """The rollout of a module that shares out jobs now."""
