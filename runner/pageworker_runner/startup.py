@@ -81,7 +81,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
                 reporter,
                 lambda attempt_id: attempts.force_result(attempt_id, page_crashed()),
             )
-            blocker = RequestBlocker(boot.options, pool.running_by_target)
+            blocker = RequestBlocker(boot.options, pool.running_by_target, failures)
             await blocker.start(browser.context)
             interpreter = InterpreterState()
             threads = Threads()

@@ -53,6 +53,20 @@ async def test_a_request_to_a_limited_host_waits_for_its_permit() -> None:
             assert permits.asked == [("shop.test:80", False)] * 2
 
 
+async def test_a_request_to_a_blocked_host_is_refused_and_uses_nothing_of_a_budget() -> None:
+    async with serving(answering()) as origin:
+        policy = to(origin.port, blocked=("*.shop.test", "shop.test"), budget_requests=1)
+        async with running(policy) as proxy:
+            assert (await ask(proxy.port, get("http://shop.test/"))).egress == "host_blocked"
+            assert (await ask(proxy.port, get("http://A.shop.TEST.:99/"))).egress == "host_blocked"
+            assert (await ask(proxy.port, CONNECT)).egress == "host_blocked"
+            usage = proxy.runner_proxy.usage()
+            assert (usage.requests, usage.refused) == (0, {"host_blocked": 3})
+            assert [failure.reason for failure in proxy.reported() if failure] == ["host_blocked"] * 3
+            assert proxy.refused == [], "what a job asks for is no news for the supervisor"
+            assert origin.heads == []
+
+
 async def test_a_tunnel_to_a_limited_host_waits_as_well_and_port_80_has_no_tls() -> None:
     permits = PermitLog()
     permits.permit.set()

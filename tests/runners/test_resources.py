@@ -95,6 +95,13 @@ def test_a_runner_is_told_the_options_that_its_key_names(tmp_path: Path) -> None
     assert found.boot_message("r", ContextKey("acme")).options == PageOptions()
 
 
+def test_hosts_that_the_options_block_are_refused_by_the_gateway(tmp_path: Path) -> None:
+    found = resources(tmp_path)
+    digest = found.option_sets.name(parse_options({"block_hosts": ["*.ADS.example", "[::1]"]}))
+    assert found.policy(ContextKey("acme", options=digest)).blocked == ("*.ads.example", "::1")
+    assert found.policy(ContextKey("acme")).blocked == ()
+
+
 async def test_an_ephemeral_context_has_no_folder_and_returns_its_user_id(tmp_path: Path) -> None:
     found = resources(tmp_path, IdRange(1000, 5))
     for _ in range(9):

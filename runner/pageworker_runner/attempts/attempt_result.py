@@ -55,6 +55,7 @@ NIL = msgspec.Raw(b"\xc0")
 REFUSALS = {
     "private_address": "The address is not on the public Internet. Only `egress.hosts` can permit it.",
     "host_not_allowed": "Both `[tenants.<id>] egress` and `egress` in module.toml must list the host.",
+    "host_blocked": "The option `block_hosts` of the browser context has the host.",
     "port_not_allowed": "`egress.ports` must list the port.",
     "budget_exhausted": "The job's budget of bytes or requests is used up.",
     "rate_limited": "The `[domains]` entry of the host limits its requests, and this one would have waited "

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+from collections.abc import Callable
 from typing import TypeVar
 
 from pageworker_sandbox.wire.origin_address import parse_address
@@ -11,6 +12,8 @@ from pageworker_sandbox.wire.request_failure import MAX_LINE_BYTES, RequestFailu
 T = TypeVar("T")
 
 READ_BYTES = 64 * 1024
+HOST_BLOCKED = "host_blocked"
+"""The gateway's reason for such a request."""
 KEPT_HOSTS = 1024
 _URL = re.compile(r"(https?)://(?:[^/?#@]*@)?([^/?#]+)", re.IGNORECASE)
 _HAS_PORT = re.compile(r":\d+\Z")
@@ -28,10 +31,12 @@ class GatewayReports:
         """By `host:port`, in the order in which they came."""
         self._addresses: dict[str, str] = {}
         """The same."""
+        self.on_blocked: Callable[[], None] = lambda: None
+        """Called for each request that the gateway refused because `block_hosts` has its host."""
 
     def watch(self) -> None:
         """Read reports as they come, so that the pipe never fills. Call it within the running loop."""
-        asyncio.get_running_loop().add_reader(self._descriptor, self._read)
+        asyncio.get_running_loop().add_reader(self._descriptor, self.read)
 
     def latest(self, url: str) -> RequestFailure | None:
         """Why the last request failed that the gateway did not carry out for the host and port of this URL.
@@ -39,15 +44,16 @@ class GatewayReports:
         The gateway reports a failure before it answers the request. So the report is in the pipe when the browser
         tells of the failure.
         """
-        self._read()
+        self.read()
         return self._latest.get(authority_of(url) or "")
 
     def address(self, url: str) -> str | None:
         """Where the gateway last connected to for the host and port of this URL. None: it does not say."""
-        self._read()
+        self.read()
         return self._addresses.get(authority_of(url) or "")
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Take in what has come. It is called by itself, but a caller may need the reports of this moment."""
         if self._descriptor < 0:
             return
         try:
@@ -66,6 +72,8 @@ class GatewayReports:
             text = line.decode("latin-1")
             if (failure := parse_line(text)) is not None:
                 self.add(failure)
+                if failure.reason == HOST_BLOCKED:
+                    self.on_blocked()
             elif (origin := parse_address(text)) is not None:
                 _keep(self._addresses, origin.authority, origin.address)
 

@@ -2,6 +2,9 @@
 
 DevTools' `Fetch` domain of the browser itself pauses exactly these requests, of all pages, frames and workers. Each one
 is failed as one that an extension blocks. All others pass without a message (docs/adr/0048-blocked-requests.md).
+
+`Fetch` does not see everything: no WebSocket, no connection that is opened in advance, nothing of `page.request`. The
+egress gateway refuses those to blocked hosts, and reports each (docs/adr/0097-blocked-hosts-at-the-gateway.md).
 """
 
 import asyncio
@@ -14,6 +17,7 @@ from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.errors import StartError
 from pageworker_runner.pages.block_patterns import BlockPatterns
+from pageworker_runner.pages.gateway_reports import GatewayReports
 from pageworker_runner.pages.playwright_internals.connection import command_soon
 from pageworker_runner.task_ownership import own_work
 from pageworker_sandbox.wire.messages import MAX_BLOCKED, BlockedKind
@@ -26,10 +30,12 @@ REASON = "BlockedByClient"
 class RequestBlocker:
     """Blocks for one browser context, from `start` until the browser ends."""
 
-    def __init__(self, options: PageOptions, running: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(self, options: PageOptions, running: Callable[[], Mapping[str, str]], reports: GatewayReports) -> None:
         """`running()`: the attempts that have a page now, by the browser's id of their page."""
         self._blocked = BlockPatterns(options)
         self._running = running
+        self._reports = reports
+        reports.on_blocked = lambda: self._count("host")
         self._counts: dict[str, Counter[BlockedKind]] = {}
         self._turn = 0
 
@@ -45,6 +51,7 @@ class RequestBlocker:
 
     def take(self, attempt_id: str) -> dict[BlockedKind, int]:
         """How many requests of the attempt were blocked, by what they were. It ends now."""
+        self._reports.read()
         return {kind: min(count, MAX_BLOCKED) for kind, count in self._counts.pop(attempt_id, Counter()).items()}
 
     def _paused(self, devtools: CDPSession, event: dict[str, Any]) -> None:
@@ -54,7 +61,10 @@ class RequestBlocker:
             _send(devtools, "Fetch.continueRequest", request)
             return
         _send(devtools, "Fetch.failRequest", {**request, "errorReason": REASON})
-        if (attempt_id := self._attempt_of(event.get("frameId", ""))) is not None:
+        self._count(kind, event.get("frameId", ""))
+
+    def _count(self, kind: BlockedKind, frame: str = "") -> None:
+        if (attempt_id := self._attempt_of(frame)) is not None:
             self._counts.setdefault(attempt_id, Counter())[kind] += 1
 
     def _attempt_of(self, frame: str) -> str | None:

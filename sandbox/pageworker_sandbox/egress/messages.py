@@ -9,12 +9,14 @@ from pageworker_sandbox.wire.messages import Id, Message, MessageSpec
 Reason = Literal[
     "private_address",
     "host_not_allowed",
+    "host_blocked",
     "port_not_allowed",
     "budget_exhausted",
     "rate_limited",
     "proxy_unavailable",
 ]
-"""Why the policy refused a request. `proxy_unavailable`: no upstream proxy works, and nothing else is permitted."""
+"""Why the policy refused a request. `host_blocked`: the browser context does not want requests to the host.
+`proxy_unavailable`: no upstream proxy works, and nothing else is permitted."""
 
 UpstreamFault = Literal[
     "refused",
@@ -65,6 +67,9 @@ class EgressPolicy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     hosts: Annotated[tuple[Annotated[tuple[Host, ...], Meta(max_length=MAX_HOSTS)], ...], Meta(max_length=8)] = ()
     """Lists of globs (`*`: any characters, dots included; `?`: one). A host must match one glob of every list. Without
     a list, every host is refused."""
+    blocked: Annotated[tuple[Host, ...], Meta(max_length=MAX_HOSTS)] = ()
+    """Globs of hosts that the option `block_hosts` of the browser context names. A request to one is refused, and
+    counted in no budget: the browser is not to send it. The runner is told of each (`wire.request_failure`)."""
     ports: Annotated[tuple[Port, ...], Meta(max_length=MAX_PORTS)] = (80, 443)
     fixed: Annotated[dict[Host, Host], Meta(max_length=MAX_HOSTS)] = {}
     """`address` or `address:port` (`[v6]:port`) by host name. Such a host is never resolved, may be private, and is

@@ -68,6 +68,7 @@ class CompiledPolicy:
         self.proxies = frozenset(self._proxies.values())
         self._given: Ways = (*self._proxies.values(), *self._last)
         self._limited = [_compile(glob) for glob in policy.limited]
+        self._blocked = [_compile(glob) for glob in policy.blocked]
         self._known: dict[str, bool] = {}
         self._orders: dict[str, Ways] = {}
         """By host, if each host has an order of its own."""
@@ -91,6 +92,10 @@ class CompiledPolicy:
     def is_limited(self, target: Target) -> bool:
         """Whether a request or tunnel to this target needs a permit."""
         return any(matches(target.host) for matches in self._limited)
+
+    def is_blocked(self, target: Target) -> bool:
+        """Whether the browser context wants no request to this target."""
+        return bool(self._blocked) and any(matches(target.host) for matches in self._blocked)
 
     def permits_host(self, host: str) -> bool:
         """Whether the policy permits a host by its name, on some port. An IPv6 address has no brackets."""

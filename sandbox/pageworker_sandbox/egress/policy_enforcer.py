@@ -78,6 +78,10 @@ class PolicyEnforcer:
 
     def admit(self, target: Target) -> Failover:
         """Count a request and decide on it. Raises EgressRefused."""
+        if self._policy.is_blocked(target):
+            # Wanted by the job itself: it uses nothing of a budget, and the supervisor needs no notice.
+            self.meter.count_refusal("host_blocked")
+            raise EgressRefused("host_blocked")
         self.meter.count_request()
         routes = self._decide(target)
         if isinstance(routes, str):

@@ -211,6 +211,7 @@ class RunnerResources:
             budget_bytes=turn.budget.bytes,
             budget_requests=turn.budget.requests,
             budget_turn=turn.number,
+            blocked=self.option_sets.options(context.options).block_hosts or (),
             limited=tuple(host.strip("[]") for host in self.requests.hosts_at_gateway(self._permits_host(context))),
         )
 

@@ -49,6 +49,17 @@ async def test_the_latest_address_per_host_and_port_is_kept(pipe: tuple[GatewayR
     assert reports.address("about:blank") is None
 
 
+async def test_each_request_to_a_blocked_host_is_told_of_once(pipe: tuple[GatewayReports, Write]) -> None:
+    reports, write = pipe
+    told: list[None] = []
+    reports.on_blocked = lambda: told.append(None)
+    write(line(RequestFailure("refused", "host_blocked", "ads.test:443")) * 2 + line(REFUSED))
+    reports.read()
+    assert len(told) == 2
+    assert reports.latest("https://ads.test/") is not None
+    assert len(told) == 2
+
+
 async def test_a_line_may_come_in_two_pieces_and_another_text_is_no_report(
     pipe: tuple[GatewayReports, Write],
 ) -> None:

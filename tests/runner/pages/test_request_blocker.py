@@ -188,7 +188,7 @@ class TestAPage:
         assert (await runner.run(module(body))).data == {"image": "load"}
 
 
-async def test_requests_of_the_module_itself_are_sent(runner: Supervisor) -> None:
+async def test_requests_of_the_module_itself_are_left_to_the_gateway(runner: Supervisor) -> None:
     body = """
     answers = [await page.request.get(url) for url in ("http://localhost/tag.svg", "http://a.ads.example/ad")]
     return {"statuses": [answer.status for answer in answers]}
