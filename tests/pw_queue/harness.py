@@ -40,12 +40,21 @@ class QueueHarness:
         self.outbox = queue.outbox
         self.client = client
         self.ahead = 0
+        self._stopped_ms: int | None = None
+
+    async def stop_clock(self) -> None:
+        """From now on, time passes only by `later`."""
+        if self._stopped_ms is None:
+            seconds, microseconds = await self.client.time()
+            self._stopped_ms = seconds * 1000 + microseconds // 1000
+            await self.later(0)
 
     async def later(self, milliseconds: int) -> None:
-        """Time passes on every shard."""
+        """Time passes on every shard. Below 0: the clock is set back."""
         self.ahead += milliseconds
+        clock = self.ahead if self._stopped_ms is None else f"={self._stopped_ms + self.ahead}"
         for shard in range(self.queue.shards):
-            await self.client.set(f"{self.queue.prefix}:{{{shard}}}:clock", self.ahead)
+            await self.client.set(f"{self.queue.prefix}:{{{shard}}}:clock", clock)
 
     def function_call(self, name: str, /, **request: Any) -> tuple[str, int, str, bytes]:
         """What `fcall` of a Redis client takes, for the first shard."""

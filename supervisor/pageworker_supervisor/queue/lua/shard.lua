@@ -74,12 +74,18 @@ function Shard.enter(root, writes)
   return Shard.check_schema(writes)
 end
 
--- Set NOW and MICROS.
+-- Set NOW and MICROS. A test moves the clock by some milliseconds, or stops it (`=` and the time in milliseconds).
 function Shard.read_clock()
   local time = call('TIME')
   local ahead = 0
   if TEST_CLOCK then
-    ahead = tonumber(call('GET', Key.clock()) or 0)
+    local set = call('GET', Key.clock()) or '0'
+    local stopped_at = tonumber(string.match(set, '^=(%d+)$'))
+    if stopped_at then
+      time = { floor(stopped_at / 1000), stopped_at % 1000 * 1000 }
+    else
+      ahead = tonumber(set)
+    end
   end
   NOW = tonumber(time[1]) * 1000 + floor(tonumber(time[2]) / 1000) + ahead
   NOW_TEXT = string.format('%.0f', NOW)
