@@ -151,6 +151,7 @@ _CALLBACK_CODES = {name.removeprefix("callback_"): code for name, code in CALLBA
 
 FILES = (
     *("shard", "limits", "limits_table", "pause", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer"),
+    "clock_set_back",
     *("backlog", "browser_context", "profile_lock", "history", "job", "cancellation", "push", "listing"),
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
     *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
@@ -167,6 +168,7 @@ ENCLOSED = frozenset(
         "tenant",
         "module",
         "fleet",
+        "clock_set_back",
         "browser_context",
         "profile_lock",
         "history",

@@ -140,7 +140,7 @@ local function reap_lease(id, job, jitter)
   local attempt = {
     attempt = number(job.attempts_used) + 1,
     started_at = rfc3339(tonumber(job.started_at)),
-    duration_seconds = (NOW - tonumber(job.started_at)) / 1000,
+    duration_seconds = max(0, NOW - tonumber(job.started_at)) / 1000, -- the clock may have been set back
     outcome = 'lost',
     worker_id = job.worker,
   }
@@ -157,6 +157,7 @@ local function reap_lease(id, job, jitter)
 end
 
 local function reap(request)
+  Shard.follow_clock()
   local workers, seen, count = {}, {}, 0
   for _, id in ipairs(call('ZRANGEBYSCORE', Key.leases(), '-inf', NOW, 'LIMIT', 0, request.limit)) do
     local job = Job.read(id)

@@ -36,6 +36,10 @@ do
     for n = 1, #found, 2 do
       local count, wanted, at, began = string.match(found[n + 1], '^(%d+) (%d+) (%d+) (%d+)$')
       count, wanted, at, began = number(count), number(wanted), number(at), number(began)
+      if at > NOW then -- the clock was set back: it tells its count again, or its permits end
+        at, began = NOW, min(began, NOW)
+        call('HSET', key, found[n], string.format('%.0f %.0f %.0f %.0f', count, wanted, at, began))
+      end
       if NOW - at >= OPEN_WISH_MS then
         wanted = 0
       end

@@ -28,7 +28,8 @@ function Limits.tokens(quota)
   if not quota.tokens_at then
     return quota.burst
   end
-  return min(quota.burst, quota.tokens + max(0, NOW - quota.tokens_at) * quota.rate / 1000)
+  -- If the clock was set back, the instant is still to come. It refills the same: otherwise nothing would, until then.
+  return min(quota.burst, quota.tokens + math.abs(NOW - quota.tokens_at) * quota.rate / 1000)
 end
 
 -- True if no token is missing.
