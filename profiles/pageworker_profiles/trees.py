@@ -130,16 +130,14 @@ def _give(parent: int, name: str, uid: int, gid: int) -> os.stat_result:
     descriptor = os.open(name, _POINTER, dir_fd=parent)
     try:
         status = os.fstat(descriptor)
-        if stat.S_ISLNK(status.st_mode):
-            os.chown(name, uid, gid, dir_fd=parent, follow_symlinks=False)
-            return status
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
             raise ProfileTampered(
                 f"{name!r} has {status.st_nlink} hard links, perhaps outside of the profile: quarantine the profile"
             )
         if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
             raise ProfileTampered(f"{name!r} is a device: quarantine the profile")
-        # By way of /proc: fchown(2) accepts no O_PATH descriptor, and the name may refer to another file by now.
+        # By way of /proc: fchown(2) accepts no O_PATH descriptor, and the name may refer to another file by now. The
+        # path names what was opened, so a link is changed itself.
         this = f"/proc/self/fd/{descriptor}"
         os.chown(this, uid, gid)
         if status.st_mode & (stat.S_ISUID | stat.S_ISGID):

@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,24 @@ def test_all_is_reowned_and_no_link_is_followed(store: ProfileStore, outside: Pa
         assert stat.S_IMODE((lease.path / "suid").stat().st_mode) == 0o755
     assert _owners(outside) == {0}
     assert (store.root / "acme/shop").stat().st_uid == 0
+
+
+def test_what_takes_the_place_of_a_link_meanwhile_is_not_given(
+    tmp_path: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, chown = tmp_path / "folder", os.chown
+    folder.mkdir()
+    (folder / "link").symlink_to("nowhere")
+
+    def swapped_before(path: str, *owner: int, **options: Any) -> None:
+        (folder / "link").rename(tmp_path / "checked")
+        (folder / "link").hardlink_to(outside / "secret")
+        chown(path, *owner, **options)
+
+    monkeypatch.setattr(os, "chown", swapped_before)
+    trees.reown(folder, ONE, ONE)
+    assert _owners(outside) == {0}
+    assert (tmp_path / "checked").lstat().st_uid == ONE
 
 
 def test_a_hard_link_is_not_given_away(store: ProfileStore, outside: Path) -> None:

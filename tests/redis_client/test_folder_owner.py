@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pw_rights import SKIP_REASON, USER, as_user, can_run
@@ -63,6 +64,32 @@ def test_a_hard_link_is_refused_by_name(data: Path) -> None:
     with pytest.raises(HardLinks, match=r"hard in the data folder's redis/data has 2 hard links"):
         give(str(data), FIRST, FIRST, OWNER_ONLY)
     assert victim.stat().st_uid == 0
+
+
+@as_root
+@pytest.mark.parametrize("is_link", [False, True])
+def test_what_is_put_in_the_place_of_a_file_meanwhile_is_not_given(
+    data: Path, monkeypatch: pytest.MonkeyPatch, is_link: bool
+) -> None:
+    victim, file, chown = data.parent / "victim", data / "appendonlydir" / "base.rdb", os.chown
+    victim.touch()
+    if is_link:
+        file.unlink()
+        file.symlink_to("nowhere")
+
+    def swapped_before(path: str, *owner: int, **options: Any) -> None:
+        file.rename(data.parent / "checked")
+        file.hardlink_to(victim)
+        monkeypatch.setattr(os, "chown", chown)
+        os.chown(path, *owner, **options)
+
+    # The folders have their owner already, so the first change is that of the file.
+    chown(data, FIRST, FIRST)
+    chown(file.parent, FIRST, FIRST)
+    monkeypatch.setattr(os, "chown", swapped_before)
+    give(str(data), FIRST, FIRST, OWNER_ONLY)
+    assert victim.stat().st_uid == 0
+    assert (data.parent / "checked").lstat().st_uid == FIRST
 
 
 @pytest.mark.skipif(not can_run(), reason=SKIP_REASON)

@@ -49,12 +49,18 @@ def give(folder: str, user: int, group: int, mode: int) -> None:
 
 
 def _change_owner(name: str, folder: int, user: int, group: int) -> None:
-    found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    if (found.st_uid, found.st_gid) == (user, group):
-        return
-    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
-        raise HardLinks(f"{name} in the data folder's redis/data has {found.st_nlink} hard links")
-    os.chown(name, user, group, dir_fd=folder, follow_symlinks=False)
+    descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        found = os.fstat(descriptor)
+        if (found.st_uid, found.st_gid) == (user, group):
+            return
+        if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+            raise HardLinks(f"{name} in the data folder's redis/data has {found.st_nlink} hard links")
+        # By way of /proc: fchown(2) accepts no O_PATH descriptor, and the server's user may have put another file, such
+        # as a hard link to one of the daemon's, in the place of this name since the check. A link is changed itself.
+        os.chown(f"/proc/self/fd/{descriptor}", user, group)
+    finally:
+        os.close(descriptor)
 
 
 if __name__ == "__main__":
