@@ -25,3 +25,10 @@ def test_a_folder_that_is_gone_keeps_nothing(tmp_path: Path) -> None:
 def test_a_damaged_file_is_none(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT_FILE).write_text("{")
     assert CheckpointFile(tmp_path).read() is None
+
+
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
+    CheckpointFile(tmp_path).advance(Checkpoint(1, "a"))
+    (tmp_path / CHECKPOINT_FILE).rename(tmp_path / "elsewhere")
+    (tmp_path / CHECKPOINT_FILE).symlink_to(tmp_path / "elsewhere")
+    assert CheckpointFile(tmp_path).read() is None

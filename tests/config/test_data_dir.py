@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pageworker_supervisor.config.data_dir import data_dir_of
+from pageworker_supervisor.config.data_dir import data_dir_of, open_regular, open_workers_file
 from pageworker_supervisor.config.settings import Settings, WorkerSettings
 
 
@@ -34,3 +34,27 @@ def test_a_file_in_its_place_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="exists"):
         data_dir_of(Settings(worker=WorkerSettings(data_dir=tmp_path / "file")))
+
+
+def test_a_regular_file_is_opened_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    with os.fdopen(open_regular(tmp_path / "file")) as file:
+        assert file.read() == "content"
+    (tmp_path / "link").symlink_to("file")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe", ".", "missing"):
+        before = len(os.listdir("/proc/self/fd"))
+        with pytest.raises(OSError):
+            open_regular(tmp_path / name)
+        assert len(os.listdir("/proc/self/fd")) == before, "the descriptor is closed"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners")
+def test_root_opens_files_of_the_folders_owner_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    os.close(open_workers_file(tmp_path / "file", tmp_path))
+    os.chown(tmp_path, 261_501, 261_501)
+    with pytest.raises(PermissionError, match="it does not belong to the owner of"):
+        open_workers_file(tmp_path / "file", tmp_path)
+    os.chown(tmp_path / "file", 261_501, 261_501)
+    os.close(open_workers_file(tmp_path / "file", tmp_path))

@@ -52,3 +52,12 @@ def test_a_process_without_a_free_descriptor_is_not_denied(file: Path, monkeypat
     monkeypatch.setattr(Path, "open", fail)
     with pytest.raises(rx.ConnectionError, match="Too many open files"):
         PasswordFile(file).password()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads files of others")
+def test_root_sends_no_file_of_its_own_to_the_server_of_another_user(file: Path) -> None:
+    file.write_text("of root")
+    os.chown(file.parent, 261_501, 261_501)
+    assert PasswordFile(file).password() == "of root", "a file that the settings name"
+    with pytest.raises(PasswordUnreadable, match="it does not belong to the owner of"):
+        PasswordFile(file, data_dir=file.parent).password()

@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 
 from pageworker_supervisor.audit.chain import Checkpoint
-from pageworker_supervisor.config.data_dir import give_to_worker
+from pageworker_supervisor.config.data_dir import give_to_worker, open_regular
 
 CHECKPOINT_FILE = "audit.checkpoint"
+MAX_BYTES = 4096
 
 
 class CheckpointFile:
@@ -21,7 +22,8 @@ class CheckpointFile:
     def read(self) -> Checkpoint | None:
         """The checkpoint; None: there is none, or it cannot be read."""
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=Checkpoint)
+            with os.fdopen(open_regular(self._file), "rb") as file:
+                return msgspec.json.decode(file.read(MAX_BYTES), type=Checkpoint)
         except (OSError, msgspec.MsgspecError):
             return None
 

@@ -7,7 +7,7 @@ from cyclopts import App
 from pageworker_supervisor.cli.answers import RedisAccess
 from pageworker_supervisor.cli.connect import Config, embedded_folder, settings_of
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
-from pageworker_supervisor.redis_client.credentials import PasswordFile, PasswordUnreadable
+from pageworker_supervisor.redis_client.credentials import PasswordUnreadable
 
 app = App(name="redis", help="Show how clients reach the embedded Redis.")
 
@@ -34,8 +34,8 @@ def password(user: User = "n8n", *, config: Config = None, json: Json = False) -
         )
     folder = embedded_folder(settings)
     try:
-        word = PasswordFile(folder.password_file(user), setting="the password file").password()
-        port = int(folder.port.read_text())
+        word = folder.credentials(user).password()
+        port = folder.read_port()
     except (PasswordUnreadable, OSError, ValueError) as error:
         raise CommandError(
             str(error), "Start `pageworker`: it creates the password file.", CommandExit.UNREACHABLE

@@ -1,6 +1,8 @@
 """Chooses and creates the data folder of a worker, and says whose the files in it are."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from pageworker_supervisor.config.settings import Settings
@@ -14,6 +16,31 @@ def give_to_worker(descriptor: int, folder: Path) -> None:
     owner = folder.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
         os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def open_regular(file: Path) -> int:
+    """A descriptor of a file in the data folder, to read. A link is not followed, and a pipe is not waited for.
+
+    The worker's user, who may put both there, could have a command of root wait for ever. Raises OSError.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", str(file))
+    return descriptor
+
+
+def open_workers_file(file: Path, data_dir: Path) -> int:
+    """The same for a file whose content is sent to a program of the worker's user. As root, only a file of this user.
+
+    Otherwise this user could put a hard link there, or move the folder above, and learn what only root may read. Raises
+    OSError.
+    """
+    descriptor = open_regular(file)
+    if os.geteuid() == 0 and os.fstat(descriptor).st_uid != data_dir.stat().st_uid:
+        os.close(descriptor)
+        raise PermissionError(errno.EACCES, f"it does not belong to the owner of {data_dir}", str(file))
+    return descriptor
 
 
 def data_dir_of(settings: Settings) -> Path:

@@ -23,7 +23,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from pageworker_supervisor.host.process_end import end_process
-from pageworker_supervisor.redis_client.credentials import PasswordFile, PasswordUnreadable
+from pageworker_supervisor.redis_client.credentials import PasswordUnreadable
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit, NoRedisServer
 from pageworker_supervisor.redis_client.redis_folder import RedisFolder
 from pageworker_supervisor.redis_client.server_config import server_config
@@ -84,7 +84,7 @@ class EmbeddedRedis:
     ) -> None:
         self.port = port
         self.folder = RedisFolder(data_dir)
-        self.credentials = PasswordFile(self.folder.password_file(WORKER), WORKER, "the file")
+        self.credentials = self.folder.credentials(WORKER)
         self.url = ""
         """The URL of its Unix socket, once it runs. While the server is down, any process could listen on its port."""
         self._wanted = port

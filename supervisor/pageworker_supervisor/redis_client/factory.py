@@ -81,7 +81,7 @@ def _to_embedded(
 ) -> RedisClient:
     return RedisClient(
         embedded.url if embedded else folder.socket_url(),
-        credentials=PasswordFile(folder.password_file(WORKER), WORKER, "the file"),
+        credentials=folder.credentials(WORKER),
         probed_keys=[*_roots(settings), f"{settings.prefix}:inbox"],
         embedded=embedded,
         metrics=metrics,

@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
+from pageworker_supervisor.config.data_dir import open_regular
 from pageworker_supervisor.redis_client import folder_owner
 from pageworker_supervisor.redis_client.credentials import PasswordFile, PasswordUnreadable
 from pageworker_supervisor.redis_client.errors import EmbeddedUnfit
@@ -28,6 +29,8 @@ OLD_NAMES = ("appendonlydir", "appendonly.aof", "dump.rdb")
 PASSWORD_BYTES = 32
 MAX_SOCKET_PATH = 107
 """Bytes of a path in sockaddr_un; unix(7)."""
+MAX_PORT_BYTES = 6
+"""Five digits and the end of the line."""
 MIN_FREE_BYTES = 1024 * 1024
 
 
@@ -35,6 +38,7 @@ class RedisFolder:
     """That of one data folder. Creates nothing before `make` and `prepare`."""
 
     def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
         self.path = data_dir / "redis"
         self.data = self.path / "data"
         self.log = self.path / "redis.log"
@@ -44,9 +48,13 @@ class RedisFolder:
         """The password file of one of USERS."""
         return self.path / f"{user}.password"
 
+    def credentials(self, user: str) -> PasswordFile:
+        """The credentials of one of USERS."""
+        return PasswordFile(self.password_file(user), user, "the file", data_dir=self._data_dir)
+
     def passwords(self) -> dict[str, str]:
         """The passwords by user. Raises PasswordUnreadable."""
-        return {user: PasswordFile(self.password_file(user), setting="the file").password() for user in USERS}
+        return {user: self.credentials(user).password() for user in USERS}
 
     def socket_url(self) -> str:
         """The URL of the server's Unix socket. Too long a path is replaced by one through an open descriptor."""
@@ -89,7 +97,7 @@ class RedisFolder:
         None. Only while no server runs here. Raises EmbeddedUnfit, OSError.
         """
         for name in USERS:
-            self._make_password(self.password_file(name))
+            self._make_password(name)
         self.data.mkdir(mode=0o700, exist_ok=True)
         for name in OLD_NAMES:
             if (self.path / name).exists() and not (self.data / name).exists():
@@ -103,6 +111,11 @@ class RedisFolder:
         if free < MIN_FREE_BYTES or (disk.f_files and not disk.f_favail):
             left = f"{free // 1024} KiB" if free < MIN_FREE_BYTES else "no inodes"
             raise EmbeddedUnfit(f"the data folder is full: {left} are free for Redis in {self.data}", "free some space")
+
+    def read_port(self) -> int:
+        """The port that the server had at its last start. Raises OSError, ValueError."""
+        with os.fdopen(open_regular(self.port), "rb") as file:
+            return int(file.read(MAX_PORT_BYTES))
 
     def write_port(self, port: int) -> None:
         """Record the port for clients. Raises OSError."""
@@ -122,9 +135,10 @@ class RedisFolder:
             return f"{self.log}: {error.strerror}"
         return " / ".join(line.strip() for line in lines[-2:]) or "its log is empty"
 
-    def _make_password(self, file: Path) -> None:
+    def _make_password(self, user: str) -> None:
+        file = self.password_file(user)
         try:
-            PasswordFile(file, setting="the file").password()
+            self.credentials(user).password()
         except PasswordUnreadable:
             # Also if a full disk or a power cut left an empty file.
             fresh = file.with_suffix(".new")
