@@ -25,6 +25,7 @@ from pageworker_supervisor.host.descriptor_check import CONFIG, START, descripto
 from pageworker_supervisor.host.descriptor_limit import raise_limit
 from pageworker_supervisor.host.errors import HostRefused
 from pageworker_supervisor.host.hardening import harden
+from pageworker_supervisor.host.leave_root import way_out_of_root
 from pageworker_supervisor.host.own_users import own_users
 from pageworker_supervisor.host.service_manager import ServiceManager, service_manager, status_line
 from pageworker_supervisor.obstore_panics import build_runtime
@@ -56,7 +57,8 @@ def run() -> None:
             log_to(settings.log, worker_id=settings.worker.id)
             data_dir = usable_data_dir(settings)
             # Before there are threads: each would keep its capabilities.
-            users = stack.enter_context(own_users(settings.sandbox, data_dir))
+            leave = way_out_of_root(settings, data_dir)
+            users = stack.enter_context(own_users(settings.sandbox, data_dir, leave_root=leave))
             build_runtime()
             sandbox, browser = settings.sandbox, settings.browser
             host = survey(sandbox.python, browser.executable, browser.flavor, sandbox.require, users.namespace)

@@ -213,7 +213,11 @@ async def test_a_profile_is_backed_up_and_restored_with_its_newest_fence(places:
     await asyncio.to_thread(run_shell, backup, places.variables())
     (profile / "data" / "Cookies").write_text("damaged since")
     (profile / "fence").write_text("9")
+    owner = 261_501 if os.geteuid() == 0 else os.geteuid()
+    os.chown(places.data, owner, owner)
     await asyncio.to_thread(run_shell, f"PROFILE={restore}", places.variables())
+    restored = (places.data / "profiles", profile.parent, profile, profile / "data", profile / "data" / "Cookies")
+    assert {path.stat().st_uid for path in restored} == {owner}, "it stays closed to a worker with a user of its own"
     assert (profile / "data" / "Cookies").read_text() == "of the copy"
     assert (profile / "fence").read_text() == "9"
     (replaced,) = places.backup.glob("replaced-*")

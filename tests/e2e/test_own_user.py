@@ -70,3 +70,19 @@ def test_with_a_part_of_the_capabilities_it_does_not_start() -> None:
         default_daemon(prefix=as_user(capabilities=["CAP_SETUID"]), user=USER),
     ):
         pass
+
+
+def test_root_that_no_other_user_can_stand_in_for_keeps_its_id_and_no_capability(tmp_path: Path) -> None:
+    """No other user can enter a folder of pytest, and so none can be the worker."""
+    tmp_path.chmod(0o700)
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(mode=0o711)
+    with default_daemon(data_dir) as host:
+        status = status_of(host.daemon.pid)
+        assert status["Uid"] == ["0"] * 4
+        assert {status[name][0] for name in SETS} == {"0" * 16}
+        (warning,) = (line for line in host.daemon.log() if "keeps the user id of root" in line.get("message", ""))
+        assert str(tmp_path) in warning["reason"]
+        users = users_of(host)
+        assert [len(found) for found in users.values()] == [1, 1, 1, 1], users
+        assert len(set.union({0}, *users.values())) == 5, users

@@ -56,6 +56,25 @@ def test_a_home_that_was_taken_for_a_leftover_is_made_again(tmp_path: Path) -> N
     assert group.folder.is_dir()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners")
+def test_the_root_is_given_to_the_user_that_the_worker_becomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the process in it, so that its user may move processes to the cgroups of sandboxes."""
+    ours, legacy = tmp_path / "ours", tmp_path / "legacy"
+    for folder, names in ((ours, ("cgroup.procs", "cgroup.subtree_control")), (legacy, ("tasks", "pids.max"))):
+        folder.mkdir()
+        for name in names:
+            (folder / name).touch()
+    monkeypatch.setattr(cgroup, "find_root", lambda: cgroup.CgroupRoot(ours, frozenset(), (legacy,)))
+    cgroup.give_root(1234, 56)
+    assert (ours / "supervisor" / "cgroup.procs").read_text() == str(os.getpid())
+    found = {path: (path.stat().st_uid, path.stat().st_gid) for path in tmp_path.rglob("*")}
+    kept = {legacy / "pids.max"}
+    assert {path for path, owner in found.items() if owner == (0, 0)} == kept
+    assert {owner for path, owner in found.items() if path not in kept} == {(1234, 56)}
+    monkeypatch.setattr(cgroup, "find_root", lambda: None)
+    cgroup.give_root(1234, 56)
+
+
 def test_a_controller_of_version_1_has_a_folder_of_its_own(tmp_path: Path) -> None:
     legacy = (tmp_path / "memory", tmp_path / "pids")
     for home, names in zip(legacy, (("memory.limit_in_bytes",), ("pids.max",)), strict=True):

@@ -1,9 +1,13 @@
 """What an ordinary local user tries on the control socket, on processes and on user ids. The control is root."""
 
+import json
+from pathlib import Path
+
 import psutil
 import pytest
 from pw_local_user import LocalUserHost, act, act_as, act_as_root
 
+from pageworker_supervisor.host.rights import NEEDED
 from pageworker_supervisor.host.uid_lock import LOCK_FILE
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.redis]
@@ -166,12 +170,24 @@ def test_an_ordinary_user_is_no_runner(host: LocalUserHost, name: str) -> None:
 
 
 def test_no_user_id_is_anybody_elses(host: LocalUserHost) -> None:
-    """Daemon, gateway, runner: three users, none of them this host's, and none with any capability but root's."""
+    """Daemon, gateway, runner: three users, none of them this host's. The daemon was started as root."""
     users = {whose: psutil.Process(process_of(host, whose)).uids().real for whose in ("daemon", "gateway", "runner")}
-    assert users["daemon"] == 0
     assert len(set(users.values())) == 3
-    assert min(users["gateway"], users["runner"]) >= 60_578
+    assert min(users.values()) >= 60_578
     assert users["runner"] == psutil.Process(process_of(host, "browser")).uids().real
+
+
+def test_the_daemon_has_left_root(host: LocalUserHost) -> None:
+    """No right of root is left, its data folder is its own, and root's commands still work."""
+    lines = (line.split(":", 1) for line in Path(f"/proc/{host.daemon.pid}/status").read_text().splitlines())
+    status = {name: value.split() for name, value in lines}
+    assert {status[name][0] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+    assert int(status["CapBnd"][0], 16) == sum(1 << needed.number for needed in NEEDED)
+    assert status["Groups"] == []
+    (uid,) = {int(one) for one in status["Uid"] + status["Gid"]}
+    assert host.data_dir.stat().st_uid == uid
+    report = json.loads(host.workerctl("status", "--json").stdout)
+    assert report["rights"] == {"uid": uid, "capabilities": [], "own_user_ids": True}
 
 
 def test_command_lines_name_no_tenant_no_job_and_no_profile(host: LocalUserHost) -> None:

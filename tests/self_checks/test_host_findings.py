@@ -11,6 +11,7 @@ import pytest
 from pageworker_sandbox.signing import SecretKey
 from pageworker_supervisor.config.module_settings import ModuleSettings
 from pageworker_supervisor.config.settings import HttpSettings, PoolSettings, SandboxSettings, Settings
+from pageworker_supervisor.host.rights import NEEDED, Rights
 from pageworker_supervisor.host.uid_lock import UidLock
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.self_checks import host_findings
@@ -21,6 +22,7 @@ from pageworker_supervisor.self_checks.host_findings import (
     endpoint,
     open_files,
     trusted_keys,
+    user,
     user_ids,
 )
 
@@ -63,6 +65,33 @@ def test_a_range_that_useradd_may_assign_gets_a_hint(tmp_path: Path) -> None:
 def test_a_lock_that_is_not_roots_fails(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     assert not user_ids(SandboxSettings(first_uid=AT), tmp_path, tmp_path / "lock").ok
+
+
+@as_root
+def test_a_folder_of_a_worker_that_has_left_root_is_fine(tmp_path: Path) -> None:
+    os.chown(tmp_path, AT, AT)
+    assert not data_dir_access(tmp_path).ok
+    (tmp_path / "user-ids").write_text(f"{AT} 500\n")
+    assert data_dir_access(tmp_path).ok
+
+
+NEEDED_NAMES = tuple(needed.name for needed in NEEDED)
+
+
+@pytest.mark.parametrize(
+    ("rights", "found"),
+    [
+        (
+            Rights(0, NEEDED_NAMES),
+            "root: the worker becomes pageworker, without capabilities; each runner gets its own",
+        ),
+        (Rights(9, NEEDED_NAMES), "user 9, without capabilities; each runner gets its own user id"),
+        (Rights(0, ("CAP_SETUID",)), "root without CAP_SETGID"),
+        (Rights(9), "not root: all runners share this user id"),
+    ],
+)
+def test_it_says_whose_user_ids_runners_get(rights: Rights, found: str) -> None:
+    assert user(rights, None).found.startswith(found)
 
 
 def test_too_few_open_files_for_the_pool_fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ CPU_WEIGHT = 100
 of processes each has. 100 is the kernel's default, so all sandboxes together weigh as much as the supervisor."""
 LIMIT_OF = {"memory.max": ["memory"], "memory.limit_in_bytes": ["memory"], "pids.max": ["pids"]}
 """Controllers whose limit is in a file."""
+DELEGATED = ("cgroup.procs", "cgroup.threads", "cgroup.subtree_control", "tasks")
+"""Files of a cgroup that its user has to own. `tasks` is that of version 1."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,24 @@ def find_root() -> CgroupRoot | None:
         return None
     legacy = {} if given else _legacy_roots()
     return CgroupRoot(folder, WANTED if given else frozenset(legacy), tuple(legacy.values()))
+
+
+def give_root(uid: int, gid: int) -> None:
+    """Give the root, if there is one, to the user that this process becomes. Moves this process into a leaf of it.
+
+    To move a process, the kernel wants the user to own the nearest cgroup above both its old and its new one. Raises
+    OSError.
+    """
+    root = find_root()
+    if root is None:
+        return
+    leaf = root.folder / "supervisor"
+    leaf.mkdir(exist_ok=True)
+    (leaf / "cgroup.procs").write_text(str(os.getpid()))
+    for folder in (root.folder, leaf, *root.legacy):
+        for path in (folder, *(folder / name for name in DELEGATED)):
+            if path.exists():
+                os.chown(path, uid, gid)
 
 
 def _make_root(ours: Path) -> Path:

@@ -34,8 +34,8 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     "redis": LOCAL,
     # Which central configuration counts.
     "config": LOCAL,
-    # `id`, `tags` and `data_dir` are who the worker is, and which files of the host it owns.
-    "worker": {"id": LOCAL, "data_dir": LOCAL, "tags": LOCAL, "drain_seconds": HOT},
+    # `id`, `tags`, `data_dir` and `user` are who the worker is, and which files of the host it owns.
+    "worker": {"id": LOCAL, "data_dir": LOCAL, "user": LOCAL, "tags": LOCAL, "drain_seconds": HOT},
     "pool": HOT,
     "admission": HOT,
     # Which program is started, and what this host has installed.

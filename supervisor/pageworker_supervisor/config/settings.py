@@ -83,6 +83,9 @@ class WorkerSettings(Section, frozen=True):
     data_dir: Path | None = None
     """Folder for profiles, registry, artifacts and sockets. Default: /var/lib/pageworker for root, else
     ~/.local/share/pageworker."""
+    user: Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_-]{0,31}\Z")] | None = None
+    """Account that a worker becomes when it is started as root. `root`: it keeps user id 0, without capabilities.
+    Default: the account pageworker, or the first of its reserved user ids if there is none (docs/trust.md)."""
     tags: tuple[Label, ...] = ()
     """Names of groups that this worker belongs to, at most 16. `workerctl drain --tag` drains all workers of one."""
     drain_seconds: Seconds = 30.0

@@ -1,7 +1,7 @@
 """Gives the worker's sandboxes user ids of their own, as far as its rights permit, and gives up those rights."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,13 +30,20 @@ class OwnUsers:
 
 
 @contextmanager
-def own_users(settings: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_FILE) -> Iterator[OwnUsers]:
+def own_users(
+    settings: SandboxSettings,
+    data_dir: Path,
+    lock_file: Path = LOCK_FILE,
+    leave_root: Callable[[IdRange, Sequence[IdRange]], IdRange] | None = None,
+) -> Iterator[OwnUsers]:
     """Reserve user ids for the block. The process has no capability from then on, unless it is root.
 
-    Call this before there are other threads. Raises HostRefused, OSError.
+    `leave_root`: called as root, with the reserved ids, and those of earlier runs that are mapped too. It makes this
+    process another user with NEEDED, and returns the ids that are left. None: root stays root. Call this before there
+    are other threads. Raises HostRefused, OSError.
     """
     rights = own_rights()
-    if rights.is_root:
+    if rights.is_root and (leave_root is None or not rights.can_map_users):
         with reserved(settings, data_dir, lock_file) as ids:
             yield OwnUsers(ids)
         return
@@ -47,6 +54,8 @@ def own_users(settings: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_
         return
     with opened_lock(lock_file) as lock:
         ids, earlier = _ids(settings, data_dir, lock)
+        if rights.is_root and leave_root is not None:
+            ids = leave_root(ids, earlier)
         own = os.geteuid()
         if ids.contains(IdRange(own, 1)):
             raise HostRefused(f"user ids {ids} hold {own}, the id of the worker itself", REMOVE_SETTING)

@@ -9,6 +9,8 @@ CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_SYS_ADMIN and CAP_SYS_PTR
 from msgspec import Struct
 
 ROOT = 0
+SETFCAP = 31
+"""Number of CAP_SETFCAP."""
 
 
 class NeededCapability(Struct, frozen=True):

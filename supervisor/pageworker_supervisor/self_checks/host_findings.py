@@ -9,10 +9,14 @@ from pathlib import Path
 from pageworker_sandbox.signing import KeyUnusable
 from pageworker_supervisor.config.module_settings import ModuleSettings
 from pageworker_supervisor.config.settings import HttpSettings, SandboxSettings, Settings
+from pageworker_supervisor.host import uid_record
+from pageworker_supervisor.host.capabilities import own_rights
 from pageworker_supervisor.host.descriptor_limit import MIN_HTTP_CONNECTIONS, needed, raise_limit, suffices
 from pageworker_supervisor.host.errors import HostRefused
+from pageworker_supervisor.host.rights import Rights
+from pageworker_supervisor.host.shared_profiles import shared_profiles
 from pageworker_supervisor.host.uid_lock import LOCK_FILE, UidLock, daemon_users
-from pageworker_supervisor.host.uid_ranges import OWN_NAME, SUBORDINATE
+from pageworker_supervisor.host.uid_ranges import AREAS, OWN_NAME, SUBORDINATE
 from pageworker_supervisor.host.user_ids import HostIds, choose, seed_of
 from pageworker_supervisor.registry import load_trust
 from pageworker_supervisor.self_checks.finding import Finding
@@ -32,8 +36,9 @@ def host_findings(settings: Settings, data_dir: Path) -> Iterator[Finding]:
 
 def fixed_findings(settings: Settings, data_dir: Path) -> Iterator[Finding]:
     """Checks that cannot be configured: the daemon refuses them by itself, or they only inform."""
-    yield _user()
-    if os.geteuid() == 0:
+    rights = own_rights()
+    yield user(rights, settings.worker.user, _shared(settings, data_dir) if rights.is_root else "")
+    if rights.is_root or rights.can_map_users:
         yield user_ids(settings.sandbox, data_dir)
     yield endpoint(settings.http)
 
@@ -42,7 +47,7 @@ def user_ids(sandbox: SandboxSettings, data_dir: Path, lock_file: Path = LOCK_FI
     """Do the runners get user ids that no account and no other worker uses?"""
     name = "user ids"
     try:
-        ids = choose(sandbox, HostIds(), seed_of(data_dir), None)
+        ids = choose(sandbox, HostIds(), seed_of(data_dir), None, uid_record.read(data_dir))
         lock = UidLock(lock_file)
     except HostRefused as refused:
         return Finding(name, False, refused.what, refused.mend)
@@ -79,11 +84,20 @@ def data_dir_access(data_dir: Path) -> Finding:
     name, status = "data_dir_access", data_dir.stat()
     if not os.access(data_dir, os.W_OK | os.X_OK):
         return Finding(name, False, f"{data_dir}: no permission to write", "change its owner, or set worker.data_dir")
-    if status.st_uid not in daemon_users():  # root also asks for a worker with a user of its own
+    # Root also asks for a worker with a user of its own.
+    if status.st_uid not in daemon_users() and not _reserved_id(data_dir, status.st_uid):
         return Finding(name, False, f"{data_dir} belongs to user {status.st_uid}", "chown it to the user of the worker")
     if status.st_mode & OTHERS_WRITE:
         return Finding(name, False, f"other users may write to {data_dir}", f"chmod go-w {data_dir}")
     return Finding(name, True, "no other user may write to it")
+
+
+def _reserved_id(data_dir: Path, uid: int) -> bool:
+    """Whether it is the id of a worker that was started as root on a host without the account `pageworker`."""
+    if not own_rights().is_root:
+        return False
+    ranges = (ids for ids in uid_record.read(data_dir) if any(area.contains(ids) for area in AREAS))
+    return any(ids.first <= uid <= ids.last for ids in ranges)
 
 
 def data_dir_space(data_dir: Path) -> Finding:
@@ -119,7 +133,25 @@ def endpoint(http: HttpSettings) -> Finding:
     return Finding("http.bind", True, http.bind)
 
 
-def _user() -> Finding:
-    if os.geteuid() == 0:
-        return Finding("user", True, "root: each runner gets its own user id")
-    return Finding("user", True, "not root: all runners share this user id; namespaces and Landlock separate them")
+def user(rights: Rights, wanted: str | None, shared: str = "") -> Finding:
+    """As which user a worker that this user starts runs, and whether runners get their own.
+
+    `wanted`: `worker.user`. `shared`: why the worker's profiles may be those of other workers, too.
+    """
+    if rights.is_root and shared:
+        found = f"root: the worker keeps root's rights, because {shared}; each runner gets its own user id"
+        return Finding("user", True, found, "keep the profiles in a store (profiles.store), or set worker.user")
+    if rights.can_map_users:
+        becomes = f"root: the worker becomes {wanted or OWN_NAME}" if rights.is_root else f"user {rights.uid}"
+        return Finding("user", True, f"{becomes}, without capabilities; each runner gets its own user id")
+    if rights.is_root:
+        return Finding("user", True, f"root without {', '.join(rights.missing)}")
+    shared = "not root: all runners share this user id; namespaces and Landlock separate them"
+    return Finding("user", True, shared, "start the worker as root, or with CAP_SETUID and CAP_SETGID (docs/trust.md)")
+
+
+def _shared(settings: Settings, data_dir: Path) -> str:
+    try:
+        return shared_profiles(settings.worker.user, data_dir)
+    except HostRefused as refused:
+        return str(refused)
