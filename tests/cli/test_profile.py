@@ -123,7 +123,7 @@ def test_a_folder_of_another_user_is_refused(told: Told, local: ProfileStore) ->
     os.chown(local.root, 65534, -1)
     for line in ("list", "show acme/Main", "delete acme/Main"):
         code, complaint = told(line)
-        assert (code, "as the user of the worker" in complaint) == (4, True)
+        assert (code, "as the user of the worker: setpriv --reuid 65534 --regid " in complaint) == (4, True)
     assert local.list("acme") == ("Main", "other")
 
 

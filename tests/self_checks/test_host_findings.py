@@ -10,7 +10,7 @@ import pytest
 
 from pageworker_sandbox.signing import SecretKey
 from pageworker_supervisor.config.module_settings import ModuleSettings
-from pageworker_supervisor.config.settings import HttpSettings, PoolSettings, SandboxSettings, Settings
+from pageworker_supervisor.config.settings import HttpSettings, PoolSettings, SandboxSettings, Settings, WorkerSettings
 from pageworker_supervisor.host.rights import NEEDED, Rights
 from pageworker_supervisor.host.uid_lock import UidLock
 from pageworker_supervisor.host.uid_ranges import IdRange
@@ -83,7 +83,7 @@ NEEDED_NAMES = tuple(needed.name for needed in NEEDED)
     [
         (
             Rights(0, NEEDED_NAMES),
-            "root: the worker becomes pageworker, without capabilities; each runner gets its own",
+            "root: the worker becomes pageworker, or an unused id if there is no such account, without capabilities; each",
         ),
         (Rights(9, NEEDED_NAMES), "user 9, without capabilities; each runner gets its own user id"),
         (Rights(0, ("CAP_SETUID",)), "root without CAP_SETGID"),
@@ -92,6 +92,15 @@ NEEDED_NAMES = tuple(needed.name for needed in NEEDED)
 )
 def test_it_says_whose_user_ids_runners_get(rights: Rights, found: str) -> None:
     assert user(rights, None).found.startswith(found)
+
+
+def test_it_says_why_a_worker_of_root_stays_root(tmp_path: Path) -> None:
+    shared = user(Rights(0, NEEDED_NAMES), None, "/d/profiles is a link to another folder")
+    assert shared.found.startswith("root: the worker keeps root's rights, because /d/profiles is a link")
+    assert user(Rights(0, NEEDED_NAMES), "ann").found.startswith("root: the worker becomes ann, without capabilities")
+    with_link = Settings(worker=WorkerSettings(data_dir=tmp_path))
+    (tmp_path / "profiles").symlink_to("elsewhere")
+    assert ("is a link to another folder" in host_findings._shared(with_link, tmp_path)) is (os.geteuid() == 0)
 
 
 def test_too_few_open_files_for_the_pool_fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,10 +78,13 @@ def place_of(settings: Settings) -> HostProfiles | StoredProfiles:
         return StoredProfiles(snapshots, CommandKeys(settings), most)
     root = data_dir_of(settings) / "profiles"
     with suppress(FileNotFoundError):
-        if root.lstat().st_uid != os.geteuid():
+        owner = root.lstat()
+        if owner.st_uid != os.geteuid():
+            # Root does not follow what this user has put there. A worker that was root may have an id without a name.
             raise CommandError(
                 f"{root} belongs to another user",
-                "Run the command as the user of the worker.",
+                "Run the command as the user of the worker: setpriv"
+                f" --reuid {owner.st_uid} --regid {owner.st_gid} --clear-groups workerctl profile …",
                 CommandExit.REFUSED,
             )
     return HostProfiles(root, most)

@@ -142,7 +142,8 @@ def user(rights: Rights, wanted: str | None, shared: str = "") -> Finding:
         found = f"root: the worker keeps root's rights, because {shared}; each runner gets its own user id"
         return Finding("user", True, found, "keep the profiles in a store (profiles.store), or set worker.user")
     if rights.can_map_users:
-        becomes = f"root: the worker becomes {wanted or OWN_NAME}" if rights.is_root else f"user {rights.uid}"
+        named = wanted or f"{OWN_NAME}, or an unused id if there is no such account"
+        becomes = f"root: the worker becomes {named}" if rights.is_root else f"user {rights.uid}"
         return Finding("user", True, f"{becomes}, without capabilities; each runner gets its own user id")
     if rights.is_root:
         return Finding("user", True, f"root without {', '.join(rights.missing)}")
