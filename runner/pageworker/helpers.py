@@ -99,6 +99,9 @@ class Sink(Protocol):
     def set_test_id_attribute(self, name: str) -> None:
         """Have `get_by_test_id` look for this attribute, until the attempt ends."""
 
+    async def detect_blocker(self) -> Blocked | None:
+        """What blocks the job's own page, by the worker's blocker rules. None: nothing that they know."""
+
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         """A PNG of a page, in bounded time. Raises Playwright's TimeoutError if the page draws nothing."""
 
@@ -342,6 +345,17 @@ class Helpers:
                 detail={"missing": missing, "selectors": {name: fields[name] for name in missing}},
             )
         return found
+
+    async def detect_blocker(self) -> Blocked | None:
+        """What blocks the job's own page, by the worker's blocker rules. None: nothing that they know.
+
+            if blocked := await helpers.detect_blocker():
+                raise blocked
+
+        A failed attempt is looked at without it. Ask where your handler would go on with what a blocked page shows,
+        such as an empty list. A page that does not answer within half a second counts as not blocked.
+        """
+        return await self._sink.detect_blocker()
 
     def blocked(self, kind: BlockerKind, provider: str | None = None, **evidence: object) -> NoReturn:
         """End the attempt as `blocked`. Raises Blocked, which has what the arguments mean."""

@@ -23,6 +23,8 @@ class AttemptLimits:
     cancel arrives."""
     handover_seconds: float = 0.4
     """Time to hand both artifacts over, in addition to what is left of the time above."""
+    blocker_check_seconds: float = 0.5
+    """Time for a page to say what it shows. Beside the failure artifacts, which take longer."""
     screenshot_seconds: float = 5.0
     """Longest wait of `helpers.screenshot` for web fonts. At most a third of what is left of the attempt's time."""
     browser_lost_grace_seconds: float = 1.25

@@ -243,6 +243,7 @@ class Components:
             option_sets=option_sets,
             browsers=browsers,
             flags=settings.flags,
+            blockers=live.part(lambda now: now.blockers),
             secrets=secret_service,
             budgets=budgets,
             proxies=proxies,

@@ -51,6 +51,9 @@ class ListSink:
     async def download(self, kind: str, download: Download) -> DownloadedFile:
         raise AssertionError("no example calls this")
 
+    async def detect_blocker(self) -> Blocked | None:
+        return None
+
     async def secret(self, name: str) -> str:
         return self.secrets[name]
 

@@ -7,16 +7,27 @@ from typing import Any
 import pytest
 from pw_doubles import any_typed
 
+from pageworker_supervisor.config.blocker_settings import BlockerSettings
+from pageworker_supervisor.config.flag_settings import FlagSettings
+from pageworker_supervisor.config.live import Live
+from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.dispatch.run_message import run_message
 
 
 def message(module_seconds: float | None = None, **fields: Any) -> Any:
     text = {"job_id": "17", "tenant_id": "acme", "endpoint_module": "shop.account", "payload": {"a": 1.0}, **fields}
-    manifest = SimpleNamespace(timeout_seconds=module_seconds, secrets=("shop_login",))
+    manifest = SimpleNamespace(timeout_seconds=module_seconds, secrets=("shop_login",), blockers="always")
     bundle = any_typed(SimpleNamespace(name="shop.account", version="1.0.0", manifest=manifest))
     lease = any_typed(SimpleNamespace(token="t-1", begin_before=5.0))
-    return run_message(parse_job(json.dumps(text).encode()), lease, 2, bundle, 60.0, {"new": True})
+    services = any_typed(
+        SimpleNamespace(
+            jobs=JobSettings(timeout_seconds=60.0),
+            flags={"new": FlagSettings(on=True)},
+            blockers=Live(BlockerSettings(threshold=1.5)),
+        )
+    )
+    return run_message(parse_job(json.dumps(text).encode()), lease, 2, bundle, services)
 
 
 def test_the_payload_goes_on_as_it_was_pushed() -> None:
@@ -24,6 +35,7 @@ def test_the_payload_goes_on_as_it_was_pushed() -> None:
     assert (told.attempt_id, told.attempt, told.begin_before) == ("t-1", 2, 5.0)
     assert told.payload == b'{"a": 1.0}'
     assert told.flags == {"new": True}
+    assert (told.blocker_check, told.blocker_threshold) == ("always", 1.5)
     assert not hasattr(told, "secrets")
 
 

@@ -229,6 +229,7 @@ class Supervisor:
         begin_before: float | None = None,
         flags: dict[str, bool] | None = None,
         spans: bool = False,
+        blocker_check: m.BlockerCheck = "failures",
     ) -> str:
         """Send the module, if it was not sent before, and a Run. Returns the attempt id."""
         if (module.name, module.version, module.sha256) not in self._sent:
@@ -252,6 +253,7 @@ class Supervisor:
                 begin_before=begin_before,
                 flags=flags or {},
                 spans=spans,
+                blocker_check=blocker_check,
             )
         )
         return attempt

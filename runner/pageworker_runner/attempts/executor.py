@@ -10,6 +10,7 @@ from playwright.async_api import Page
 
 from pageworker_runner.attempts import attempt_result, failure_artifacts, navigation_spans
 from pageworker_runner.attempts.attempt_result import AttemptResult
+from pageworker_runner.attempts.blocker_check import BlockerChecks
 from pageworker_runner.attempts.browser_lines import BrowserLines
 from pageworker_runner.attempts.running_attempt import RunningAttempt, browser_lost
 from pageworker_runner.errors import ModuleBroken, PageLost
@@ -66,6 +67,7 @@ class AttemptExecutor:
         self._test_ids = attributes_of_test_ids()
         self.browser_lines = BrowserLines(boot.browser_log, self._owner_of, reporter.lines.write_of_page)
         failures.on_navigation = self._on_navigation
+        self._blockers = BlockerChecks(boot.blocker_rules, failures.documents)
         self.requests = RecentRequests()
         """Of the attempts whose modules ask for them."""
 
@@ -73,7 +75,7 @@ class AttemptExecutor:
         """Start an attempt. Its module version is claimed before the next message is read."""
         version = self._catalog.hold(run.module, run.version)
         attempt = self._attempts[run.attempt_id] = RunningAttempt(
-            run, version, self._boot, self._reporter, self._pool.recordings, self._test_ids
+            run, version, self._boot, self._reporter, self._pool.recordings, self._test_ids, self._blockers
         )
         self._tasks.spawn(self._execute(attempt))
 
@@ -144,6 +146,9 @@ class AttemptExecutor:
         if result.outcome not in STOPPED and self._threads.any_left(attempt_id):
             # Before the result: no job may start beside threads that do not end. A stopped attempt has no time left.
             await self._end_code(attempt)
+        if attempt.slot is not None and attempt.handler_began and not self._shows_nothing(attempt.slot.page):
+            run = attempt.run
+            result = await self._blockers.checked(result, attempt.slot.warm, run.blocker_check, run.blocker_threshold)
         await self._keep_artifacts(attempt, result)
         attempt.close()
         self.browser_lines.end(attempt_id)
@@ -222,9 +227,13 @@ class AttemptExecutor:
         seconds = LIMITS.stopped_failure_artifacts_seconds if stopped else LIMITS.failure_artifacts_seconds
         kept = [attempt.open_recordings.keep_all(seconds + LIMITS.handover_seconds)]
         wanted = self._boot.failure_artifacts and result.outcome != "succeeded"
-        if wanted and not self._failures.shows_error_page(slot.page):
+        if wanted and not self._shows_nothing(slot.page):
             kept.append(failure_artifacts.keep(slot.warm, attempt, seconds))
         await asyncio.gather(*kept)
+
+    def _shows_nothing(self, page: Page) -> bool:
+        """Whether there is nothing of the site to look at."""
+        return self._browser_lost or self._failures.shows_error_page(page)
 
     async def _recycle(self, attempt: RunningAttempt) -> None:
         """End the attempt's code and clean its page. If either fails, the runner asks to be retired."""

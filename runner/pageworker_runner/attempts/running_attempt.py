@@ -17,10 +17,11 @@ from msgspec import structs
 from playwright.async_api import Download, Locator, Page
 from playwright.async_api import TimeoutError as PageTimeout
 
-from pageworker import Context, DownloadedFile, Failed, Helpers
+from pageworker import Blocked, Context, DownloadedFile, Failed, Helpers
 from pageworker.helpers import Level
 from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.attempt_result import AttemptResult
+from pageworker_runner.attempts.blocker_check import BlockerChecks, exception_of
 from pageworker_runner.attempts.open_recordings import OpenRecordings
 from pageworker_runner.attempts.secret_requests import SecretRequests
 from pageworker_runner.attempts.span_recorder import SpanRecorder
@@ -62,6 +63,7 @@ class RunningAttempt:
         reporter: Reporter,
         recordings: Recordings,
         test_ids: AttemptValue[str],
+        blockers: BlockerChecks,
     ) -> None:
         self.run = run
         self.attempt_id = run.attempt_id
@@ -90,6 +92,7 @@ class RunningAttempt:
         self._lines = reporter.lines
         self._recordings = recordings
         self._test_ids = test_ids
+        self._blockers = blockers
         self.open_recordings = OpenRecordings(self.artifact, lambda text: self.log("warning", text, {}))
         self._artifacts = 0
         self._bytes = 0
@@ -219,6 +222,13 @@ class RunningAttempt:
     def set_test_id_attribute(self, name: str) -> None:
         """See pageworker.Sink."""
         self._test_ids.begin(self.attempt_id, name)
+
+    async def detect_blocker(self) -> Blocked | None:
+        """See pageworker.Sink."""
+        if self.slot is None:
+            return None
+        found = await self._blockers.find(self.slot.warm, self.run.blocker_threshold)
+        return None if found is None else exception_of(found)
 
     async def secret(self, name: str) -> str:
         """See pageworker.Sink. Raises Failed, ValueError."""

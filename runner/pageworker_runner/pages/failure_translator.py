@@ -15,6 +15,7 @@ from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.pages import request_errors
 from pageworker_runner.pages.gateway_reports import GatewayReports
+from pageworker_runner.pages.main_documents import MainDocuments
 from pageworker_runner.pages.playwright_internals.client_errors import reword
 from pageworker_runner.pages.playwright_internals.client_objects import main_frame_of
 from pageworker_runner.pages.playwright_internals.commands import (
@@ -46,6 +47,7 @@ class FailureTranslator:
         """Main frames that show Chromium's error page, or will in a moment."""
         self.on_navigation: Callable[[str, dict[str, Any], asyncio.Future[Any]], None] | None = None
         """Called with each navigation of the client, its parameters and its reply, in the task that makes it."""
+        self.documents = MainDocuments(context)
         self._send = intercept_commands(context, self._on_send)
         self._dispatch = intercept_messages(context, self._on_message)
 
@@ -84,17 +86,20 @@ class FailureTranslator:
         """The driver reports a failed navigation before it answers the call that waits for it. With redirects, only
         this report names the request that failed."""
         error: str = params.get("error") or ""
-        request = (params.get("newDocument") or {}).get("request")
+        document = params.get("newDocument")
+        request = (document or {}).get("request")
         failure = self._failure_of(error, self._url_of(request)) if error and request else None
         if failure is not None:
             params["error"] = request_errors.reworded(error, failure)
             if frame in self._awaited:
                 self._awaited[frame] = failure
-        self._follow(object_of(self._browser_context, frame), error, params["url"])
+        main = object_of(self._browser_context, frame)
+        if is_main_frame(main):
+            self._follow(main, error, params["url"])
+            if document is not None and not error:
+                self.documents.committed(frame, request and request["guid"])
 
     def _follow(self, frame: Any, error: str, url: str) -> None:
-        if not is_main_frame(frame):
-            return
         if error.startswith("net::") and NO_ERROR_PAGE not in error:
             self._without_document.add(frame)
         elif not error and not url.startswith(ERROR_PAGE):

@@ -35,6 +35,7 @@ PROXY_NAME = re.compile(r"[a-z0-9-]{1,63}")
 GROUP = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 """It is part of a key in Redis, whose texts have `+`, `~`, `!`, `/` and `:` as signs."""
 ISOLATIONS = ("tenant", "module", "job")
+BLOCKER_CHECKS = ("failures", "always", "off")
 TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
 
 
@@ -75,6 +76,9 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """With which other jobs of its tenant a job of it may share a browser context: all, its own, or none."""
     group: str | None = None
     """With isolation `tenant`: with those of modules that name the same group."""
+    blockers: Literal["failures", "always", "off"] = "failures"
+    """When its pages are looked at for a blocker without its asking: when an attempt fails, also when its handler
+    returns, never."""
     expires: datetime | None = None
     """From then on no worker runs this version."""
     description: str = ""
@@ -184,6 +188,7 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "page": (lambda value: isinstance(value, dict), "a table [page] with the options of a browser context", False),
     "isolation": (lambda value: value in ISOLATIONS, 'one of "tenant", "module", "job"', False),
     "group": (_text(GROUP, 63), "a name (1-63 of a-z0-9._-, the first one a letter or digit)", False),
+    "blockers": (lambda value: value in BLOCKER_CHECKS, 'one of "failures", "always", "off"', False),
     "expires": (is_instant, INSTANT, False),
     "description": (lambda value: isinstance(value, str) and len(value) <= 1000, "a text", False),
 }

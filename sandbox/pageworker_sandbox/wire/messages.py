@@ -60,6 +60,8 @@ RetireCause = Literal["jobs", "pages", "state", "tasks", "threads"]
 or threads running."""
 BlockedKind = BlockedType | Literal["host"]
 """What a blocked request is counted as. `host`: one to a blocked host, of any type."""
+BlockerCheck = Literal["failures", "always", "off"]
+"""When a runner looks for a blocker by itself: when an attempt has failed, also when it succeeds, never."""
 Outcome = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled", "expired"]
 """expired: the handler did not begin before the job expired."""
 
@@ -99,6 +101,8 @@ class Boot(Message, frozen=True):
     """Which console messages and uncaught errors of pages become log lines of their attempt."""
     limited_hosts: Annotated[tuple[Host, ...], Meta(max_length=MAX_LIMITED_HOSTS)] = ()
     """Hosts, and globs of hosts, that have a limit on requests: a request to one needs a permit (`PermitRequest`)."""
+    blocker_rules: bytes = b""
+    """The file of the blocker rules (`pageworker_sandbox.blockers.rules`). Empty: no page is checked."""
     spare: bool = False
     """True: the runner has no tenant until `Assign`. `tenant_id` is that of no tenant then."""
 
@@ -147,6 +151,10 @@ class Run(Message, frozen=True):
     """The handler must not begin later. Seconds of CLOCK_BOOTTIME, which all processes of a host share."""
     spans: bool = False
     """The job is sampled: the runner sends Spans before Done."""
+    blocker_check: BlockerCheck = "failures"
+    """When the runner looks for a blocker by itself."""
+    blocker_threshold: float = 1.0
+    """The sum of weights from which a blocker counts as recognised."""
 
 
 class Cancel(Message, frozen=True):
@@ -353,7 +361,7 @@ class MessageSpec(Struct, frozen=True):
 
 KIB = 1024
 TO_RUNNER: dict[int, MessageSpec] = {
-    1: MessageSpec(Boot, 640 * KIB, 1),
+    1: MessageSpec(Boot, 768 * KIB, 1),
     2: MessageSpec(Module, 4 * KIB, 1),
     3: MessageSpec(Forget, 4 * KIB),
     4: MessageSpec(Run, 320 * KIB),

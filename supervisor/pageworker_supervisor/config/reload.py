@@ -38,6 +38,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     "worker": {"id": LOCAL, "data_dir": LOCAL, "user": LOCAL, "tags": LOCAL, "drain_seconds": HOT},
     "pool": HOT,
     "admission": HOT,
+    "blockers": HOT,
     # Which program is started, and what this host has installed.
     "browser": LOCAL,
     # The boundary itself.

@@ -14,6 +14,7 @@ from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.sandbox_rights import ESSENTIAL, RightName
 from pageworker_sandbox.wire.messages import SECRET_NAME, BrowserLevel
 from pageworker_supervisor.config.admission_settings import AdmissionSettings
+from pageworker_supervisor.config.blocker_settings import BlockerSettings
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings, Rate
@@ -374,6 +375,7 @@ class Settings(Section, frozen=True):
     audit: AuditSettings = AuditSettings()
     modules: ModuleSettings = ModuleSettings()
     artifacts: ArtifactSettings = ArtifactSettings()
+    blockers: BlockerSettings = BlockerSettings()
     callbacks: CallbackSettings = CallbackSettings()
     secrets: SecretSettings = SecretSettings()
     tenants: dict[str, TenantSettings] = field(default_factory=lambda: {"*": TenantSettings()})

@@ -11,7 +11,6 @@ from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.config.egress_budget import NO_BUDGET
-from pageworker_supervisor.config.flags import flags_for
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.job_fields import fields_of_job
@@ -298,9 +297,7 @@ class Attempt:
 
     async def _run(self, page: PageReservation, bundle: VerifiedBundle) -> m.Done:
         job, lease = self.job, self.lease
-        flags = flags_for(self._services.flags, job.tenant_id, job.job_id)
-        budget, spans = self._services.jobs.timeout_seconds, self.trace is not None
-        message = run_message(job, lease, self.number, bundle, budget, flags, spans=spans)
+        message = run_message(job, lease, self.number, bundle, self._services, spans=self.trace is not None)
         self.log.debug("job starts")
         page.send(self._begin)
         self._step(AttemptEvent.SEND)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.config.blocker_settings import BlockerSettings
 from pageworker_supervisor.config.egress_budget import EgressBudgets
 from pageworker_supervisor.config.flags import Flags
+from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.module_isolation import ModuleIsolation
 from pageworker_supervisor.config.settings import JobSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
@@ -43,6 +45,7 @@ class AttemptServices:
     isolation: ModuleIsolation
     profile_pages: ProfilePages
     flags: Flags
+    blockers: Live[BlockerSettings]
     metrics: Metrics
     config_version: Callable[[], int]
     tenant_settings: Callable[[str], TenantSettings]

@@ -1,26 +1,18 @@
 """What a runner is told of a job. Pure."""
 
-from collections.abc import Mapping
-
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
+from pageworker_supervisor.config.flags import flags_for
 from pageworker_supervisor.contract.job import Job
+from pageworker_supervisor.dispatch.attempt_services import AttemptServices
 from pageworker_supervisor.dispatch.outcome import trace_of
 from pageworker_supervisor.queue.claim import Lease
 
 
 def run_message(
-    job: Job,
-    lease: Lease,
-    attempt: int,
-    bundle: VerifiedBundle,
-    timeout_seconds: float,
-    flags: Mapping[str, bool],
-    *,
-    spans: bool = False,
+    job: Job, lease: Lease, attempt: int, bundle: VerifiedBundle, services: AttemptServices, *, spans: bool = False
 ) -> m.Run:
-    """The Run of an attempt. `timeout_seconds`: where neither the job nor its module says how long it may take.
-    `spans`: the job is sampled.
+    """The Run of an attempt. `spans`: the job is sampled.
 
     It holds no secret. A module asks for those that it needs.
     """
@@ -33,9 +25,11 @@ def run_message(
         version=bundle.version,
         payload=bytes(job.payload),
         attempt=attempt,
-        timeout_seconds=job.timeout_seconds or bundle.manifest.timeout_seconds or timeout_seconds,
+        timeout_seconds=job.timeout_seconds or bundle.manifest.timeout_seconds or services.jobs.timeout_seconds,
         trace_id=trace_of(job),
-        flags=dict(flags),
+        flags=flags_for(services.flags, job.tenant_id, job.job_id),
         begin_before=lease.begin_before,
         spans=spans,
+        blocker_check=bundle.manifest.blockers,
+        blocker_threshold=services.blockers.value.threshold,
     )

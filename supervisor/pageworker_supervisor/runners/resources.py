@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pageworker_profiles import ProfileLease, ProfileTooLarge
 from pageworker_profiles.backend import ProfileBackend
 from pageworker_profiles.browser_version import BrowserVersion
+from pageworker_sandbox.blockers.rules import released_rules
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.egress.policy import CompiledPolicy
 from pageworker_sandbox.hostname import policy_host_glob
@@ -161,6 +162,7 @@ class RunnerResources:
             options=self.option_sets.options(context.options),
             memory_bytes=self.sandbox.memory_bytes,
             limited_hosts=self.limited_hosts(context),
+            blocker_rules=released_rules(),
             spare=context == SPARE,
         )
 

@@ -231,7 +231,7 @@ class GrantingQueue:
 async def queue() -> GrantingQueue:
     untyped = any_typed(queue := GrantingQueue())
     queue.attempt = RunningAttempt(
-        RUN, ModuleVersion("", "m@1.0.0", "m:handler"), BOOT, Reporter(untyped), untyped, untyped
+        RUN, ModuleVersion("", "m@1.0.0", "m:handler"), BOOT, Reporter(untyped), untyped, untyped, untyped
     )
     return queue
 

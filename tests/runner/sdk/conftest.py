@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, null
 import pytest
 from playwright.async_api import Locator, Page
 
-from pageworker import Download, DownloadedFile
+from pageworker import Blocked, Download, DownloadedFile
 from pageworker.helpers import Level
 
 
@@ -16,6 +16,7 @@ class RecordingSink:
     def __init__(self) -> None:
         self.artifacts: list[tuple[str, bytes, str]] = []
         self.test_id_attribute = ""
+        self.blocker: Blocked | None = None
         self.recorded: list[tuple[str, Page, dict[str, object]]] = []
         self.lines: list[tuple[Level, str, dict[str, object]]] = []
         self.spans: list[tuple[str, dict[str, object]]] = []
@@ -44,6 +45,9 @@ class RecordingSink:
 
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         return b"\x89PNG"
+
+    async def detect_blocker(self) -> Blocked | None:
+        return self.blocker
 
     async def secret(self, name: str) -> str:
         return self.secrets[name]

@@ -5,6 +5,7 @@ from typing import Any
 from playwright._impl.channel_owner import ChannelOwner as ChannelOwner
 from playwright._impl.disposable import DisposableObject
 from playwright._impl.fetch import APIRequestContext
+from playwright._impl.network import Request
 from playwright.async_api import BrowserContext
 
 
@@ -57,6 +58,12 @@ def response_headers(reply: dict[str, Any] | None) -> list[dict[str, str]]:
     response = (reply or {}).get("response")
     headers: list[dict[str, str]] = response._object._initializer["headers"] if response is not None else []
     return headers
+
+
+async def answer_of(request: ChannelOwner) -> tuple[int | None, dict[str, str]]:
+    """Status and headers (names in lower case) of the answer to a request. Raises Playwright's Error."""
+    response = await request.response() if isinstance(request, Request) else None
+    return (None, {}) if response is None else (response.status, dict(response.headers))
 
 
 async def dispose(reply: dict[str, Any]) -> None:

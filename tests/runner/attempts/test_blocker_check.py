@@ -1,0 +1,138 @@
+"""A failed attempt is looked at for a blocker; what the author said in so many words counts more."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from pw_runner.bundles import handler
+from pw_runner.site import SiteAnswer
+from pw_runner.supervisor import CHROMIUM, HEADLESS_SHELL, Supervisor
+
+from pageworker_sandbox.blockers.rules import released_rules
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+Start = Callable[..., Awaitable[Supervisor]]
+
+CHALLENGE = SiteAnswer(
+    "<title>Just a moment...</title><p>Verifying you are human. This may take a few seconds.",
+    "403 Forbidden",
+    headers=("cf-mitigated: challenge",),
+)
+# Functions that a page has replaced would tell whatever it wants.
+HOSTILE = SiteAnswer(
+    """<title>shop</title><body>0 offers<script>
+    Object.defineProperty(document, 'title', {get: () => 'Just a moment...'})
+    Object.defineProperty(HTMLElement.prototype, 'innerText', {get: () => 'Verifying you are human'})
+    document.querySelectorAll = () => [{getAttribute: () => 'https://challenges.cloudflare.com/x'}]
+    performance.getEntriesByType = () => [{responseStatus: 403}]
+    </script>""",
+)
+READS = handler(
+    """
+    await page.goto("http://shop.example" + payload["path"])
+    return await helpers.extract({"price": "#price"}, required=["price"])
+    """,
+    name="reads",
+)
+CLICKS = handler(
+    """
+    await page.goto("http://shop.example/start")
+    await page.click("a")
+    await page.wait_for_selector("#price", timeout=500)
+    return {}
+    """,
+    name="clicks",
+)
+LISTS = handler(
+    """
+    await page.goto("http://shop.example" + payload["path"])
+    return {"offers": await page.locator(".offer").count()}
+    """,
+    name="lists",
+)
+SAYS = handler(
+    """
+    await page.goto("http://shop.example/challenge")
+    raise Failed("no such product", type="no_such_product")
+    """,
+    before="from pageworker import Failed",
+    name="says",
+)
+ASKS = handler(
+    """
+    await page.goto("http://shop.example" + payload["path"])
+    if blocked := await helpers.detect_blocker():
+        raise blocked
+    return {"blocked": False}
+    """,
+    name="asks",
+)
+HANGS = handler(
+    """
+    await page.goto("http://shop.example/challenge")
+    await page.evaluate("setTimeout(() => { while (true) {} })")
+    return await helpers.extract({"price": "#price"}, required=["price"])
+    """,
+    name="hangs",
+)
+
+
+async def runner_of(start: Start, **boot: object) -> Supervisor:
+    runner = await start(**{"pages": 1, "browser": HEADLESS_SHELL, "blocker_rules": released_rules(), **boot})
+    runner.site.pages |= {
+        "/start": SiteAnswer("<a href=/challenge>offers</a>"),
+        "/challenge": CHALLENGE,
+        "/hostile": HOSTILE,
+        "/empty": SiteAnswer("<title>shop</title><p>0 offers"),
+        "/forbidden": SiteAnswer("<title>Forbidden</title><p>Members only.", "403 Forbidden"),
+    }
+    return runner
+
+
+@pytest.mark.parametrize("browser", [CHROMIUM, HEADLESS_SHELL], ids=lambda path: path.name)
+async def test_a_failed_attempt_on_a_blocked_page_ends_as_blocked(start: Start, browser: object) -> None:
+    runner = await runner_of(start, browser=browser)
+    for report, error in [
+        (await runner.run(READS, {"path": "/challenge"}), "field_missing"),
+        (await runner.run(CLICKS), "timeout"),
+    ]:
+        assert (report.done.outcome, report.failure.type) == ("blocked", error)
+        obstacle = report.done.obstacle
+        assert obstacle is not None
+        assert (obstacle.kind, obstacle.provider) == ("challenge", "cloudflare")
+        assert obstacle.url == "http://shop.example/challenge"
+        assert obstacle.evidence["header cf-mitigated"] == "challenge"
+        assert obstacle.evidence["status"] == "403"
+
+
+async def test_who_is_looked_at_and_who_is_not(start: Start) -> None:
+    runner = await runner_of(start)
+    assert (await runner.run(SAYS)).failure.type == "no_such_product"
+    for path in ("/empty", "/forbidden", "/hostile"):
+        report = await runner.run(READS, {"path": path})
+        assert (report.done.outcome, report.failure.type) == ("failed", "field_missing"), path
+    assert (await runner.run(READS, {"path": "/challenge"}, blocker_check="off")).done.outcome == "failed"
+    # A list without entries may be the truth: the module says whether it is.
+    assert (await runner.run(LISTS, {"path": "/challenge"})).data == {"offers": 0}
+    assert (await runner.run(LISTS, {"path": "/challenge"}, blocker_check="always")).done.outcome == "blocked"
+    for path in ("/empty", "/hostile"):
+        assert (await runner.run(LISTS, {"path": path}, blocker_check="always")).data == {"offers": 0}
+
+
+async def test_a_handler_asks(start: Start) -> None:
+    runner = await runner_of(start)
+    report = await runner.run(ASKS, {"path": "/challenge"}, blocker_check="off")
+    assert (report.done.outcome, report.done.obstacle and report.done.obstacle.kind) == ("blocked", "challenge")
+    assert (await runner.run(ASKS, {"path": "/hostile"})).data == {"blocked": False}
+
+
+async def test_a_page_that_does_not_answer_keeps_its_error(start: Start) -> None:
+    runner = await runner_of(start)
+    report = await runner.run(HANGS, timeout_seconds=2)
+    assert (report.done.outcome, report.failure.type) == ("timed_out", "timed_out")
+    assert (await runner.run(ASKS, {"path": "/empty"})).data == {"blocked": False}
+
+
+async def test_without_rules_no_page_is_looked_at(start: Start) -> None:
+    runner = await runner_of(start, blocker_rules=b"")
+    assert (await runner.run(READS, {"path": "/challenge"})).done.outcome == "failed"
+    assert (await runner.run(ASKS, {"path": "/challenge"})).data == {"blocked": False}
