@@ -10,9 +10,9 @@ from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker.device_list import devices
 from pageworker.helpers import Context, DownloadedFile, Helpers, Log, Sink
-from pageworker.outcomes import Blocked, BlockerKind, Failed, RetryLater
+from pageworker.outcomes import Blocked, BlockerKind, Failed, ProfileState, RetryLater
 
-__version__ = "1.1.0"
+__version__ = "1.2.0"
 """Semantic version of this package, apart from that of the worker. `sdk` in module.toml names a range of it."""
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Log",
     "Page",
     "PageTimeout",
+    "ProfileState",
     "Response",
     "RetryLater",
     "Sink",

@@ -15,7 +15,7 @@ from playwright.async_api import Error as BrowserError
 from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker.navigation import is_interrupted_by_navigation
-from pageworker.outcomes import Blocked, BlockerKind, Failed
+from pageworker.outcomes import Blocked, BlockerKind, Failed, ProfileState
 from pageworker.well_formed import well_formed
 
 T = TypeVar("T")
@@ -101,6 +101,9 @@ class Sink(Protocol):
 
     async def detect_blocker(self) -> Blocked | None:
         """What blocks the job's own page, by the worker's blocker rules. None: nothing that they know."""
+
+    def profile_state(self, state: ProfileState, evidence: Mapping[str, object]) -> None:
+        """Report whether the profile is logged in. Raises ValueError."""
 
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         """A PNG of a page, in bounded time. Raises Playwright's TimeoutError if the page draws nothing."""
@@ -356,6 +359,15 @@ class Helpers:
         such as an empty list. A page that does not answer within half a second counts as not blocked.
         """
         return await self._sink.detect_blocker()
+
+    def profile_state(self, state: ProfileState, **evidence: object) -> None:
+        """Report whether the profile of this job is logged in: `helpers.profile_state("needs_human", text="SMS code")`.
+
+        Operators see it, with the page's address (without its query) and the evidence, stored as short strings: give no
+        secret. The last call of an attempt counts, however the attempt ends. A job without a profile reports nothing.
+        Raises ValueError if there is no such state.
+        """
+        self._sink.profile_state(state, evidence)
 
     def blocked(self, kind: BlockerKind, provider: str | None = None, **evidence: object) -> NoReturn:
         """End the attempt as `blocked`. Raises Blocked, which has what the arguments mean."""

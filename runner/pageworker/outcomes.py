@@ -8,6 +8,10 @@ MAX_DELAY_SECONDS = 86_400.0
 BlockerKind = Literal["captcha", "challenge", "access_denied", "rate_limited", "login_required", "geo_blocked"]
 
 
+ProfileState = Literal["authenticated", "needs_login", "needs_human"]
+"""Whether the browser of a profile is logged in. `needs_login`: a module can log in. `needs_human`: somebody has to."""
+
+
 class Blocked(Exception):
     """The site blocks the handler: the job ends as `blocked` and is not retried. Report a blocker, do not defeat it.
 

@@ -226,8 +226,8 @@ class Components:
             requests=self.requests,
             host_memory_bytes=host_memory_bytes(),
         )
-        about = (name, settings.worker.id, settings.jobs)
-        self.settlement = Settlement(*about, queue.consumer, availability, metrics, registry.running_rollout)
+        about, logins = (name, settings.worker.id, settings.jobs), queue.profile_logins
+        self.settlement = Settlement(*about, queue.consumer, availability, metrics, registry.running_rollout, logins)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
         self.services = services = AttemptServices(
             jobs=settings.jobs,

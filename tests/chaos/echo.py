@@ -16,6 +16,7 @@ from pageworker_profiles.errors import ProfileBusy, StaleFence
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.profile_report import ProfileReport
 from pageworker_supervisor.components import Components
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.errors import RunnerLost
@@ -165,6 +166,10 @@ class EchoRunner(Runner):
                 return m.Done(attempt_id=words.attempt_id, outcome="failed", failure=failure)
             case "blocked":
                 return m.Done(attempt_id=words.attempt_id, outcome="blocked", obstacle=m.Obstacle(kind="captcha"))
+            case "login":
+                return m.Done(
+                    attempt_id=words.attempt_id, outcome="succeeded", profile=ProfileReport(**payload["report"])
+                )
             case "flags":
                 flags = msgspec.msgpack.encode({"flags": words.flags})
                 return m.Done(attempt_id=words.attempt_id, outcome="succeeded", data=msgspec.Raw(flags))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, async_playwright
 
-from pageworker import Blocked, Context, Download, DownloadedFile, Failed, Helpers
+from pageworker import Blocked, Context, Download, DownloadedFile, Failed, Helpers, ProfileState
 from pageworker.helpers import Level
 from pageworker_demo.loopback_server import served
 from pageworker_demo.shop import Shop
@@ -43,6 +43,9 @@ class ListSink:
         raise AssertionError("no example calls this")
 
     def set_test_id_attribute(self, name: str) -> None:
+        raise AssertionError("no example calls this")
+
+    def profile_state(self, state: ProfileState, evidence: Mapping[str, object]) -> None:
         raise AssertionError("no example calls this")
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pw_doubles import any_typed
 
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.profile_report import ProfileReport
 from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, mask_done, masked_done
 from pageworker_supervisor.runners.page_reservation import PageReservation, RunnerPages
 from pageworker_supervisor.secrets.errors import SecretBackendAway, SecretUnavailable
@@ -134,6 +135,7 @@ def test_every_part_of_an_answer_is_masked() -> None:
         obstacle=m.Obstacle(
             kind="captcha", provider=SECRET, evidence={"url": f"http://h/{SECRET}"}, url=f"http://h/?q={SECRET}"
         ),
+        profile=ProfileReport(state="needs_human", evidence={SECRET: SECRET}, url=f"http://h/{SECRET}"),
     )
     masked = mask_done(done, MASKER)
     assert SECRET.encode() not in msgspec.msgpack.encode(masked)

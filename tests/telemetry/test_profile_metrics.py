@@ -17,6 +17,10 @@ CALLS: list[Call] = [
         {"pageworker_profile_snapshot_failures_total": 1},
     ),
     (lambda metrics: metrics.profiles.damaged.inc(), {"pageworker_profile_damaged_total": 1}),
+    (
+        lambda metrics: metrics.profiles.login_reported("needs_human"),
+        {"pageworker_profile_login_reports_total": 1},
+    ),
 ]
 
 

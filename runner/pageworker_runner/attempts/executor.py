@@ -164,6 +164,7 @@ class AttemptExecutor:
                 obstacle=result.obstacle,
                 ran_seconds=time.monotonic() - attempt.began,
                 blocked=self._blocked_requests(attempt_id),
+                profile=attempt.profile,
             )
         )
         if attempt.slot is not None:

@@ -17,12 +17,13 @@ from msgspec import structs
 from playwright.async_api import Download, Locator, Page
 from playwright.async_api import TimeoutError as PageTimeout
 
-from pageworker import Blocked, Context, DownloadedFile, Failed, Helpers
+from pageworker import Blocked, Context, DownloadedFile, Failed, Helpers, ProfileState
 from pageworker.helpers import Level
 from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.attempt_result import AttemptResult
 from pageworker_runner.attempts.blocker_check import BlockerChecks, exception_of
 from pageworker_runner.attempts.open_recordings import OpenRecordings
+from pageworker_runner.attempts.profile_report import profile_report
 from pageworker_runner.attempts.secret_requests import SecretRequests
 from pageworker_runner.attempts.span_recorder import SpanRecorder
 from pageworker_runner.errors import BrowserLost, OutputLimit, PageLost
@@ -42,6 +43,7 @@ from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, Tasks, own_work
 from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.profile_report import ProfileReport
 
 KIND = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 MEDIA_TYPE = re.compile(r"[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}")
@@ -85,6 +87,8 @@ class RunningAttempt:
         )
         self.forced_result: asyncio.Future[AttemptResult] = asyncio.get_running_loop().create_future()
         """How it ends if something outside its handler decides: a cancel, a crashed page, a lost browser."""
+        self.profile: ProfileReport | None = None
+        """What its module found last of the login of its profile."""
         self.slot: PageSlot | None = None
         self.handler_began = False
         self._default_timeout = boot.default_timeout_seconds
@@ -229,6 +233,12 @@ class RunningAttempt:
             return None
         found = await self._blockers.find(self.slot.warm, self.run.blocker_threshold)
         return None if found is None else exception_of(found)
+
+    def profile_state(self, state: ProfileState, evidence: Mapping[str, object]) -> None:
+        """See pageworker.Sink. Raises ValueError."""
+        report = profile_report(state, evidence, self.slot.page.url if self.slot is not None else "about:blank")
+        if self.context.profile_id is not None:
+            self.profile = report
 
     async def secret(self, name: str) -> str:
         """See pageworker.Sink. Raises Failed, ValueError."""

@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pageworker_sandbox.wire.page_options import BlockedType, PageOptions
+from pageworker_sandbox.wire.profile_report import ProfileReport
 
-PROTOCOL = 10
+PROTOCOL = 11
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
 MAX_ARTIFACTS = 66
@@ -336,6 +337,8 @@ class Done(Message, frozen=True):
     ran_seconds: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
     blocked: dict[BlockedKind, Annotated[int, Meta(ge=1, le=MAX_BLOCKED)]] = {}
     """Requests that the browser did not send because of `block` and `block_hosts`, by kind."""
+    profile: ProfileReport | None = None
+    """What the module found last of the login of its profile."""
 
 
 class Free(Message, frozen=True):

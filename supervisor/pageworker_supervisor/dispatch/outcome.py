@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from pageworker_sandbox.wire.messages import Done, Failure, Obstacle
+from pageworker_sandbox.wire.profile_report import ProfileReport
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.result import (
@@ -68,6 +69,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     detail: msgspec.Raw | None = None
     """The failure's detail as JSON."""
     obstacle: Obstacle | None = None
+    profile: ProfileReport | None = None
+    """What the module found last of the login of its profile."""
     artifacts: tuple[ArtifactRecord, ...] = ()
     begun: bool = True
     """Whether the handler began. The module may fail to load, and the page may crash before."""
@@ -91,6 +94,7 @@ def outcome_of_answer(
         detail=json_of(done.failure.detail) if done.failure else None,
         failure=done.failure,
         obstacle=done.obstacle,
+        profile=done.profile,
         artifacts=tuple(page.artifacts),
         begun=begun,
     )

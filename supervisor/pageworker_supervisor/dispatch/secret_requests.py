@@ -89,7 +89,7 @@ async def masked_done(done: m.Done, masker: SecretMasker) -> m.Done:
 
 def mask_done(done: m.Done, masker: SecretMasker) -> m.Done:
     """The same message without the masker's secrets. Data that is no MessagePack stays: its reader reports it. Pure."""
-    failure, obstacle = done.failure, done.obstacle
+    failure, obstacle, profile = done.failure, done.obstacle, done.profile
     if failure is not None:
         failure = structs.replace(
             failure,
@@ -104,7 +104,14 @@ def mask_done(done: m.Done, masker: SecretMasker) -> m.Done:
             evidence={masker.text(key): masker.text(value) for key, value in obstacle.evidence.items()},
             url=obstacle.url and masker.text(obstacle.url),
         )
-    return structs.replace(done, data=_masked_raw(done.data, masker), failure=failure, obstacle=obstacle)
+    if profile is not None:
+        profile = structs.replace(
+            profile,
+            evidence={masker.text(key): masker.text(value) for key, value in profile.evidence.items()},
+            url=profile.url and masker.text(profile.url),
+        )
+    data = _masked_raw(done.data, masker)
+    return structs.replace(done, data=data, failure=failure, obstacle=obstacle, profile=profile)
 
 
 def _masked_type(type_: str, masker: SecretMasker) -> str:

@@ -21,6 +21,7 @@ from pageworker_runner.modules.catalog import ModuleVersion
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_sandbox.memfd import read_sealed
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.profile_report import ProfileReport
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -56,6 +57,26 @@ async def test_a_handler_reads_the_flags_of_its_job_and_cannot_change_them(runne
     assert report.data == {"a": True, "b": False, "c": "none"}
     report = await runner.run(handler("return {'flags': dict(context.flags)}", name="none"))
     assert report.data == {"flags": {}}
+
+
+async def test_what_a_handler_finds_of_its_profile_leaves_with_its_result(runner: Supervisor) -> None:
+    runner.site.pages["/login"] = SiteAnswer("<h1>log in</h1>")
+    code = """
+        helpers.profile_state("authenticated")
+        await page.goto("http://shop.example/login?token=x")
+        helpers.profile_state("needs_human", text="code sent")
+        raise Failed("no code")
+    """
+    finds = handler(code, name="finds")
+    done = (await runner.run(finds, profile_id="buyer")).done
+    assert done is not None
+    assert done.outcome == "failed"
+    assert done.profile == ProfileReport(
+        state="needs_human", evidence={"text": "code sent"}, url="http://shop.example/login"
+    )
+    done = (await runner.run(finds)).done
+    assert done is not None
+    assert done.profile is None, "a job without a profile"
 
 
 async def test_a_handler_does_not_begin_after_its_time_and_its_page_stays_usable(runner: Supervisor) -> None:

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, null
 import pytest
 from playwright.async_api import Locator, Page
 
-from pageworker import Blocked, Download, DownloadedFile
+from pageworker import Blocked, Download, DownloadedFile, ProfileState
 from pageworker.helpers import Level
 
 
@@ -20,6 +20,7 @@ class RecordingSink:
         self.recorded: list[tuple[str, Page, dict[str, object]]] = []
         self.lines: list[tuple[Level, str, dict[str, object]]] = []
         self.spans: list[tuple[str, dict[str, object]]] = []
+        self.profile_states: list[tuple[ProfileState, dict[str, object]]] = []
         self.secrets = {"shop_login": "correct-horse"}
 
     async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
@@ -42,6 +43,9 @@ class RecordingSink:
 
     def set_test_id_attribute(self, name: str) -> None:
         self.test_id_attribute = name
+
+    def profile_state(self, state: ProfileState, evidence: Mapping[str, object]) -> None:
+        self.profile_states.append((state, dict(evidence)))
 
     async def screenshot(self, page: Page, full_page: bool) -> bytes:
         return b"\x89PNG"

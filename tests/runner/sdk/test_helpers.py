@@ -133,6 +133,11 @@ def test_blocked_ends_the_attempt(sink: Any) -> None:
     assert caught.value.evidence == {"selector": ".captcha"}
 
 
+def test_the_state_of_a_profile_is_reported_with_its_evidence(sink: Any) -> None:
+    helpers(sink).profile_state("needs_human", text="code sent")
+    assert sink.profile_states == [("needs_human", {"text": "code sent"})]
+
+
 def test_recordings_are_of_the_jobs_own_page_unless_another_is_given(sink: Any) -> None:
     own, popup = AnsweringPage(), AnsweringPage()
     untyped = any_typed(popup)

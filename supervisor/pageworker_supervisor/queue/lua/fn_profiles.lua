@@ -6,7 +6,7 @@
 --   request: tenant, profile, store, host; keep (true: a snapshot is in this store, so it lives here, wherever it lived)
 --   reply: store, host, kept: of the record as it is now. Another store than that of the request: nothing was changed.
 -- forget_profile_store
---   request: tenant, profile. Reply 1: there was a record.
+--   request: tenant, profile. Reply 1: there was a record. What is known of its login goes as well.
 -- profile_event
 --   request: tenant, event (its text). It is published on the channel of the tenant.
 -- read_profiles
@@ -30,6 +30,7 @@ function Profile.claim_store(request)
 end
 
 function Profile.forget_store(request)
+  call('DEL', Key.profile_login(request.tenant, request.profile))
   return call('DEL', Key.profile_store(request.tenant, request.profile))
 end
 

@@ -1,4 +1,4 @@
-"""Snapshots of profiles."""
+"""Snapshots and logins of profiles."""
 
 from typing import Literal
 
@@ -37,11 +37,21 @@ class ProfileMetrics:
             "Damaged databases that were found in profiles and snapshots. Each check counts one at most.",
             registry=registry,
         )
+        self.logins = Counter(
+            "pageworker_profile_login_reports",
+            "Reports whether a profile is logged in, by state.",
+            ("state",),
+            registry=registry,
+        )
 
     def moved(self, step: Literal["fetch", "publish"], seconds: float, size_bytes: int) -> None:
         """Count a snapshot that was fetched or published."""
         self.seconds.labels(step).observe(seconds)
         self.bytes.labels(step).inc(size_bytes)
+
+    def login_reported(self, state: str) -> None:
+        """Count a report. `state`: `authenticated`, `needs_login` or `needs_human`."""
+        self.logins.labels(state).inc()
 
     def failed(self, step: Literal["fetch", "publish"], reason: str) -> None:
         """Count a failure. `reason`: the class of its error, such as `SnapshotStoreAway`."""
