@@ -9,7 +9,7 @@ BlockerKind = Literal["captcha", "challenge", "access_denied", "rate_limited", "
 
 
 ProfileState = Literal["authenticated", "needs_login", "needs_human"]
-"""Whether the browser of a profile is logged in. `needs_login`: a module can log in. `needs_human`: somebody has to."""
+"""Whether the browser of a profile is logged in. `needs_login`: a module can log in. `needs_human`: a person has to."""
 
 
 class Blocked(Exception):

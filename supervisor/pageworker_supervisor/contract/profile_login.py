@@ -3,12 +3,12 @@
 Theory of operation
 ===================
 
-Nobody but a module can say whether its site takes a profile for logged in. A module says it in three ways: its handler
-calls `helpers.profile_state`, its `login_probe` finds it, or a job ends as `blocked` with `login_required`. Each is an
-event here, and the newest one counts, with one exception: a profile that NEEDS_HUMAN stays so until it is found
-authenticated. A login form alone does not tell that the code from somebody's phone is no longer wanted.
+Only a module can say whether its site takes a profile for logged in. A module says it in three ways: its handler calls
+`helpers.profile_state`, its `login_probe` finds it, or a job ends as `blocked` with `login_required`. Each is an event
+here, and the newest one counts, with one exception: a profile that NEEDS_HUMAN stays so until it is AUTHENTICATED. A
+login form alone does not tell that the code from a phone is no longer wanted.
 
-A profile that was never reported, or that was removed, is UNKNOWN. So is one that nobody has reported for 90 days.
+A profile that was never reported, or that was removed, is UNKNOWN. So is one without a report for 90 days.
 
 The record is in Redis, so the table is enforced there: `queue/library.py` generates it as Lua, and the function
 `report_profile_login` is the only writer. The table is checked in Python and on a real Redis for every pair
@@ -28,7 +28,7 @@ class ProfileLogin(Enum):
     NEEDS_LOGIN = "needs_login"
     """A module can log in again by itself."""
     NEEDS_HUMAN = "needs_human"
-    """Somebody has to act: a code, a captcha, a locked account."""
+    """A person has to act: a code, a captcha, a locked account."""
 
 
 class LoginEvent(Enum):
