@@ -12,6 +12,7 @@ from pathlib import Path
 TICKS = os.sysconf("SC_CLK_TCK")
 PR_SET_CHILD_SUBREAPER = 36
 PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
+PRIVATE = re.compile(r"^Private_(?:Clean|Dirty):\s+(\d+) kB", re.MULTILINE)
 SAMPLE_SECONDS = 1.0
 
 
@@ -24,6 +25,19 @@ def cpu_seconds_of(roots: Collection[int]) -> dict[int, float]:
     """CPU seconds of each of these processes with all its descendants, ended children included."""
     children, spent = _processes()
     return {root: sum(_below([root], children, spent).values()) for root in roots if root in spent}
+
+
+def private_bytes_of(root: int, word: bytes) -> int:
+    """Memory that the processes below `root` with this word in their command line share with no other process."""
+    children, spent = _processes()
+    kib = 0
+    for pid in _below([root], children, spent):
+        # A process may end while it is read.
+        with contextlib.suppress(OSError):
+            folder = Path(f"/proc/{pid}")
+            if word in (folder / "cmdline").read_bytes():
+                kib += sum(map(int, PRIVATE.findall((folder / "smaps_rollup").read_text())))
+    return kib * 1024
 
 
 def _processes() -> tuple[dict[int, list[int]], dict[int, float]]:

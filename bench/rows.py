@@ -48,6 +48,8 @@ BOUNDS = {
     "broken.jobs_without_a_named_error": Bound("value", "at most", 0.0),
     "switch.jobs_per_second_vs_before": Bound("ratio", "at least", 2.0),
     "switch.first_navigation_p50_ms": Bound("ratio", "at most", 0.4),
+    "versions.runner_private_mb": Bound("ratio", "at most", 1.1),
+    "versions.swap_cpu_ms_per_job": Bound("ratio", "at most", 1.1),
     "fairness.p95_wait_beside_large_tenant_services": Bound("ratio", "at most", 1.5),
     "fairness.p95_wait_beside_large_tenant_seconds": Bound("ratio", "at most", 1.5),
     "fairness.weights_1_2_4_largest_deviation": Bound("value", "at most", 0.1),
