@@ -1,5 +1,6 @@
 """Options that name a registry, and how its errors end a command."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,13 @@ def test_options_win_over_the_configuration(config: Path, tmp_path: Path) -> Non
 
 
 def test_the_default_registry_is_in_the_data_folder(config: Path, tmp_path: Path) -> None:
-    assert RegistryAccess().store().folder == tmp_path / "data" / "registry"
+    folder = tmp_path / "data" / "registry"
+    assert RegistryAccess().store().folder == folder
+    if os.geteuid() == 0:
+        folder.symlink_to(tmp_path)
+        os.chown(folder, 261_501, 261_501, follow_symlinks=False)
+        with pytest.raises(PermissionError, match="it is a link that user 261501 has made"):
+            RegistryAccess().store()
 
 
 def test_the_environment_names_the_configuration(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pageworker_supervisor.config.data_dir import data_dir_of, open_regular, open_workers_file
+from pageworker_supervisor.config.data_dir import data_dir_of, open_regular, open_workers_file, own_folder
 from pageworker_supervisor.config.settings import Settings, WorkerSettings
 
 
@@ -58,3 +58,13 @@ def test_root_opens_files_of_the_folders_owner_alone(tmp_path: Path) -> None:
         open_workers_file(tmp_path / "file", tmp_path)
     os.chown(tmp_path / "file", 261_501, 261_501)
     os.close(open_workers_file(tmp_path / "file", tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners")
+def test_root_writes_to_no_link_that_another_user_has_made(tmp_path: Path) -> None:
+    assert own_folder(tmp_path / "registry") == tmp_path / "registry"
+    (tmp_path / "registry").symlink_to("/etc")
+    assert own_folder(tmp_path / "registry") == tmp_path / "registry", "it is root's own"
+    os.chown(tmp_path / "registry", 261_501, 261_501, follow_symlinks=False)
+    with pytest.raises(PermissionError, match="it is a link that user 261501 has made; remove it"):
+        own_folder(tmp_path / "registry")

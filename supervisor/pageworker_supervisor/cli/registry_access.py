@@ -16,7 +16,7 @@ from pageworker_supervisor.cli.external_signer import SignerCommand, open_signer
 from pageworker_supervisor.cli.output import CommandError, CommandExit
 from pageworker_supervisor.cli.password import PasswordFile
 from pageworker_supervisor.cli.publishing_record import recorded
-from pageworker_supervisor.config.data_dir import data_dir_of
+from pageworker_supervisor.config.data_dir import data_dir_of, own_folder
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.settings import Settings
@@ -50,11 +50,11 @@ class RegistryAccess:
     config: Config = None
 
     def store(self) -> Store:
-        """The files of the registry. Raises ConfigInvalid."""
+        """The files of the registry. Raises ConfigInvalid, OSError."""
         if self.registry is not None:
             return Store(self.registry)
         settings = configured(self.config)
-        return Store(settings.modules.registry or data_dir_of(settings) / "registry")
+        return Store(settings.modules.registry or own_folder(data_dir_of(settings) / "registry"))
 
     def trust(self) -> TrustStore:
         """The keys that were given, or those of the configuration with their scopes. Raises ConfigInvalid,

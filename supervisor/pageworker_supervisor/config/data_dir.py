@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from pageworker_supervisor.config.settings import Settings
@@ -41,6 +42,22 @@ def open_workers_file(file: Path, data_dir: Path) -> int:
         os.close(descriptor)
         raise PermissionError(errno.EACCES, f"it does not belong to the owner of {data_dir}", str(file))
     return descriptor
+
+
+def own_folder(folder: Path) -> Path:
+    """The same folder in the data folder, for a command that writes there. As root, no link that another user has made.
+
+    Such a link could lead anywhere, and root could write there. Raises OSError.
+    """
+    with suppress(FileNotFoundError):
+        status = folder.lstat()
+        if os.geteuid() == 0 and status.st_uid != 0 and stat.S_ISLNK(status.st_mode):
+            raise PermissionError(
+                errno.EACCES,
+                f"it is a link that user {status.st_uid} has made; remove it, or name its target",
+                str(folder),
+            )
+    return folder
 
 
 def data_dir_of(settings: Settings) -> Path:
