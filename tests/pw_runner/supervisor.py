@@ -52,6 +52,12 @@ class AttemptReport:
         return msgspec.msgpack.decode(self.done.data)
 
     @property
+    def ended(self) -> m.Done:
+        """The end that the runner reported."""
+        assert self.done is not None
+        return self.done
+
+    @property
     def failure(self) -> m.Failure:
         """Why it failed."""
         assert self.done is not None

@@ -66,6 +66,7 @@ MANIFEST_KEYS = {
     "expires": "tests/registry/test_scopes.py::test_a_version_expires_while_it_is_in_memory",
     "isolation": ISOLATED,
     "group": ISOLATED,
+    "blockers": "tests/runner/attempts/test_blocker_check.py::test_who_is_looked_at_and_who_is_not",
     "description": "tests/cli/test_module.py::test_verify_shows_the_description",
 }
 BUDGETS = "tests/e2e/test_budgets.py::"

@@ -83,7 +83,10 @@ NEEDED_NAMES = tuple(needed.name for needed in NEEDED)
     [
         (
             Rights(0, NEEDED_NAMES),
-            "root: the worker becomes pageworker, or an unused id if there is no such account, without capabilities; each",
+            (
+                "root: the worker becomes pageworker, or an unused id if there is no such account, without "
+                "capabilities; each"
+            ),
         ),
         (Rights(9, NEEDED_NAMES), "user 9, without capabilities; each runner gets its own user id"),
         (Rights(0, ("CAP_SETUID",)), "root without CAP_SETGID"),

@@ -15,7 +15,7 @@ Weight = Annotated[float, Meta(ge=-2, le=2)]
 
 
 class PageSight(Struct, frozen=True, kw_only=True):
-    """What a page's main document shows. Texts are cut by whoever collects them: they are the site's."""
+    """What a page's main document shows. The texts are the site's, cut to a length."""
 
     url: str = ""
     status: int | None = None

@@ -70,7 +70,7 @@ class ProfileLocks:
         return ProfileLock(row["worker"], int(row["fence"]), row["left_ms"] / 1000) if row["worker"] else None
 
     async def unlock(self, tenant_id: str, profile_id: str, lock: ProfileLock) -> bool:
-        """Release a lock, whoever holds it. Jobs of the profile can be claimed. False: it is another one by now."""
+        """Release a lock of any holder. Jobs of the profile can be claimed. False: it is another one by now."""
         return await self._release(tenant_id, profile_id, lock.holder, lock.fence)
 
     @asynccontextmanager

@@ -95,8 +95,8 @@ async def test_a_failed_attempt_on_a_blocked_page_ends_as_blocked(start: Start, 
         (await runner.run(READS, {"path": "/challenge"}), "field_missing"),
         (await runner.run(CLICKS), "timeout"),
     ]:
-        assert (report.done.outcome, report.failure.type) == ("blocked", error)
-        obstacle = report.done.obstacle
+        assert (report.ended.outcome, report.failure.type) == ("blocked", error)
+        obstacle = report.ended.obstacle
         assert obstacle is not None
         assert (obstacle.kind, obstacle.provider) == ("challenge", "cloudflare")
         assert obstacle.url == "http://shop.example/challenge"
@@ -109,11 +109,11 @@ async def test_who_is_looked_at_and_who_is_not(start: Start) -> None:
     assert (await runner.run(SAYS)).failure.type == "no_such_product"
     for path in ("/empty", "/forbidden", "/hostile"):
         report = await runner.run(READS, {"path": path})
-        assert (report.done.outcome, report.failure.type) == ("failed", "field_missing"), path
-    assert (await runner.run(READS, {"path": "/challenge"}, blocker_check="off")).done.outcome == "failed"
+        assert (report.ended.outcome, report.failure.type) == ("failed", "field_missing"), path
+    assert (await runner.run(READS, {"path": "/challenge"}, blocker_check="off")).ended.outcome == "failed"
     # A list without entries may be the truth: the module says whether it is.
     assert (await runner.run(LISTS, {"path": "/challenge"})).data == {"offers": 0}
-    assert (await runner.run(LISTS, {"path": "/challenge"}, blocker_check="always")).done.outcome == "blocked"
+    assert (await runner.run(LISTS, {"path": "/challenge"}, blocker_check="always")).ended.outcome == "blocked"
     for path in ("/empty", "/hostile"):
         assert (await runner.run(LISTS, {"path": path}, blocker_check="always")).data == {"offers": 0}
 
@@ -121,18 +121,18 @@ async def test_who_is_looked_at_and_who_is_not(start: Start) -> None:
 async def test_a_handler_asks(start: Start) -> None:
     runner = await runner_of(start)
     report = await runner.run(ASKS, {"path": "/challenge"}, blocker_check="off")
-    assert (report.done.outcome, report.done.obstacle and report.done.obstacle.kind) == ("blocked", "challenge")
+    assert (report.ended.outcome, report.ended.obstacle and report.ended.obstacle.kind) == ("blocked", "challenge")
     assert (await runner.run(ASKS, {"path": "/hostile"})).data == {"blocked": False}
 
 
 async def test_a_page_that_does_not_answer_keeps_its_error(start: Start) -> None:
     runner = await runner_of(start)
     report = await runner.run(HANGS, timeout_seconds=2)
-    assert (report.done.outcome, report.failure.type) == ("timed_out", "timed_out")
+    assert (report.ended.outcome, report.failure.type) == ("timed_out", "timed_out")
     assert (await runner.run(ASKS, {"path": "/empty"})).data == {"blocked": False}
 
 
 async def test_without_rules_no_page_is_looked_at(start: Start) -> None:
     runner = await runner_of(start, blocker_rules=b"")
-    assert (await runner.run(READS, {"path": "/challenge"})).done.outcome == "failed"
+    assert (await runner.run(READS, {"path": "/challenge"})).ended.outcome == "failed"
     assert (await runner.run(ASKS, {"path": "/challenge"})).data == {"blocked": False}

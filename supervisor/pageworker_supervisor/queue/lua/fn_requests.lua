@@ -13,7 +13,7 @@ local function reserve_requests(request)
   local free_at = max(MICROS, number(call('GET', key)))
   local most_wait_us = 600 * 1000000 -- of the setting `egress.request_wait_seconds`
   if free_at - MICROS > most_wait_us + request.burst * interval then
-    free_at = MICROS -- nobody reserves so far ahead: the clock was set back
+    free_at = MICROS -- no worker reserves so far ahead: the clock was set back
   end
   local reply, reserved = {}, false
   local function wait()
