@@ -6,5 +6,4 @@ pytest_plugins = [
     "pw_parallel",
     "pw_collection",
     "pw_hypothesis",
-    "pw_driver_cache",
 ]

@@ -40,6 +40,7 @@ PROVIDERS: dict[str, tuple[str, ...]] = {
     "pageworker_sandbox.launch.self_test:verify_host": ("sandbox",),
     "pageworker_sandbox.launch.preflight:survey": ("sandbox", "browser"),
     "pageworker_sandbox.launch.checks:checks": ("sandbox", "browser"),
+    "pageworker_runner.browser.driver_cache:write": ("browser",),
     "pageworker_supervisor.redis_client.embedded:EmbeddedRedis": ("redis",),
     "playwright.async_api:async_playwright": ("browser",),
 }

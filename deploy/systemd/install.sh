@@ -25,6 +25,7 @@ if [ ! -e "$prefix/$release/installed" ]; then
   pip="$prefix/$release/bin/python -m pip install -q --disable-pip-version-check"
   $pip --require-hashes -r requirements/run.txt
   $pip --no-deps --no-build-isolation "$copy"
+  "$prefix/$release/bin/python" -m pageworker_runner.browser.driver_cache
   : >"$prefix/$release/installed"
 fi
 before=$(readlink "$prefix/venv" || true)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import msgspec
-from pw_driver_cache import driver_cache
 
 from pageworker_sandbox.memfd import read_sealed, seal
 from pageworker_sandbox.wire import messages as m
@@ -148,7 +147,6 @@ class Supervisor:
                 "HOME": str(self.profile),
                 "TMPDIR": "/tmp",
                 "PYTHONPATH": ":".join(str(ROOT / folder) for folder in ("runner", "sandbox", "tests")),
-                **driver_cache.environment(UNPRIVILEGED_UID if os.geteuid() == 0 else os.geteuid()),
             },
             **self._user(UNPRIVILEGED_UID),
         )

@@ -1,6 +1,8 @@
 """The runner under the real launcher: it comes up confined, works, and ends cleanly."""
 
+import os
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import CHROMIUM, HEADLESS_SHELL
 
 from pageworker_runner.exit_codes import RunnerExit
+from pageworker_runner.pages.playwright_internals.driver_files import bundles
 from pageworker_runner.startup import limit_own_data
 
 pytestmark = [pytest.mark.browser, pytest.mark.sandbox, pytest.mark.asyncio(loop_scope="module")]
@@ -22,6 +25,7 @@ async def test_it_comes_up_confined_and_works(browser: Path) -> None:
     runner = await Sandboxed(browser).start()
     try:
         assert runner.ready is not None
+        assert_the_driver_reads_a_cache(runner)
         said = runner.ready.evidence["chromium_sandbox"]
         assert runner.ready.evidence["landlock"].split()[0] == "fs"
         assert said == ("You are adequately sandboxed." if browser == CHROMIUM else "renderer: NoNewPrivs 1, Seccomp 2")
@@ -37,10 +41,11 @@ async def test_it_comes_up_confined_and_works(browser: Path) -> None:
                     act()
                 except OSError as error:
                     refused.append(type(error).__name__)
-            return {"title": await page.inner_text("h1"), "refused": len(refused)}
+            names = sorted({"NODE_OPTIONS", "DRIVER_CACHE_FOLDER"} & set(os.environ))
+            return {"title": await page.inner_text("h1"), "refused": len(refused), "variables": names}
         """)
         report = await runner.run(module)
-        assert report.data == {"title": "Chair", "refused": 6}
+        assert report.data == {"title": "Chair", "refused": 6, "variables": []}
         assert report.artifacts[0][1].startswith(b"\x89PNG")
         assert {request.host for request in runner.site.seen} == {"shop.example"}
         # None of the browser's own pages was taken for a popup.
@@ -48,6 +53,33 @@ async def test_it_comes_up_confined_and_works(browser: Path) -> None:
         assert await runner.stop() == RunnerExit.STOPPED
     finally:
         await runner.close()
+
+
+def below(pid: int) -> Iterator[int]:
+    """All processes below this one."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            yield child
+            yield from below(child)
+
+
+def cache_variables(pid: int) -> set[str]:
+    """Variables of the driver's cache that a process was started with."""
+    names = {item.partition("=")[0] for item in Path(f"/proc/{pid}/environ").read_text().split("\0")}
+    return names & {"NODE_OPTIONS", "DRIVER_CACHE_FOLDER"}
+
+
+def assert_the_driver_reads_a_cache(runner: Sandboxed) -> None:
+    """It has the cache that was installed, read-only, and the browser does not know of it."""
+    processes = below(runner.sandboxed_process.pid)
+    driver = next(pid for pid in processes if "run-driver" in Path(f"/proc/{pid}/cmdline").read_text())
+    assert cache_variables(driver) == {"NODE_OPTIONS", "DRIVER_CACHE_FOLDER"}
+    inside = "/opt/pageworker/code/pageworker_runner/browser/__pycache__"
+    for bundle in bundles():
+        assert os.statvfs(f"/proc/{driver}/root{inside}/{bundle.name}.cache").f_flag & os.ST_RDONLY
+    browser = list(below(driver))
+    assert browser
+    assert not any(map(cache_variables, browser))
 
 
 async def test_the_runner_lowers_its_own_data_size_and_no_other_limit() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from playwright.async_api import Browser, BrowserContext, Playwright, ProxySettings, async_playwright
 from playwright.async_api import Error as BrowserError
 
-from pageworker_runner.browser import chromium_flags, private_ca
+from pageworker_runner.browser import chromium_flags, driver_cache, private_ca
 from pageworker_runner.errors import StartError
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.context_options import launch_options
@@ -57,7 +57,8 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> RunnerBrowser:
     if boot.options.ca is not None:
         private_ca.trust(boot.options.ca, Path.home())
     try:
-        playwright = await async_playwright().start()
+        with driver_cache.environment(driver_cache.variables()):
+            playwright = await async_playwright().start()
         context = await playwright.chromium.launch_persistent_context(
             profile,
             executable_path=boot.browser,

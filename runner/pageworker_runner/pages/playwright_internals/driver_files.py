@@ -10,7 +10,8 @@ from playwright._impl._driver import compute_driver_executable
 
 from pageworker_runner.errors import StartError
 
-DRIVER_BUNDLE = Path(playwright.__file__).parent / "driver/package/lib/coreBundle.js"
+DRIVER_CODE = Path(playwright.__file__).parent / "driver/package/lib"
+DRIVER_BUNDLE = DRIVER_CODE / "coreBundle.js"
 
 FEATURE_LIST = re.compile(rb"disabledFeatures = \[(.*?)\]", re.DOTALL)
 
@@ -23,6 +24,11 @@ def node_program() -> Path:
     """Playwright's own Node.js, which runs its driver."""
     node, _ = compute_driver_executable()
     return Path(node)
+
+
+def bundles() -> tuple[Path, Path]:
+    """The two files that hold nearly all code of the driver."""
+    return DRIVER_BUNDLE, DRIVER_CODE / "utilsBundle.js"
 
 
 def disabled_features() -> tuple[str, ...]:
