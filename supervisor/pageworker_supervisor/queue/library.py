@@ -179,6 +179,7 @@ ENCLOSED = frozenset(
         "history",
         "cancellation",
         "push",
+        "fn_config",
         "fn_tenants",
         "fn_profiles",
         "fn_profile_logins",

@@ -26,31 +26,6 @@ local OUTCOME_MS = 300000
 local WORKERS_MS = 180000
 local EDITOR = 'unknown (edited in Redis)'
 local RECORD = '^(%d+) (%w*) (%d)$'
-local MOST_NUMBER = 1e15 -- above 2^53 (9e15) numbers lose digits
-
-local Config = {}
-
--- A whole number that was stored, or 0.
-local function whole(text)
-  local value = number(text)
-  return value >= 0 and value <= MOST_NUMBER and value == floor(value) and value or 0
-end
-
--- Whether a text is UTF-8, without which no worker can read a reply. Source: RFC 3629, section 4.
-local function is_utf8(text)
-  local rest = string.gsub(text, '[\194-\223][\128-\191]', '-')
-  rest = string.gsub(rest, '\224[\160-\191][\128-\191]', '-')
-  rest = string.gsub(rest, '[\225-\236\238\239][\128-\191][\128-\191]', '-')
-  rest = string.gsub(rest, '\237[\128-\159][\128-\191]', '-')
-  rest = string.gsub(rest, '\240[\144-\191][\128-\191][\128-\191]', '-')
-  rest = string.gsub(rest, '[\241-\243][\128-\191][\128-\191][\128-\191]', '-')
-  rest = string.gsub(rest, '\244[\128-\143][\128-\191][\128-\191]', '-')
-  return not string.find(rest, '[\128-\255]')
-end
-
-local function readable(text)
-  return text and (is_utf8(text) and text or 'unreadable') or ''
-end
 
 -- A JSON text whose keys have the type `key` and whose values are texts; nil if it is none.
 local function texts_of(json, key)

@@ -28,7 +28,7 @@ local MICROS -- the same instant in microseconds
 -- One table per noun, one file each.
 local Shard, Limits, Wakeup, Tenant, Timer, Domain, Backlog, Context, Profile = {}, {}, {}, {}, {}, {}, {}, {}, {}
 local Job, Push, Outbox, Cancellation, DeadLetter, Listing, LimitsTable = {}, {}, {}, {}, {}, {}, {}
-local Module, Fleet, Rejection, History, Pause, Rollouts = {}, {}, {}, {}, {}, {}
+local Module, Fleet, Rejection, History, Pause, Rollouts, Config = {}, {}, {}, {}, {}, {}, {}
 
 local NO_DOMAIN = '-' -- of a job without a domain; no host name
 
@@ -137,6 +137,30 @@ do
   function number_text(value)
     return text_of[value] or value
   end
+end
+
+local MOST_NUMBER = 1e15 -- above 2^53 (9e15) numbers lose digits
+
+-- A whole number that was stored, or 0.
+local function whole(text)
+  local value = number(text)
+  return value >= 0 and value <= MOST_NUMBER and value == floor(value) and value or 0
+end
+
+-- Whether a text is UTF-8, without which no worker can read a reply. Source: RFC 3629, section 4.
+local function is_utf8(text)
+  local rest = string.gsub(text, '[\194-\223][\128-\191]', '-')
+  rest = string.gsub(rest, '\224[\160-\191][\128-\191]', '-')
+  rest = string.gsub(rest, '[\225-\236\238\239][\128-\191][\128-\191]', '-')
+  rest = string.gsub(rest, '\237[\128-\159][\128-\191]', '-')
+  rest = string.gsub(rest, '\240[\144-\191][\128-\191][\128-\191]', '-')
+  rest = string.gsub(rest, '[\241-\243][\128-\191][\128-\191][\128-\191]', '-')
+  rest = string.gsub(rest, '\244[\128-\143][\128-\191][\128-\191]', '-')
+  return not string.find(rest, '[\128-\255]')
+end
+
+local function readable(text)
+  return text and (is_utf8(text) and text or 'unreadable') or ''
 end
 
 -- RFC 3339 of an instant. Days to date: howardhinnant.github.io/date_algorithms.html (civil_from_days).
