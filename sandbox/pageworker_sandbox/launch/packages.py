@@ -11,7 +11,11 @@ from pageworker_sandbox.launch.mounts import Bind
 CODE = Path("/opt/pageworker/code")
 SITE = Path("/opt/pageworker/site")
 
-RUNNER_CODE = ("pageworker", "pageworker_runner", *(f"pageworker_sandbox/{name}" for name in ("wire", "confine", "blockers")))
+RUNNER_CODE = (
+    "pageworker",
+    "pageworker_runner",
+    *(f"pageworker_sandbox/{name}" for name in ("wire", "confine", "blockers")),
+)
 GATEWAY_CODE = tuple(f"pageworker_sandbox/{name}" for name in ("wire", "egress", "dialer", "confine"))
 SHARED_FILES = ("__init__.py", "memfd.py", "state_machine.py", "task_group.py")
 SHARED_CODE = tuple(f"pageworker_sandbox/{name}" for name in SHARED_FILES)
