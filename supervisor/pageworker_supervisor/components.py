@@ -33,6 +33,7 @@ from pageworker_supervisor.dispatch.attempt_services import AttemptServices
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.heartbeat import Heartbeat
 from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
+from pageworker_supervisor.dispatch.login_reports import LoginReports
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.host.host_load import LoadReader
@@ -145,8 +146,7 @@ class Components:
         """`name`: the worker as the queue knows it, which holds leases and profile locks."""
         live, metrics = environment.live, environment.metrics
         settings = live.value
-        tenants = live.part(lambda now: now.tenants)
-        uids = UidPool(environment.uids)
+        tenants, uids = live.part(lambda now: now.tenants), UidPool(environment.uids)
         availability = redis_client.availability
         self.redis_client, self.queue, self.registry = redis_client, queue, registry
         self.input_checks = InputChecks()
@@ -226,8 +226,9 @@ class Components:
             requests=self.requests,
             host_memory_bytes=host_memory_bytes(),
         )
-        about, logins = (name, settings.worker.id, settings.jobs), queue.profile_logins
-        self.settlement = Settlement(*about, queue.consumer, availability, metrics, registry.running_rollout, logins)
+        about = (name, settings.worker.id, settings.jobs)
+        logins = LoginReports(queue.profile_logins, metrics, settings.profiles.probe_seconds)
+        self.settlement = Settlement(*about, queue.consumer, availability, metrics, logins, registry.running_rollout)
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
         self.services = services = AttemptServices(
             jobs=settings.jobs,
@@ -280,8 +281,7 @@ class Components:
             ModuleContext(registry, profile_pages, proxies, budgets, isolation).with_context,
             self.tracing.tracer,
         )
-        self._metrics = metrics
-        self._usage = RunnerUsage(metrics.runners)
+        self._metrics, self._usage = metrics, RunnerUsage(metrics.runners)
         admission, load = live.part(lambda now: now.admission), LoadReader(environment.host.cgroups)
         self.load = LoadWatch(admission, load.read, self.fleet.admit, metrics.health)
         self._stalls = StallMeter(metrics.runners, partial(memory_stall, environment.host.cgroups))
@@ -330,6 +330,7 @@ class Components:
             "proxies": self.proxies.run(),
             "profiles": self.profiles.run(_not_deleted),
             "profile_reports": self.profile_reports.run(),
+            "logins": self.settlement.logins.run(),
             "fleet": self.fleet.run(),
             "load": self.load.run(),
             "dispatch": self.dispatcher.run(),

@@ -78,6 +78,14 @@ return {{}}
 """payload `do`: what the job does to its browser; `count`, `rounds`: how often."""
 
 
+PROBE = f"""
+
+async def login_probe(page, helpers, context):
+    await page.goto("{HOME}")
+    return "authenticated" if await page.evaluate("document.cookie") else "needs_login"
+"""
+
+
 @dataclass
 class FaultScene:
     """What a fault has at hand."""
@@ -114,6 +122,13 @@ class FaultScene:
         assert (result["status"], len(result["attempts"])) == ("succeeded", 1), result
         assert (result["data"]["title"], result["data"]["pages"]) == ("app", 1), result
         return str(result["data"]["cookie"])
+
+    async def login(self) -> str:
+        """What Redis has of the login of PROFILE; "" while it has nothing."""
+        key = f"pw:{{0}}:profile_login:acme/{PROFILE}"
+        # Any: redis-py's types name every kind of reply.
+        state: Any = await self.producer.redis.execute_command("HGET", key, "state")
+        return state.decode() if state else ""
 
     async def at_work(self) -> RunnerReport:
         """The runner, once its job is in the middle of its fault."""
@@ -170,7 +185,11 @@ async def fault_scene(popups: int) -> AsyncIterator[FaultScene]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         origin = await stack.enter_async_context(fault_origin(LARGE_BYTES))
-        module = write_module(folder, "test.fault", MODULE, egress=["app.localhost"])
+        module = write_module(
+            folder, "test.fault", MODULE, egress=["app.localhost"], more_toml="\nlogin_probe = true\n"
+        )
+        with (module / "test_fault/__init__.py").open("a") as source:
+            source.write(PROBE)
         here = await stack.enter_async_context(place(module))
         (here.folder / "w1").mkdir()
         disk = stack.enter_context(small_disk(here.folder / "w1/profiles"))

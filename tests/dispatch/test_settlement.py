@@ -17,6 +17,7 @@ from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.traffic import Traffic
+from pageworker_supervisor.dispatch.login_reports import LoginReports
 from pageworker_supervisor.dispatch.outcome import EndJob, Outcome, OutcomeName, error, trace_of
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.errors import CancelHolds
@@ -53,7 +54,9 @@ class RecordedQueue:
 
 def settled(metrics: Metrics | None = None) -> tuple[Settlement, RecordedQueue]:
     queue = any_typed(RecordedQueue())
-    return Settlement("w1.abc", "w1", JobSettings(max_retries=1), queue, queue, metrics or Metrics()), queue
+    counted = metrics or Metrics()
+    logins = LoginReports(queue, counted, 60)
+    return Settlement("w1.abc", "w1", JobSettings(max_retries=1), queue, queue, counted, logins), queue
 
 
 def attempt(*, unused: bool = False) -> Any:

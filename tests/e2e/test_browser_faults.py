@@ -1,5 +1,6 @@
 """Faults of real browsers, each followed by a clean job. All of them: `make browser-faults`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -22,6 +23,14 @@ POPUPS = 20
 async def scene() -> AsyncIterator[FaultScene]:
     async with fault_scene(POPUPS) as opened:
         yield opened
+
+
+async def test_a_probe_finds_the_login_of_the_profile(scene: FaultScene) -> None:
+    """It has run after the first job of the profile."""
+    async with asyncio.timeout(30):
+        while not (found := await scene.login()):  # noqa: ASYNC110 - what is awaited is in Redis
+            await asyncio.sleep(0.05)
+    assert found == "authenticated"
 
 
 @pytest.mark.parametrize("fault", [service_worker, popups, stale_lock, kill_while_written], ids=lambda it: it.__name__)

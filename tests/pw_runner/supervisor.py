@@ -19,6 +19,7 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
 from pageworker_sandbox.wire.message_rules import MessageRules
+from pageworker_sandbox.wire.profile_report import ProbeWish, ProfileReport
 from pageworker_sandbox.wire.request_failure import failure_pipe
 from pw_runner.bundles import Packed
 from pw_runner.site import Site
@@ -41,6 +42,8 @@ class AttemptReport:
     accepted: m.Accepted | None = None
     done: m.Done | None = None
     spans: m.Spans | None = None
+    probed: ProfileReport | None = None
+    """What its login probe has found."""
     order: list[str] = field(default_factory=list)
 
     @property
@@ -235,6 +238,7 @@ class Supervisor:
         flags: dict[str, bool] | None = None,
         spans: bool = False,
         blocker_check: m.BlockerCheck = "failures",
+        probe: ProbeWish = "no",
     ) -> str:
         """Send the module, if it was not sent before, and a Run. Returns the attempt id."""
         if (module.name, module.version, module.sha256) not in self._sent:
@@ -259,6 +263,7 @@ class Supervisor:
                 flags=flags or {},
                 spans=spans,
                 blocker_check=blocker_check,
+                probe=probe,
             )
         )
         return attempt
@@ -369,3 +374,5 @@ class Supervisor:
                 report.done = message
             case m.Free():
                 self.freed.append(message.attempt_id)
+                if report is not None:
+                    report.probed = message.profile

@@ -64,6 +64,7 @@ MANIFEST_KEYS = {
     "page": OPTIONS,
     "proxy": "tests/dispatch/test_wanted_context.py::test_the_key_has_what_module_profile_and_job_say",
     "expires": "tests/registry/test_scopes.py::test_a_version_expires_while_it_is_in_memory",
+    "login_probe": "tests/e2e/test_browser_faults.py::test_a_probe_finds_the_login_of_the_profile",
     "isolation": ISOLATED,
     "group": ISOLATED,
     "blockers": "tests/runner/attempts/test_blocker_check.py::test_who_is_looked_at_and_who_is_not",

@@ -1,6 +1,8 @@
 """A page reservation has one owner at a time: the block that reserved it, then the runner that uses it."""
 
 import asyncio
+import time
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +14,7 @@ from pageworker_sandbox import memfd
 from pageworker_sandbox.egress.shared_counts import BudgetName
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded
+from pageworker_sandbox.wire.profile_report import PROBE_SECONDS, ProfileReport
 from pageworker_supervisor.config.egress_budget import NO_BUDGET, EgressBudget
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
@@ -30,6 +33,23 @@ RUNNER = any_typed(object())
 DONE = m.Done(attempt_id="a", outcome="succeeded")
 MEMORY = Breach("memory_limit", 110, 100, "bytes")
 FILES = Breach("disk_limit", 110, 100, "files")
+
+
+async def test_a_probe_after_the_job_has_its_time_and_tells_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = RunnerPages(lambda: None)
+    found: list[ProfileReport] = []
+    page = pages.reserve(RUNNER, exclusive=False)
+    page.send(lambda: None, found.append)
+    pages.begin("a", page, 0, log)
+    pages.end(DONE)
+    late = time.monotonic() + RECYCLINGS * 1.0 + RECYCLING_SLACK_SECONDS
+    for seconds, overdue in ((PROBE_SECONDS - 0.5, None), (PROBE_SECONDS + 0.5, "a")):
+        with monkeypatch.context() as patched:
+            patched.setattr(time, "monotonic", partial(float, late + seconds))
+            assert pages.overdue(1.0) == overdue
+    report = ProfileReport(state="needs_login")
+    pages.free("a", report)
+    assert found == [report]
 
 
 class CountedPages(RunnerPages):

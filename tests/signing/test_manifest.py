@@ -78,6 +78,7 @@ output = 5
 proxy = "A"
 isolation = "host"
 group = "A"
+login_probe = 1
 description = 1
 expires = "2027-01-01T00:00:00Z"
 page = 1

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from playwright.async_api import Page
 
-from pageworker_runner.attempts import attempt_result, failure_artifacts, navigation_spans
+from pageworker_runner.attempts import attempt_result, failure_artifacts, login_probe, navigation_spans
 from pageworker_runner.attempts.attempt_result import AttemptResult
 from pageworker_runner.attempts.blocker_check import BlockerChecks
 from pageworker_runner.attempts.browser_lines import BrowserLines
@@ -28,6 +28,7 @@ from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Tasks, attempt_of_error, own_work
 from pageworker_runner.thread_ownership import Threads
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.profile_report import ProfileReport
 
 MAX_DEPRECATED = 10
 """Warnings about deprecated names, per version of a module. `workerctl module lint` lists all."""
@@ -167,6 +168,7 @@ class AttemptExecutor:
                 profile=attempt.profile,
             )
         )
+        found = await self._probe(attempt, result)
         if attempt.slot is not None:
             self._pool.finish(attempt.slot)
         # The result leaves before the page is recycled, so recycling adds nothing to a job's latency.
@@ -177,7 +179,17 @@ class AttemptExecutor:
         if not self._browser_lost:
             await self._recycle(attempt)
             self._catalog.release(attempt.version)
-            self._reporter.send_queue.put(m.Free(attempt_id=attempt_id))
+            self._reporter.send_queue.put(m.Free(attempt_id=attempt_id, profile=found))
+
+    async def _probe(self, attempt: RunningAttempt, result: AttemptResult) -> ProfileReport | None:
+        """The result has left: look on the page that the handler has left, if the supervisor wants it."""
+        slot, entrypoint = attempt.slot, attempt.version.loaded
+        if slot is None or entrypoint is None or self._browser_lost or not login_probe.wanted(attempt, result):
+            return None
+        if entrypoint.login_probe is None:
+            self._reporter.warn(f"{attempt.version.label} has no `login_probe`, which module.toml names")
+            return None
+        return await login_probe.run(attempt, slot, entrypoint.login_probe, self._tasks, self._reporter.warn)
 
     async def _result_of(self, attempt: RunningAttempt) -> AttemptResult:
         run = attempt.run

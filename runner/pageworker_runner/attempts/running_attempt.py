@@ -91,7 +91,7 @@ class RunningAttempt:
         """What its module found last of the login of its profile."""
         self.slot: PageSlot | None = None
         self.handler_began = False
-        self._default_timeout = boot.default_timeout_seconds
+        self.default_timeout = boot.default_timeout_seconds
         self._send_queue = reporter.send_queue
         self._lines = reporter.lines
         self._recordings = recordings
@@ -123,10 +123,10 @@ class RunningAttempt:
         """Call the module until its code returns, raises, or is stopped."""
         self.handler_began = True
         self.began = time.monotonic()
-        seconds = min(self._default_timeout, CALL_SHARE * self.context.remaining_seconds())
-        use_timeout(slot.page, self._default_timeout, seconds)
+        seconds = min(self.default_timeout, CALL_SHARE * self.context.remaining_seconds())
+        use_timeout(slot.page, self.default_timeout, seconds)
         task = tasks.spawn(
-            _run_hooks(entrypoint, slot, payload, Helpers(slot.page, self), self.context), self._task_context()
+            _run_hooks(entrypoint, slot, payload, Helpers(slot.page, self), self.context), self.task_context()
         )
         first: set[asyncio.Future[Any]] = {task, self.forced_result}
         await asyncio.wait(first, timeout=self.context.remaining_seconds(), return_when=asyncio.FIRST_COMPLETED)
@@ -156,7 +156,7 @@ class RunningAttempt:
         """Whether a call that waited by default for its share of the time has used that up."""
         return self.context.remaining_seconds() <= (1 - CALL_SHARE) * self.run.timeout_seconds
 
-    def _task_context(self) -> contextvars.Context:
+    def task_context(self) -> contextvars.Context:
         """What the module's import has set, as a copy of the attempt's own."""
         context = self.version.context.copy()
         context.run(CURRENT_ATTEMPT.set, self.attempt_id)

@@ -10,6 +10,8 @@ from pageworker_runner.errors import ModuleBroken
 from pageworker_runner.reporting.error_text import describe
 
 Hook = Callable[..., Awaitable[Any]]
+HOOKS = ("before_job", "after_job", "login_probe")
+"""In the order of the fields below."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class ModuleEntrypoint:
     handler: Hook
     before_job: Hook | None
     after_job: Hook | None
+    login_probe: Hook | None = None
 
 
 def load(package: str, label: str, entrypoint: str) -> ModuleEntrypoint:
@@ -32,16 +35,16 @@ def load(package: str, label: str, entrypoint: str) -> ModuleEntrypoint:
     try:
         module = importlib.import_module(f"{package}.{path}")
         # Reading a name is foreign code too, if the module has a `__getattr__`.
-        handler, *hooks, test = (getattr(module, what, None) for what in (name, "before_job", "after_job", "self_test"))
+        handler, *hooks, test = (getattr(module, what, None) for what in (name, *HOOKS, "self_test"))
     except BaseException as error:
         raise ModuleBroken(f"{path} cannot be imported: {describe(error, label)}") from error
-    for what, function in ((name, handler), ("before_job", hooks[0]), ("after_job", hooks[1])):
+    for what, function in ((name, handler), *zip(HOOKS, hooks, strict=True)):
         if function is not None and not inspect.iscoroutinefunction(function):
             raise ModuleBroken(f"{path}:{what} must be a function that is defined with `async def`")
     if handler is None:
         raise ModuleBroken(f"{path} defines no {name!r}, which is the entrypoint of module.toml")
     _self_test(path, test, label)
-    return ModuleEntrypoint(handler, hooks[0], hooks[1])
+    return ModuleEntrypoint(handler, *hooks)
 
 
 def _self_test(path: str, test: object, label: str) -> None:

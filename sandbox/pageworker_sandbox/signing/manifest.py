@@ -79,6 +79,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     blockers: Literal["failures", "always", "off"] = "failures"
     """When its pages are looked at for a blocker without its asking: when an attempt fails, also when its handler
     returns, never."""
+    login_probe: bool = False
+    """Its package has a `login_probe` beside the handler."""
     expires: datetime | None = None
     """From then on no worker runs this version."""
     description: str = ""
@@ -189,6 +191,7 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "isolation": (lambda value: value in ISOLATIONS, 'one of "tenant", "module", "job"', False),
     "group": (_text(GROUP, 63), "a name (1-63 of a-z0-9._-, the first one a letter or digit)", False),
     "blockers": (lambda value: value in BLOCKER_CHECKS, 'one of "failures", "always", "off"', False),
+    "login_probe": (lambda value: isinstance(value, bool), "true or false", False),
     "expires": (is_instant, INSTANT, False),
     "description": (lambda value: isinstance(value, str) and len(value) <= 1000, "a text", False),
 }

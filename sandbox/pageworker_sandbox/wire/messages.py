@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pageworker_sandbox.wire.page_options import BlockedType, PageOptions
-from pageworker_sandbox.wire.profile_report import ProfileReport
+from pageworker_sandbox.wire.profile_report import ProbeWish, ProfileReport
 
 PROTOCOL = 11
 MAX_DATA_BYTES = 1024 * 1024
@@ -156,6 +156,7 @@ class Run(Message, frozen=True):
     """When the runner looks for a blocker by itself."""
     blocker_threshold: float = 1.0
     """The sum of weights from which a blocker counts as recognised."""
+    probe: ProbeWish = "no"
 
 
 class Cancel(Message, frozen=True):
@@ -342,9 +343,11 @@ class Done(Message, frozen=True):
 
 
 class Free(Message, frozen=True):
-    """The page of the attempt is recycled or replaced: the runner can take one more job."""
+    """The page of the attempt is recycled or replaced: the runner can take one more job. `profile`: what the module's
+    login probe has found, if one ran."""
 
     attempt_id: Id
+    profile: ProfileReport | None = None
 
 
 class Retire(Message, frozen=True):
@@ -385,7 +388,7 @@ TO_SUPERVISOR: dict[int, MessageSpec] = {
     69: MessageSpec(LogLine, 64 * KIB),
     70: MessageSpec(ArtifactData, 1 * KIB, 1),
     71: MessageSpec(Done, MAX_DATA_BYTES + 64 * KIB),
-    72: MessageSpec(Free, 512),
+    72: MessageSpec(Free, 32 * KIB),
     73: MessageSpec(Retire, 16 * KIB),
     74: MessageSpec(Offer, 512),
     75: MessageSpec(SecretRequest, 1 * KIB),

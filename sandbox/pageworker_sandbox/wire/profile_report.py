@@ -12,6 +12,12 @@ MAX_PROFILE_VALUE = 256
 MAX_PROFILE_URL = 1024
 """Characters of the page's address."""
 
+PROBE_SECONDS = 10.0
+"""Longest time of a login probe. Its page is free that much later."""
+
+ProbeWish = Literal["no", "login_required", "due"]
+"""Whether the module's login probe runs on the page that the handler has left: never, if the attempt ended as blocked
+with `login_required`, or in any case."""
 ProfileWord = Literal["authenticated", "needs_login", "needs_human"]
 
 

@@ -28,6 +28,9 @@ class ProfileSettings(Section, frozen=True):
     """Snapshots that are kept of each profile, and as many of those that were marked bad."""
     store_seconds: Annotated[float, Meta(gt=0)] = 120.0
     """Maximum seconds to fetch or to store one snapshot. Then the store counts as away: the job waits."""
+    probe_seconds: Annotated[float, Meta(gt=0)] = 3600.0
+    """Seconds after which a worker runs the login probe of a module again on a profile of which it has heard nothing
+    since. It follows a job of the profile, and so does the probe after a job that a login has blocked."""
     page: dict[str, dict[str, Any]] = {}
     """Options of the browser context, as in `[page]` of a module, by `TENANT/PROFILE` or a glob of it: `acme/berlin-*`.
     The longest matching key wins. An option of the profile replaces the module's. Values of `http_credentials` and

@@ -53,6 +53,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "key_secrets_before": LOCAL,
         "keep_snapshots": RESTART,
         "store_seconds": RESTART,
+        "probe_seconds": RESTART,
         "page": LOCAL,
     },
     # A fixed address is the only way to a private address.

@@ -296,10 +296,10 @@ class Attempt:
         await page.runner.load(bundle)
 
     async def _run(self, page: PageReservation, bundle: VerifiedBundle) -> m.Done:
-        job, lease = self.job, self.lease
-        message = run_message(job, lease, self.number, bundle, self._services, spans=self.trace is not None)
+        job, lease, probe = self.job, self.lease, self._settlement.logins.probe(self.job, bundle.manifest)
+        message = run_message(job, lease, self.number, bundle, self._services, probe, spans=self.trace is not None)
         self.log.debug("job starts")
-        page.send(self._begin)
+        page.send(self._begin, self._settlement.logins.probed(self, page) if probe != "no" else None)
         self._step(AttemptEvent.SEND)
         lost = None
         async with TaskGroup() as tasks:

@@ -2,6 +2,7 @@
 
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.profile_report import ProbeWish
 from pageworker_supervisor.config.flags import flags_for
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.dispatch.attempt_services import AttemptServices
@@ -10,9 +11,16 @@ from pageworker_supervisor.queue.claim import Lease
 
 
 def run_message(
-    job: Job, lease: Lease, attempt: int, bundle: VerifiedBundle, services: AttemptServices, *, spans: bool = False
+    job: Job,
+    lease: Lease,
+    attempt: int,
+    bundle: VerifiedBundle,
+    services: AttemptServices,
+    probe: ProbeWish = "no",
+    *,
+    spans: bool = False,
 ) -> m.Run:
-    """The Run of an attempt. `spans`: the job is sampled.
+    """The Run of an attempt. `spans`: the job is sampled. `probe`: whether its login probe runs after it.
 
     It holds no secret. A module asks for those that it needs.
     """
@@ -32,4 +40,5 @@ def run_message(
         spans=spans,
         blocker_check=bundle.manifest.blockers,
         blocker_threshold=services.blockers.value.threshold,
+        probe=probe,
     )

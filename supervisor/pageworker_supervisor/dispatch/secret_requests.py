@@ -10,6 +10,7 @@ from msgspec import structs
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
+from pageworker_sandbox.wire.profile_report import ProfileReport
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.secrets.errors import SecretUnavailable
@@ -105,13 +106,15 @@ def mask_done(done: m.Done, masker: SecretMasker) -> m.Done:
             url=obstacle.url and masker.text(obstacle.url),
         )
     if profile is not None:
-        profile = structs.replace(
-            profile,
-            evidence={masker.text(key): masker.text(value) for key, value in profile.evidence.items()},
-            url=profile.url and masker.text(profile.url),
-        )
+        profile = mask_profile(profile, masker)
     data = _masked_raw(done.data, masker)
     return structs.replace(done, data=data, failure=failure, obstacle=obstacle, profile=profile)
+
+
+def mask_profile(profile: ProfileReport, masker: SecretMasker) -> ProfileReport:
+    """The same report without the masker's secrets."""
+    evidence = {masker.text(key): masker.text(value) for key, value in profile.evidence.items()}
+    return structs.replace(profile, evidence=evidence, url=profile.url and masker.text(profile.url))
 
 
 def _masked_type(type_: str, masker: SecretMasker) -> str:

@@ -38,7 +38,6 @@ from pageworker_supervisor.dispatch.outcome import (
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
-from pageworker_supervisor.queue.profile_logins import ProfileLogins
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.rollouts.rollout_entry import Rollout
 from pageworker_supervisor.runners.start_failure import ContextBroken
@@ -96,11 +95,11 @@ class Settlement:
         queue: JobConsumer,
         availability: Availability,
         metrics: Metrics,
+        logins: LoginReports,
         running_rollout: Callable[[str], Rollout | None] = lambda _: None,
-        logins: ProfileLogins | None = None,
     ) -> None:
-        """`running_rollout(module)`: the one that shares out jobs now. `logins`: None: they are not recorded."""
-        self.logins = LoginReports(logins, metrics)
+        """`running_rollout(module)`: the one that shares out jobs now."""
+        self.logins = logins
         self.observed = asyncio.Event()
         """Set after a job of a running rollout has ended. The waiting task clears it."""
         self._running_rollout = running_rollout
@@ -118,9 +117,8 @@ class Settlement:
     async def attempt_ended(self, attempt: ClaimedJob, outcome: Outcome) -> bool:
         """An attempt ran: the job ends, or is retried. Returns as `end`."""
         self._metrics.jobs.admitted(outcome.admitted_seconds)
-        released = await self._decide(attempt, outcome)
-        await self.logins.attempt_ended(attempt, outcome)
-        return released
+        self.logins.attempt_ended(attempt, outcome)
+        return await self._decide(attempt, outcome)
 
     async def not_started(self, attempt: ClaimedJob, broken: ContextBroken, runner_id: str | None) -> bool:
         """The job's browser context does not come up, by its own fault: the attempt failed, with that error.

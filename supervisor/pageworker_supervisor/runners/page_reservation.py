@@ -18,6 +18,7 @@ from pageworker_sandbox import memfd
 from pageworker_sandbox.egress.shared_counts import BudgetName
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
+from pageworker_sandbox.wire.profile_report import PROBE_SECONDS, ProfileReport
 from pageworker_supervisor.config.egress_budget import NO_BUDGET, EgressBudget
 from pageworker_supervisor.contract.result import ArtifactRecord
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from pageworker_supervisor.runners.runner import Runner
 
+OnLogin = Callable[[ProfileReport], None]
 RECYCLINGS = 4
 RECYCLING_SLACK_SECONDS = 5.0
 """A page must be free again within four time limits of recycling, plus this slack for a busy host: it is cleaned or
@@ -102,6 +104,7 @@ class PageReservation:
         self._over_budget: BudgetName | None = None
         self._in_use = False
         self._on_accept: Callable[[], None] = lambda: None
+        self.on_login: OnLogin | None = None
         self._offer: m.Offer | None = None
         self._handed_over = 0
         self._handed_over_bytes = 0
@@ -144,12 +147,14 @@ class PageReservation:
         """The page is free for other jobs."""
         self._pages.release(self)
 
-    def send(self, on_accept: Callable[[], None]) -> None:
-        """The attempt goes to the runner now. `on_accept` is called when its handler begins."""
+    def send(self, on_accept: Callable[[], None], on_login: OnLogin | None = None) -> None:
+        """The attempt goes to the runner now. `on_accept` is called when its handler begins, `on_login` with what a
+        login probe found after it. None: there is no probe."""
         self.sent = True
         self.sent_at = time.monotonic()
         self.started_at = dt.datetime.now(dt.UTC)
         self._on_accept = on_accept
+        self.on_login = on_login
 
     def use(self, attempt_id: str, memory_before_bytes: int, log: "Logger") -> None:
         """The runner gets the attempt: from now on the runner releases the page."""
@@ -340,7 +345,8 @@ class RunnerPages:
         """An attempt has its answer and has left its page, which is taken until `free` is called."""
         page = self.running.pop(done.attempt_id)
         page.end_traffic()
-        self._recycling[done.attempt_id] = (time.monotonic(), page)
+        probing = PROBE_SECONDS if page.on_login is not None else 0.0
+        self._recycling[done.attempt_id] = (time.monotonic() + probing, page)
         if done.blocked:
             page.log.info("requests blocked", **done.blocked)
         page.end(done)
@@ -373,9 +379,11 @@ class RunnerPages:
         latest = time.monotonic() - recycle_seconds * RECYCLINGS - RECYCLING_SLACK_SECONDS
         return next((attempt_id for attempt_id, (since, _) in self._recycling.items() if since < latest), None)
 
-    def free(self, attempt_id: str) -> None:
-        """The page that this attempt left is clean again."""
+    def free(self, attempt_id: str, profile: ProfileReport | None = None) -> None:
+        """The page that this attempt left is clean again. `profile`: what its login probe found."""
         _, reservation = self._recycling.pop(attempt_id)
+        if profile is not None and reservation.on_login is not None:
+            reservation.on_login(profile)
         reservation.release()
 
     def _refused(self) -> None:

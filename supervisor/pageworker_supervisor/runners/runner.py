@@ -316,7 +316,7 @@ class Runner(ABC):
             case m.Free() if message.attempt_id in self.running:
                 self._log.debug("a page of an attempt that its runner's breach ended", attempt_id=message.attempt_id)
             case m.Free():
-                self._pages.free(message.attempt_id)
+                self._pages.free(message.attempt_id, message.profile)
             case _:
                 raise ProtocolViolation(f"{type(message).__name__} after the start")
 
