@@ -269,7 +269,7 @@ class Worker:
             redis=reports.redis_report(self._redis_client),
             config=self._config.report() if self._config is not None else ConfigReport(),
             trust_trouble=self._trust.trouble if self._trust is not None else "",
-            runners=reports.runner_reports(components.fleet.runners.values() if components else (), now),
+            runners=reports.runner_reports(components, now),
             jobs=reports.running_jobs(components.dispatcher.attempts.values() if components else (), now),
             counters=self._environment.metrics.totals(),
             sandbox_rights=self._environment.host.rights_by_name(),

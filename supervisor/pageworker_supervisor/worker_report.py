@@ -1,7 +1,7 @@
 """What a worker reports of itself, its runners, its jobs and its drain. Pure."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -16,6 +16,7 @@ from pageworker_supervisor.admin.status import (
     RunningJob,
 )
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.contract.profile_login import ProfileLogin
 from pageworker_supervisor.contract.worker_report import (
     RUNNERS_REPORTED,
     RefusedModule,
@@ -25,10 +26,12 @@ from pageworker_supervisor.contract.worker_report import (
 )
 from pageworker_supervisor.dispatch.attempt import Attempt
 from pageworker_supervisor.dispatch.recent_service import RecentService
+from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.host.capabilities import own_rights
 from pageworker_supervisor.host.load_level import LoadLevel
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.load_watch import LoadWatch
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.spares import UNASSIGNED
@@ -137,17 +140,31 @@ def worker_report(
     )
 
 
-def runner_reports(runners: Iterable[Runner], now: float) -> tuple[RunnerReport, ...]:
+class ReportedParts(Protocol):
+    """The components that know runners, and the logins of their profiles."""
+
+    fleet: Fleet
+    settlement: Settlement
+
+
+def runner_reports(components: ReportedParts | None, now: float) -> tuple[RunnerReport, ...]:
     """All runners. `now`: monotonic seconds."""
-    return tuple(runner_report(runner, now) for runner in runners)
+    if components is None:
+        return ()
+    logins = components.settlement.logins.states
+    return tuple(
+        runner_report(runner, now, logins.get((runner.context.tenant_id, runner.context.profile_id)))
+        for runner in components.fleet.runners.values()
+    )
 
 
-def runner_report(runner: Runner, now: float) -> RunnerReport:
-    """One runner. `now`: monotonic seconds."""
+def runner_report(runner: Runner, now: float, login: ProfileLogin | None = None) -> RunnerReport:
+    """One runner. `now`: monotonic seconds. `login`: of its profile."""
     return RunnerReport(
         runner_id=runner.runner_id,
         tenant_id=None if runner.context in UNASSIGNED else runner.context.tenant_id,
         profile_id=runner.context.profile_id,
+        login=login.value if login is not None else None,
         state=label(runner.state),
         pages={"taken": runner.taken, "running": len(runner.running)},
         jobs_done=runner.jobs_done,

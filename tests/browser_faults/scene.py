@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,8 +126,8 @@ class FaultScene:
     async def login(self) -> str:
         """What Redis has of the login of PROFILE; "" while it has nothing."""
         key = f"pw:{{0}}:profile_login:acme/{PROFILE}"
-        # Any: redis-py's types name every kind of reply.
-        state: Any = await self.producer.redis.execute_command("HGET", key, "state")
+        ask: Callable[..., Awaitable[Any]] = self.producer.redis.execute_command
+        state = await ask("HGET", key, "state")
         return state.decode() if state else ""
 
     async def at_work(self) -> RunnerReport:

@@ -15,7 +15,8 @@ from pageworker_sandbox.wire.messages import Obstacle
 from pageworker_sandbox.wire.profile_report import ProfileReport
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.profile_login import LoginEvent, ProfileLogin
-from pageworker_supervisor.dispatch.login_reports import LoginFinding, LoginReports, finding_of
+from pageworker_supervisor.dispatch import login_reports
+from pageworker_supervisor.dispatch.login_reports import LoginFinding, LoginReports, finding_of, keep_newest
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.queue.profile_logins import LoginChange
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
@@ -61,6 +62,14 @@ def test_the_record_of_a_blocker_is_bounded() -> None:
     assert len(found.evidence) == 8
 
 
+def test_of_many_profiles_the_newest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(login_reports, "REMEMBERED", 2)
+    kept: dict[str, int] = {}
+    for number, name in enumerate(("a", "b", "a", "c")):
+        keep_newest(kept, name, number)
+    assert kept == {"a": 2, "c": 3}
+
+
 class KeptLogins:
     def __init__(self, answer: LoginChange | Exception) -> None:
         self.answer = answer
@@ -98,6 +107,7 @@ async def test_a_report_names_module_and_job() -> None:
     await told(reports, logins, 1)
     about = {"module": "shop.cart", "job_id": "j", "url": HUMAN.url, "evidence": {"text": "code"}}
     assert logins.calls == [("acme", "buyer", LoginEvent.NEEDS_HUMAN, about)]
+    assert reports.states == {("acme", "buyer"): ProfileLogin.NEEDS_HUMAN}
     assert 'pageworker_profile_login_reports_total{state="needs_human"} 1.0' in metrics.expose().decode()
 
 
@@ -133,7 +143,7 @@ async def test_the_report_of_a_probe_is_masked() -> None:
 def test_a_profile_is_probed_when_nothing_was_heard_of_it_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    reports = LoginReports(any_typed(None), Metrics(), 60)
+    reports = LoginReports(any_typed(None), Metrics(), probe_seconds=60)
     job, other = attempt("buyer").job, attempt("other").job
     assert reports.probe(job, structs.replace(PROBES, login_probe=False)) == "no"
     assert reports.probe(attempt(None).job, PROBES) == "no"

@@ -26,11 +26,13 @@ async def scene() -> AsyncIterator[FaultScene]:
 
 
 async def test_a_probe_finds_the_login_of_the_profile(scene: FaultScene) -> None:
-    """It has run after the first job of the profile."""
+    """The module has `login_probe = true`. It has run after the first job of the profile."""
     async with asyncio.timeout(30):
         while not (found := await scene.login()):  # noqa: ASYNC110 - what is awaited is in Redis
             await asyncio.sleep(0.05)
-    assert found == "authenticated"
+        assert found == "authenticated"
+        while [runner.login for runner in scene.worker.status().runners] != ["authenticated"]:  # noqa: ASYNC110 - see above
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("fault", [service_worker, popups, stale_lock, kill_while_written], ids=lambda it: it.__name__)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from pageworker_supervisor.contract.context_key import ContextKey
+from pageworker_supervisor.contract.profile_login import ProfileLogin
 from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.runners.placement import NO_TENANT
 from pageworker_supervisor.runners.runner_state import RunnerState
@@ -47,7 +48,7 @@ def test_every_state_of_a_worker_is_reported() -> None:
 
 
 def test_a_runner() -> None:
-    report = runner_report(runner(process=SimpleNamespace(pid=77)), 12.5)
+    report = runner_report(runner(process=SimpleNamespace(pid=77)), 12.5, ProfileLogin.NEEDS_LOGIN)
     assert (report.runner_id, report.tenant_id, report.profile_id, report.state) == ("w1.1", "acme", "p", "ready")
     assert (report.pages, report.jobs_done, report.uptime_seconds, report.pid) == (
         {"taken": 3, "running": 1},
@@ -55,11 +56,12 @@ def test_a_runner() -> None:
         2.5,
         77,
     )
+    assert report.login == "needs_login"
 
 
 def test_a_probe_has_no_tenant_and_a_runner_that_starts_has_no_process() -> None:
     report = runner_report(runner(context=NO_TENANT), 12.5)
-    assert (report.tenant_id, report.pid) == (None, None)
+    assert (report.tenant_id, report.pid, report.login) == (None, None, None)
 
 
 def test_a_job_before_and_after_it_has_a_runner() -> None:

@@ -53,6 +53,8 @@ class RunnerReport(Struct, frozen=True, kw_only=True):
     memory_bytes: int | None = None
     evidence: dict[str, str] = {}
     proof: dict[str, str] = {}
+    login: str | None = None
+    """The login state of its profile, as this worker has recorded it last."""
 
 
 class RunningJob(Struct, frozen=True, kw_only=True):

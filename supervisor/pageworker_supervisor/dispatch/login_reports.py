@@ -8,12 +8,12 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 from pageworker_sandbox.signing import Manifest
 from pageworker_sandbox.wire.profile_report import MAX_PROFILE_EVIDENCE, ProbeWish, ProfileReport
 from pageworker_supervisor.contract.job import Job
-from pageworker_supervisor.contract.profile_login import LoginEvent
+from pageworker_supervisor.contract.profile_login import LoginEvent, ProfileLogin
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.dispatch.secret_requests import mask_profile
 from pageworker_supervisor.queue.profile_logins import ProfileLogins
@@ -24,10 +24,14 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 if TYPE_CHECKING:
     from loguru import Logger
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 WAITING = 1000
 """Reports that wait for Redis."""
-PROBED = 10_000
-"""Profiles of which it is remembered when they were heard of last. One that was forgotten is probed sooner."""
+REMEMBERED = 10_000
+"""Profiles of which it is remembered when they were heard of last, and their state. One that was forgotten is probed
+sooner."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,14 @@ def finding_of_report(report: ProfileReport) -> LoginFinding:
     return LoginFinding(LoginEvent(report.state), report.url or "", report.evidence)
 
 
+def keep_newest(kept: dict[K, V], key: K, value: V) -> None:
+    """Put an entry at the end, and drop the oldest one above REMEMBERED."""
+    kept.pop(key, None)
+    kept[key] = value
+    if len(kept) > REMEMBERED:
+        del kept[next(iter(kept))]
+
+
 class LoginReports:
     """Takes reports at once, and passes them on in `run`."""
 
@@ -73,6 +85,8 @@ class LoginReports:
         self._probe_seconds = probe_seconds
         self._heard: dict[tuple[str, str], float] = {}
         """When each profile was heard of last, or a probe was asked for. Monotonic seconds."""
+        self.states: dict[tuple[str, str | None], ProfileLogin] = {}
+        """What this worker has recorded last, by tenant and profile."""
         self._waiting: asyncio.Queue[tuple[EndedAttempt, LoginFinding]] = asyncio.Queue(WAITING)
 
     def probe(self, job: Job, manifest: Manifest) -> ProbeWish:
@@ -108,10 +122,7 @@ class LoginReports:
                 self._waiting.put_nowait((attempt, finding))
 
     def _hear(self, profile: tuple[str, str], now: float) -> None:
-        self._heard.pop(profile, None)
-        self._heard[profile] = now
-        if len(self._heard) > PROBED:
-            del self._heard[next(iter(self._heard))]
+        keep_newest(self._heard, profile, now)
 
     async def _record(self, attempt: EndedAttempt, finding: LoginFinding) -> None:
         job, profile_id = attempt.job, attempt.job.profile_id or ""
@@ -127,5 +138,6 @@ class LoginReports:
             attempt.log.warning("the login of a profile is not recorded", profile_id=profile_id, reason=str(error))
             return
         self._metrics.profiles.login_reported(finding.event.value)
+        keep_newest(self.states, (job.tenant_id, profile_id), change.after)
         if change.before is not change.after:
             attempt.log.info("profile state", profile_id=profile_id, state=change.after.value, was=change.before.value)
