@@ -13,6 +13,7 @@ from pw_queue import QueueHarness, ticket
 
 from pageworker_profiles import ProfileStore, homes
 from pageworker_supervisor.cli.app import run
+from pageworker_supervisor.contract.profile_login import LoginEvent
 from pageworker_supervisor.queue.wakeup import AskNotice
 
 
@@ -45,6 +46,19 @@ def test_show_names_what_is_in_quarantine(told: Told, local: ProfileStore) -> No
     code, answer = told("show acme/Main")
     assert (code, answer["aside"]) == (0, [{"name": aside.name, "reason": "a link"}])
     assert answer["where"] == str(local.folder("acme", "Main"))
+
+
+def test_list_and_show_say_whether_a_profile_is_logged_in(told: Told, local: ProfileStore, on_queue: OnQueue) -> None:
+    async def report(harness: QueueHarness) -> None:
+        evidence = {"text": "code sent"}
+        await harness.queue.profile_logins.report("acme", "Main", LoginEvent.NEEDS_HUMAN, evidence=evidence)
+
+    on_queue(report)
+    code, rows = told("list")
+    assert (code, [row["login"] for row in rows]) == (0, ["needs_human", "unknown"])
+    code, answer = told("show acme/Main")
+    assert (code, answer["login"]["state"], answer["profile"]["login"]) == (0, "needs_human", "needs_human")
+    assert answer["login"]["evidence"] == {"text": "code sent"}
 
 
 def test_a_deleted_profile_leaves_nothing_and_may_begin_anywhere(

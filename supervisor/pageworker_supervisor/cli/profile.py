@@ -5,8 +5,10 @@ from itertools import groupby
 from pathlib import Path
 
 from cyclopts import App
+from msgspec.structs import replace
 
 from pageworker_supervisor.cli.connect import Config, open_queue
+from pageworker_supervisor.cli.login_rows import login_answer
 from pageworker_supervisor.cli.output import CommandError, Json, show
 from pageworker_supervisor.cli.paused_name import paused_name
 from pageworker_supervisor.cli.profile_name import ProfileName, profile_named
@@ -22,7 +24,8 @@ app = App(name="profile", help="List, show, restore and delete browser profiles.
 def list_profiles(*, tenant: str | None = None, config: Config = None, json: Json = False) -> None:
     """List the profiles in the snapshot store, or in the data folder of this host if no store is set.
 
-    Redis says which worker has a profile open. Example: `workerctl profile list --tenant acme`.
+    Redis says which worker has a profile open, and whether modules have reported it as logged in. Example: `workerctl
+    profile list --tenant acme`.
 
     Parameters
     ----------
@@ -66,7 +69,16 @@ async def _list(tenant_id: str | None, config: Path | None) -> list[ProfileRow]:
         with profile_errors():
             place = place_of(settings)
             names = await place.names(tenant_id)
-            return await place.rows(names, await _known(queue, names))
+            return await _with_logins(queue, await place.rows(names, await _known(queue, names)))
+
+
+async def _with_logins(queue: QueueClient, rows: list[ProfileRow]) -> list[ProfileRow]:
+    found: list[ProfileRow] = []
+    for tenant_id, some in groupby(rows, lambda row: row.tenant_id):
+        of_tenant = list(some)
+        logins = await queue.profile_logins.read(tenant_id, [row.profile_id for row in of_tenant])
+        found += [replace(row, login=login.state.value) for row, login in zip(of_tenant, logins, strict=True)]
+    return found
 
 
 async def _known(queue: QueueClient, names: list[ProfileName]) -> list[KnownProfile]:
@@ -82,9 +94,11 @@ async def _show(name: ProfileName, config: Path | None) -> ProfileAnswer:
             place = place_of(settings)
             (known,) = await _known(queue, [name])
             answer = await place.show(name, known)
+            (login,) = await queue.profile_logins.read(name.tenant_id, [name.profile_id])
     if answer is None:
         raise CommandError(f"there is no profile {name} in {place.label}", elsewhere(known))
-    return answer
+    row = replace(answer.profile, login=login.state.value)
+    return replace(answer, profile=row, login=login_answer(login))
 
 
 def elsewhere(known: KnownProfile) -> str:

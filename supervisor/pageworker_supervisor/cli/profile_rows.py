@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from pageworker_profiles.snapshots.head import ProfileHead, SnapshotRecord
+from pageworker_supervisor.cli.login_rows import LoginAnswer, LoginWord, login_text
 from pageworker_supervisor.cli.output import table
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.utc_time import utc_text
@@ -28,6 +29,8 @@ class ProfileRow(Struct, frozen=True, kw_only=True):
     browser_version: str | None
     state: Literal["open", "closed"]
     locked_by: str | None
+    login: LoginWord = "unknown"
+    """What modules have reported last."""
 
 
 class SnapshotRow(Struct, frozen=True, kw_only=True):
@@ -58,6 +61,8 @@ class ProfileAnswer(Struct, frozen=True, kw_only=True):
     store_host: str | None
     snapshots: tuple[SnapshotRow, ...] = ()
     aside: tuple[AsideRow, ...] = ()
+    login: LoginAnswer | None = None
+    """null: it was not asked for."""
 
 
 class ProfileChange(Struct, frozen=True, kw_only=True):
@@ -104,7 +109,7 @@ def snapshot_row(record: SnapshotRecord) -> SnapshotRow:
 
 def list_text(rows: Sequence[ProfileRow]) -> str:
     """One line per profile."""
-    heads = ("TENANT", "PROFILE", "PLACE", "BYTES", "LAST USED", "BROWSER", "STATE", "LOCKED BY")
+    heads = ("TENANT", "PROFILE", "PLACE", "BYTES", "LAST USED", "BROWSER", "STATE", "LOGIN", "LOCKED BY")
     return table(heads, map(_values, rows))
 
 
@@ -115,6 +120,8 @@ def details_text(answer: ProfileAnswer) -> str:
         list_text((answer.profile,)),
         printable(f"Stored in {answer.where}. On record in Redis: {lives_in}, host {answer.store_host or '-'}."),
     ]
+    if answer.login is not None:
+        lines.append(login_text(answer.login))
     if answer.snapshots:
         rows = [
             (each.id, each.at, each.bytes, each.browser_version or "-", each.bad or "-") for each in answer.snapshots
@@ -128,5 +135,5 @@ def details_text(answer: ProfileAnswer) -> str:
 def _values(row: ProfileRow) -> tuple[object, ...]:
     return (
         *(row.tenant_id, row.profile_id, row.place, "-" if row.bytes is None else row.bytes, row.used_at or "-"),
-        *(row.browser_version or "-", row.state, row.locked_by or "-"),
+        *(row.browser_version or "-", row.state, row.login, row.locked_by or "-"),
     )
