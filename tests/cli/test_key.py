@@ -18,6 +18,7 @@ def _cheap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Run in a temporary folder, with a cheap key derivation: its cost is not tested here."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("PAGEWORKER_WORKER__DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setattr("pageworker_sandbox.signing.keys.Cost", lambda *_: Cost(32768, 16 * 1024 * 1024))
 
 

@@ -85,6 +85,36 @@ def test_each_change_is_recorded_with_who_what_why_and_its_outcome(
 
 
 @pytest.mark.usefixtures("log")
+def test_changes_of_keys_are_recorded_as_an_operators(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "trust.toml").write_text("")
+    assert run(["key", "revoke", "0A" * 8, "--reason", "stolen", "--file", "trust.toml"]) == 0
+    assert run(["key", "import", "outside", "0a" * 32, "--reason", "from the HSM"]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["key", "revoke", "0A" * 8, "--reason", "again", "--file", "trust.toml"]) == 4
+    assert run(["key", "import", "outside", "0a" * 32]) == 4
+    revoked, _, imported, _, again, refused = records(capsys)
+    assert (revoked["kind"], revoked["action"], revoked["target"]) == ("operator", "key.revoke", "0A" * 8)
+    assert (revoked["reason"], revoked["detail"]) == ("stolen", {"file": str(tmp_path / "trust.toml")})
+    assert (imported["action"], imported["reason"]) == ("key.import", "from the HSM")
+    assert (again["action"], refused["outcome"].partition(": ")[0]) == ("key.import", "failed")
+
+
+@pytest.mark.parametrize("command", ["revoke 0A0A0A0A0A0A0A0A --reason r --file trust.toml", f"import new {'0a' * 32}"])
+def test_a_key_is_not_changed_without_its_record(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "trust.toml").write_text("")
+    monkeypatch.setenv("PAGEWORKER_REDIS__URL", "redis://127.0.0.1:1/0")
+    assert run(["key", *command.split()]) == 3
+    assert (tmp_path / "trust.toml").read_text() == ""
+    assert not (tmp_path / "new.pub").exists()
+    monkeypatch.delenv("PAGEWORKER_REDIS__URL")
+    capsys.readouterr()
+    assert run(["key", *command.split()]) == 0
+    assert "The audit log has no record of this" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("log")
 def test_a_refused_change_has_its_outcome(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(PUBLISH) == 0
     assert run(["module", "yank", "acme.prices", "0.1.0", *SHELF, "--reason", "wrong prices"]) == 4

@@ -9,7 +9,9 @@ from cyclopts import App, Parameter
 from pageworker_sandbox.signing import KeyUnusable, PublicKey, SecretKey, write_secret
 from pageworker_sandbox.signing.keys import import_public, is_encrypted
 from pageworker_supervisor.cli.answers import KeyPairAnswer, PublicKeyAnswer
+from pageworker_supervisor.cli.audited import Reason
 from pageworker_supervisor.cli.bundle_file import read_limited
+from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show, table
 from pageworker_supervisor.cli.password import PasswordFile, new_password
 from pageworker_supervisor.registry.trust import MAX_FILE_BYTES, load_public
@@ -60,7 +62,15 @@ def new(
 
 
 @app.command(name="import")
-def import_key(name: str, public: str, *, folder: Folder = Path(), json: Json = False) -> None:
+async def import_key(
+    name: str,
+    public: str,
+    *,
+    folder: Folder = Path(),
+    reason: Reason = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
     """Write NAME.pub from a public key whose secret key is elsewhere, in an HSM or a KMS. `--signer` signs with it.
 
     Example: `workerctl key import release kms-public.pem`.
@@ -75,16 +85,23 @@ def import_key(name: str, public: str, *, folder: Folder = Path(), json: Json = 
     _check_name(name)
     path = Path(public).expanduser()
     secret_file, public_file = _pair(folder, name)
-    try:
-        key = import_public(read_limited(path, MAX_FILE_BYTES).decode() if path.is_file() else public)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(public_file, key.file(), 0o644)
-    except FileExistsError as error:
-        raise CommandError(
-            f"{public_file} already exists", "Choose another name: a key is never overwritten.", CommandExit.REFUSED
-        ) from error
-    except (OSError, KeyUnusable, UnicodeDecodeError) as error:
-        raise CommandError(str(error)) from error
+    # A registry's commands take long to import, and only this one records what it does.
+    from pageworker_supervisor.cli.publishing_record import recorded
+    from pageworker_supervisor.cli.registry_access import configured, registry_errors
+
+    with registry_errors():
+        try:
+            key = import_public(read_limited(path, MAX_FILE_BYTES).decode() if path.is_file() else public)
+            where = {"file": str(public_file.absolute())}
+            async with recorded(configured(config), "key import", key.name, reason, where, kind="operator"):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _write(public_file, key.file(), 0o644)
+        except FileExistsError as error:
+            raise CommandError(
+                f"{public_file} already exists", "Choose another name: a key is never overwritten.", CommandExit.REFUSED
+            ) from error
+        except UnicodeDecodeError as error:
+            raise CommandError(str(error)) from error
     text = f"{public_file}  public key {key.name}\n{key.line()}"
     show(_facts(name, secret_file, public_file, key), text, json)
 

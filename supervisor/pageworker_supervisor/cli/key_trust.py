@@ -12,6 +12,7 @@ from pageworker_sandbox.signing.trust_file import KEY_ID, key_id_of
 from pageworker_supervisor.cli.answers import RevokedAnswer, TrustedKeyAnswer
 from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show, table
+from pageworker_supervisor.cli.publishing_record import recorded
 from pageworker_supervisor.cli.registry_access import configured, registry_errors, trusted_by
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.registry.trust import read_trust_file
@@ -50,7 +51,7 @@ def list_trusted(*, config: Config = None, json: Json = False) -> None:
     show(answers, table(head, rows) if rows else "No key is trusted.", json)
 
 
-def revoke_key(
+async def revoke_key(
     key: str,
     *,
     reason: Annotated[str, Parameter(name="--reason")],
@@ -61,8 +62,10 @@ def revoke_key(
     """Revoke a key: add it to the trust file, so that none of its signatures counts any more, whatever their date.
 
     Run it on the host of each worker, or copy the file. A running worker follows within 2 s, and refuses the modules
-    and the index that only this key has signed. The exit code is 4 if the key is revoked already. Example: `workerctl
-    key revoke 8A2F6D0C51E7B394 --reason stolen --config pageworker.toml`.
+    and the index that only this key has signed. The exit code is 4 if the key is revoked already, and 3 if the audit
+    log is in a Redis that does not answer: then add the entry to the file by hand (docs/modules.md).
+
+    Example: `workerctl key revoke 8A2F6D0C51E7B394 --reason stolen --config pageworker.toml`.
 
     Parameters
     ----------
@@ -77,13 +80,16 @@ def revoke_key(
         raise CommandError(f"{key!r} is not the id of a key", "Use the 16 hex digits of its ID.", CommandExit.USAGE)
     key_id = key_id_of(key)
     with registry_errors():
-        target = file or configured(config).modules.trust
+        settings = configured(config)
+        target = file or settings.modules.trust
         if target is None:
             raise CommandError("no trust file is configured", "Set `modules.trust`, or name the file with --file.")
         at = datetime.now(UTC).replace(microsecond=0)
         if any(known == key_id for known, _ in read_trust_file(target).revoked):
             raise CommandError(f"key {key_name(key_id)} is revoked already", exit_code=CommandExit.REFUSED)
-        revoke(target, key_id, at, reason)
+        where = {"file": str(target.absolute())}
+        async with recorded(settings, "key revoke", key_name(key_id), reason, where, kind="operator"):
+            revoke(target, key_id, at, reason)
     facts = RevokedAnswer(key_name(key_id), str(target), at, reason)
     show(facts, f"revoked key {facts.key} in {target}", json)
 

@@ -1,11 +1,12 @@
-"""Records in the audit log what a publisher changes in a registry, if this configuration has an audit log.
+"""Records in the audit log what a command changes in a registry or in key files, if there is an audit log.
 
-A registry works without Redis. So a publisher may have none, and then is told that nothing is recorded.
+Both work without Redis. So a user may have none, and then is told that nothing is recorded.
 """
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from pageworker_supervisor.audit.record import ActorKind
 from pageworker_supervisor.cli.audited import RecordedAction, audited
 from pageworker_supervisor.cli.connect import queue_of
 from pageworker_supervisor.cli.output import CommandError, CommandExit, note
@@ -17,7 +18,12 @@ from pageworker_supervisor.redis_client.redis_folder import RedisFolder
 
 @asynccontextmanager
 async def recorded(
-    settings: Settings, command: str, target: str, reason: str | None, detail: Mapping[str, str | int]
+    settings: Settings,
+    command: str,
+    target: str,
+    reason: str | None,
+    detail: Mapping[str, str | int],
+    kind: ActorKind = "publisher",
 ) -> AsyncIterator[RecordedAction]:
     """Record `command`, such as `module yank`, before the block and its outcome after it.
 
@@ -30,7 +36,7 @@ async def recorded(
     async with (
         # The first record finds out whether Redis answers.
         queue_of(settings, probed=None) as (_, queue, _settings),
-        audited(queue, settings, command, target, reason, detail, kind="publisher") as action,
+        audited(queue, settings, command, target, reason, detail, kind) as action,
     ):
         yield action
 
