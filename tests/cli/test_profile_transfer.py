@@ -1,6 +1,7 @@
 """`workerctl profile reset|export|import` on a real Redis: in the data folder of this host, and in a snapshot store."""
 
 import asyncio
+import os
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,8 @@ from pw_profiles import Homes, SnapshotWorker
 from pw_queue import QueueHarness
 
 from pageworker_profiles import ProfileStore, homes
+
+MIB = 1024 * 1024
 
 
 def cookies(store: ProfileStore, profile_id: str) -> str:
@@ -79,16 +82,16 @@ def test_an_import_that_is_too_large_leaves_no_trace(
     told: Told, local: ProfileStore, on_queue: OnQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with local.open("acme", "Main", 2, None) as lease:
-        for number in range(1001):
-            (lease.path / str(number)).touch()
+        (lease.path / "large").touch()
+        os.truncate(lease.path / "large", 17 * MIB)
     file = tmp_path / "main.tar"
     assert told(f"export acme/Main {file}")[0] == 0
-    monkeypatch.setenv("PAGEWORKER_PROFILES__MAX_FILES", "1000")
+    monkeypatch.setenv("PAGEWORKER_PROFILES__MAX_BYTES", str(16 * MIB))
     code, complaint = told(f"import acme/new {file} --from acme/Main")
     assert code == 1
-    assert "raise profiles.max_files" in complaint
+    assert "raise profiles.max_bytes" in complaint
     assert sorted(path.name for path in local.folder("acme", "new").iterdir()) == ["data", "lock"]
-    assert "more than 1000 files" in told(f"export acme/Main {tmp_path / 'again.tar'}")[1]
+    assert "raise profiles.max_bytes" in told(f"export acme/Main {tmp_path / 'again.tar'}")[1]
 
     async def is_free(harness: QueueHarness) -> None:
         (known,) = await harness.queue.profile_locks.read("acme", ["new"])
