@@ -18,8 +18,10 @@ def drop_leftovers(package: str) -> None:
     linecache.clearcache()
     loggers = logging.root.manager.loggerDict
     top = package.partition(".")[0]
-    for name in [name for name in loggers if name == package or name.startswith(f"{package}.")]:
-        del loggers[name]
+    # A copy: threads of jobs may make loggers meanwhile.
+    for name in list(loggers):
+        if name == package or name.startswith(f"{package}."):
+            loggers.pop(name, None)
     # It lists the loggers below it. It serves only a logger of this name, and none is ever made.
     if isinstance(loggers.get(top), logging.PlaceHolder):
         del loggers[top]
