@@ -67,8 +67,10 @@ def test_the_newest_are_reported_first_and_shortened() -> None:
     failures = LoadFailures()
     for number in range(MODULES_REPORTED + 5):
         failures.refuse("acme", NAME, f"1.{number}.0", f"line\x1b {number} " + "x" * 1000)
+    assert not failures.refuse("acme", NAME, f"1.{MODULES_REPORTED + 4}.0", "another reason")
     newest = failures.newest
     assert len(newest) == MODULES_REPORTED
     assert newest[0].version == f"1.{MODULES_REPORTED + 4}.0"
     assert (newest[0].module, newest[0].tenant_id, len(newest[0].reason)) == (NAME, "acme", MOST_REASON)
+    assert newest[0].reason.startswith("line")
     assert "\x1b" not in newest[0].reason

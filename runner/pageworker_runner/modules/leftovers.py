@@ -24,4 +24,4 @@ def drop_leftovers(package: str) -> None:
             loggers.pop(name, None)
     # It lists the loggers below it. It serves only a logger of this name, and none is ever made.
     if isinstance(loggers.get(top), logging.PlaceHolder):
-        del loggers[top]
+        loggers.pop(top, None)

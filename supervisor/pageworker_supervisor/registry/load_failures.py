@@ -46,7 +46,8 @@ class LoadFailures:
         new = key not in self._refused
         if new and len(self._refused) >= MAX_REFUSED:
             del self._refused[next(iter(self._refused))]
-        self._refused[key] = reason
+        # The first reason stays: else a hostile runner could make this worker report at each job.
+        self._refused.setdefault(key, printable(reason)[:MOST_REASON])
         return new
 
     @property
@@ -54,7 +55,7 @@ class LoadFailures:
         """The versions that were refused last, at most MODULES_REPORTED, for the worker's report."""
         last = islice(reversed(self._refused.items()), MODULES_REPORTED)
         return tuple(
-            RefusedModule(module=name, version=version, tenant_id=tenant, reason=printable(reason)[:MOST_REASON])
+            RefusedModule(module=name, version=version, tenant_id=tenant, reason=reason)
             for (tenant, name, version), reason in last
         )
 
