@@ -36,3 +36,9 @@ def test_another_failed_import_is_shown_whole() -> None:
     assert code == 1
     assert "Traceback" in said
     assert "pageworker_supervisor.foreground" in said
+
+
+def test_the_garbage_collector_ignores_what_was_imported() -> None:
+    said_by_run = "f'{gc.isenabled()} {gc.get_freeze_count() > 0}'"
+    program = f"types.SimpleNamespace(run=lambda: sys.stderr.write({said_by_run}))"
+    assert ended(f"import gc, types; sys.modules['pageworker_supervisor.foreground'] = {program}") == (0, "True True")

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import httpx
 import msgspec
 
 from pageworker_supervisor.admin.control_socket import control_path
@@ -15,6 +14,7 @@ from pageworker_supervisor.admin.errors import ControlError, WorkerRefused, Work
 from pageworker_supervisor.admin.log_stream import LogHead, LogRequest
 from pageworker_supervisor.admin.status import Cancelled, CancelRequest, DrainLine, DrainRequest, StatusReport
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.lean_httpx import httpx
 
 TIMEOUT_SECONDS = 10.0
 BETWEEN_LINES_SECONDS = 10.0

@@ -6,7 +6,6 @@ from types import TracebackType
 from typing import Self
 
 import certifi
-import httpx
 
 from pageworker_supervisor.contract.callback_url import CallbackTarget
 from pageworker_supervisor.delivery.callback_policy import (
@@ -15,6 +14,7 @@ from pageworker_supervisor.delivery.callback_policy import (
     DeliveryTrouble,
     ReceiverUnreachable,
 )
+from pageworker_supervisor.lean_httpx import httpx
 
 EXCERPT_BYTES = 4096
 BODY_SECONDS = 1.0

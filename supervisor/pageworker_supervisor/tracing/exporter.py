@@ -12,8 +12,8 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 import certifi
-import httpx
 
+from pageworker_supervisor.lean_httpx import httpx
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.tracing.errors import HeadersMissing
 from pageworker_supervisor.tracing.otlp import SpanEncoder
