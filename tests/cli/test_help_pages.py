@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from cli.commands import CALLABLE
 
 from pageworker_supervisor.cli.app import app
 from pageworker_supervisor.cli.help_page import FOLDER, page_file, shipped_page
-from pageworker_supervisor.cli.help_pages import pages
+from pageworker_supervisor.cli.help_pages import every_command, pages
 from pageworker_supervisor.cli.reference import EXAMPLE
 
 WORKERCTL = Path(sys.executable).with_name("workerctl")
@@ -24,21 +25,23 @@ MOST_OF_IMPORT = 2.0
 IMPORT = "import cyclopts"
 MEASURED = ("", "jobs cancel")
 ROUNDS = 7
-PAGES = pages()
+NAMES = [page_file(()), *(page_file(path) for path, _ in every_command())]
+made = cache(pages)
+"""When a test asks for them, not when tests are collected: they take a second of processor time."""
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_shipped_page_is_current(name: str) -> None:
-    assert (FOLDER / name).read_text() == PAGES[name], UPDATE
+    assert (FOLDER / name).read_text() == made()[name], UPDATE
 
 
 def test_no_page_is_left_of_a_command_that_is_gone() -> None:
-    assert {file.name for file in FOLDER.iterdir()} == set(PAGES), UPDATE
+    assert {file.name for file in FOLDER.iterdir()} == set(made()), UPDATE
 
 
 @pytest.mark.parametrize("path", CALLABLE, ids=" ".join)
 def test_every_example_is_a_valid_command_line(path: tuple[str, ...]) -> None:
-    examples = EXAMPLE.findall(PAGES[page_file(path)])
+    examples = EXAMPLE.findall(made()[page_file(path)])
     assert examples, "the docstring has no line such as: Example: `workerctl …`."
     for example in (part for line in examples for part in line.split(" | ")):
         program, *words = shlex.split(example)
