@@ -103,6 +103,59 @@ async def test_a_megabyte_goes_up_and_down() -> None:
         assert usage.requests == 1
 
 
+LARGE = 700_000
+
+
+def _large(length: int = LARGE, more: str = "") -> bytes:
+    head = f"HTTP/1.1 200 OK\r\n{more}Content-Length: {length}\r\n\r\n"
+    return head.encode() + bytes(range(250)) * (LARGE // 250)
+
+
+async def test_large_bodies_arrive_whole_and_the_connections_are_kept() -> None:
+    async with serving(answering(_large())) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
+        for _ in range(3):
+            response = await runner.ask(get("http://shop.test/"))
+            assert (response.status, response.body == bytes(range(250)) * 2800) == (200, True)
+        assert origin.connections == 1
+        assert proxy.runner_proxy.usage().down_bytes == 3 * len(_large())
+
+
+async def test_a_large_body_of_an_origin_that_closes_arrives_whole() -> None:
+    handler = closing(_large(more="Connection: close\r\n"))
+    async with serving(handler) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
+        for connections in (1, 2):
+            response = await runner.ask(get("http://shop.test/"))
+            assert (len(response.body), origin.connections) == (LARGE, connections)
+
+
+async def test_a_large_body_that_is_cut_is_no_complete_one() -> None:
+    async with serving(closing(_large(LARGE + 1))) as origin, running(to(origin.port)) as proxy:
+        with pytest.raises((ConnectionError, h11.RemoteProtocolError)):
+            await ask(proxy.port, get("http://shop.test/"))
+
+
+async def test_what_follows_a_large_body_answers_no_request() -> None:
+    handler = answering(_large(LARGE - 1))
+    async with serving(handler) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:
+        for connections in (1, 2):
+            response = await runner.ask(get("http://shop.test/"))
+            assert (len(response.body), origin.connections) == (LARGE - 1, connections)
+
+
+async def test_a_large_body_is_cut_at_the_byte_budget() -> None:
+    async with (
+        serving(answering(_large())) as origin,
+        running(to(origin.port, budget_bytes=300_000)) as proxy,
+        client(proxy.port) as runner,
+    ):
+        runner.writer.write(get("http://shop.test/"))
+        with pytest.raises(ConnectionError):
+            while await runner.reader.read(1 << 20):
+                pass
+        usage = proxy.runner_proxy.usage()
+        assert usage.up_bytes + usage.down_bytes == 300_000
+
+
 async def test_100_continue_is_the_origins_to_say() -> None:
     head = b"POST http://shop.test/ HTTP/1.1\r\nHost: shop.test\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
     async with serving(_echo) as origin, running(to(origin.port)) as proxy, client(proxy.port) as runner:

@@ -91,6 +91,26 @@ def test_a_response_keeps_its_length_and_loses_its_chunking() -> None:
     assert headers.for_runner(response) == [(b"Content-Length", b"5")]
 
 
+@pytest.mark.parametrize(
+    ("fields", "status", "method", "length"),
+    [
+        ({"Content-Length": "65536"}, 200, b"GET", 65536),
+        ({"Content-Length": "65536"}, 404, b"POST", 65536),
+        ({"Content-Length": "65535"}, 200, b"GET", None),
+        ({"Content-Length": "65536"}, 200, b"HEAD", None),
+        ({"Content-Length": "65536"}, 304, b"GET", None),
+        ({"Content-Length": "99999999999999999999"}, 200, b"GET", None),
+        ({"Content-Length": "65536", "Transfer-Encoding": "chunked"}, 200, b"GET", None),
+        ({}, 200, b"GET", None),
+    ],
+)
+def test_a_body_is_large_by_its_length_alone(
+    fields: dict[str, str], status: int, method: bytes, length: int | None
+) -> None:
+    response = h11.Response(status_code=status, headers=list(fields.items()))
+    assert headers.large_body(response, method) == length
+
+
 def test_a_switched_protocol_is_told_to_the_runner() -> None:
     switched = h11.InformationalResponse(
         status_code=101, headers=[("Upgrade", "websocket"), ("Sec-WebSocket-Accept", "a")]

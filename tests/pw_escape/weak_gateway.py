@@ -55,7 +55,8 @@ def weaken(without: set[str]) -> None:
     async def relay(enforcer: Any, stream: Any, reports: Any) -> None:
         failover = enforcer.admit(Target("shop.test", 80))
         origin = await enforcer.connect(failover, next(iter(failover)), tunnel=True)
-        await tunnels.tunnel(stream, origin, replace(enforcer.limits, silence_seconds=5.0, linger_seconds=1.0))
+        limits = replace(enforcer.limits, silence_seconds=5.0, linger_seconds=1.0)
+        await tunnels.tunnel(stream, origin, limits, enforcer.splices)
 
     checked = origins.check if "gateway: resolved address" not in without else lambda addresses: None
     resolved = client.RemoteConnector.resolve

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from pageworker_sandbox.confine.probes import PROBES
+from pageworker_sandbox.egress import forwarder
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.launch import root_layout
 from pageworker_sandbox.signing import manifest
@@ -145,6 +146,7 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
             ),
         ),
         ("{:g} s of silence", (EGRESS.silence_seconds,)),
+        ("with a length, of which {} KiB have", (forwarder.LARGE_BYTES // KIB,)),
         ("`egress.request_wait_seconds` ({:g} s)", (DEFAULTS.egress.request_wait_seconds,)),
         ("in the last {:g} s needed no new tunnel", (request_permits.PAID_SECONDS,)),
         (

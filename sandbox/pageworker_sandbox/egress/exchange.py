@@ -81,6 +81,8 @@ class Exchange:
         self._request = self._rewrite(request, path)
         self._answer_begun = False
         self._switched = False
+        self._poured = False
+        """A large body has passed, and the origin's connection can be used again."""
 
     async def run(self, origin: HttpSide, kept: bool) -> bool:
         """Send the request to `origin`. Raises _StaleConnection only if `kept`, and if a second try is safe.
@@ -116,9 +118,11 @@ class Exchange:
         if self._switched:
             origin.stream.write(self._runner.trailing)
             self._runner.stream.write(origin.trailing)
-            await tunnel(self._runner.stream, origin.stream, self._enforcer.limits)
+            await tunnel(self._runner.stream, origin.stream, self._enforcer.limits, self._enforcer.splices)
             return False
-        if origin.next_cycle():
+        if self._poured:
+            origin = HttpSide(origin.stream, h11.CLIENT, self._enforcer.limits, self._enforcer.parse_budget)
+        if self._poured or origin.next_cycle():
             self._enforcer.pool.put(origin, self._route)
         else:
             origin.stream.abort("the connection cannot be reused")
@@ -169,11 +173,31 @@ class Exchange:
             )
         )
         self._answer_begun = True
+        large = headers.large_body(response, self._request.method)
+        if large is not None:
+            await self._pour(origin, large)
+            return
         end = None
         while end is None:
             data, end = await origin.body()
             self._runner.send(*_events(data, end, self._runner.state.their_http_version != b"1.0"))
             await self._runner.stream.drain()
+
+    async def _pour(self, origin: HttpSide, count: int) -> None:
+        """Forward a body of known length, which needs no parsing."""
+        runner = self._runner
+        held = origin.take_trailing()
+        body, surplus = held[:count], held[count:]
+        if body:
+            runner.stream.write(body)
+            await runner.stream.drain()
+        if count > len(body):
+            await origin.stream.pour(runner.stream, count - len(body), self._enforcer.splices)
+        runner.sent_elsewhere(count)
+        runner.send(h11.EndOfMessage())
+        await runner.stream.drain()
+        # h11 has not seen the body. The connection can be used again if the origin has not said that it closes.
+        self._poured = not surplus and origin.state.our_state is h11.DONE
 
     async def _head(self, origin: HttpSide) -> h11.Response | None:
         """The head of the final response. None: the protocol was switched."""

@@ -10,6 +10,9 @@ import h11
 
 Header = tuple[bytes, bytes]
 
+LARGE_BODY_BYTES = 64 * 1024
+MOST_BODY_BYTES = 1 << 53
+"""No body is larger, whatever its head says."""
 HOP_BY_HOP = frozenset(
     (b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length")
 )
@@ -55,6 +58,17 @@ def wants_websocket(request: h11.Request) -> bool:
 def has_body(request: h11.Request) -> bool:
     """Whether a body follows. An empty chunked body counts as one."""
     return any(value != b"0" for _, value in _framing(request.headers.raw_items()))
+
+
+def large_body(response: h11.Response, method: bytes) -> int | None:
+    """The length of a response's body, if it is large and known. None: parse it."""
+    if method == b"HEAD" or response.status_code in (204, 304):
+        return None
+    framing = _framing(response.headers.raw_items())
+    if not framing or framing[0][0] != b"Content-Length":
+        return None
+    length = int(framing[0][1])  # h11 has checked that it is a number
+    return length if LARGE_BODY_BYTES <= length <= MOST_BODY_BYTES else None
 
 
 def _end_to_end(raw: Sequence[Header], without: bytes = b"") -> list[Header]:

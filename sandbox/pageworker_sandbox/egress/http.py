@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, cast
 
 import h11
 
@@ -68,6 +68,16 @@ class HttpSide:
             else:
                 await self._feed()
         return _join(parts), None
+
+    def take_trailing(self) -> bytes:
+        """The bytes after the last parsed event. No more of this message is parsed."""
+        held, self._unfed = self.trailing, b""
+        return held
+
+    def sent_elsewhere(self, count: int) -> None:
+        """So many bytes of a body were sent by another way. Raises h11.LocalProtocolError."""
+        # h11 passes on what it gets, and asks it for its length alone (h11, "sendfile").
+        self.state.send_with_data_passthrough(h11.Data(data=cast(bytes, range(count))))
 
     def send(self, *events: h11.Event) -> None:
         """Queue events as one write. Raises Disconnected, h11.LocalProtocolError."""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from pageworker_sandbox.egress.kernel_splice import DESCRIPTORS
+
 RESERVED_DESCRIPTORS = 128
 
 
@@ -30,6 +32,9 @@ class EgressLimits:
     """For the last bytes on a connection that is being closed."""
     buffer_bytes: int = 64 * 1024
     """Bytes held for a slow reader before the gateway stops reading from the sender."""
+    splices: int = 4
+    """Large transfers of one runner that the kernel forwards by itself (`kernel_splice`). Further ones are forwarded as
+    small ones are."""
     accepts_per_second: float = 500.0
     """After a burst of `connections_per_runner`. Each refused request costs a connection, about 0.2 ms of CPU time, and
     a page may have hundreds of trackers."""
@@ -54,7 +59,8 @@ class EgressLimits:
         """The same with fewer connections per runner, so that all runners fit into `descriptors` (RLIMIT_NOFILE).
 
         A runner needs at most its listener, an eventfd, its failure pipe, its counts, two descriptors per connection,
-        and its pool.
+        its pool, and those of its large transfers.
         """
-        share = (descriptors - RESERVED_DESCRIPTORS) // self.runners - 4 - self.pool_connections
+        own = 4 + self.pool_connections + DESCRIPTORS * self.splices
+        share = (descriptors - RESERVED_DESCRIPTORS) // self.runners - own
         return replace(self, connections_per_runner=max(8, min(self.connections_per_runner, share // 2)))

@@ -10,6 +10,7 @@ from pageworker_sandbox.egress.address import Address
 from pageworker_sandbox.egress.connection_pool import ConnectionPool
 from pageworker_sandbox.egress.errors import EgressRefused, TargetUnreachable, UnreachableReason, UpstreamFailed
 from pageworker_sandbox.egress.failover import Failover, RouteDoubts, candidates
+from pageworker_sandbox.egress.kernel_splice import SpliceSlots
 from pageworker_sandbox.egress.limits import EgressLimits
 from pageworker_sandbox.egress.messages import EgressPolicy, Reason
 from pageworker_sandbox.egress.meter import Meter
@@ -58,6 +59,7 @@ class PolicyEnforcer:
         self.meter = Meter(words=words)
         self.parse_budget = CpuBudget(limits.parse_share, limits.parse_burst_seconds, limits.parse_pause_seconds)
         self.pool = ConnectionPool(limits)
+        self.splices = SpliceSlots(limits.splices)
         self._origins = OriginConnector(limits, self.meter, connector, upstreams.connector, on_connected)
         self._apply(policy)
 

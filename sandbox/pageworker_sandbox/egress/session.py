@@ -66,7 +66,7 @@ async def _connect(enforcer: PolicyEnforcer, runner: HttpSide, request: h11.Requ
             try:
                 runner.stream.write(ESTABLISHED)
                 origin.write(runner.trailing)
-                await tunnel(runner.stream, origin, enforcer.limits, ends_when_quiet=counted)
+                await tunnel(runner.stream, origin, enforcer.limits, enforcer.splices, ends_when_quiet=counted)
             finally:
                 origin.abort("the tunnel has ended")
 

@@ -1,4 +1,4 @@
-"""One TCP connection with backpressure in both directions. Two of them can be spliced into a tunnel."""
+"""One TCP connection with backpressure in both directions. Two of them can forward to each other."""
 
 import asyncio
 import socket
@@ -10,6 +10,8 @@ from itertools import count
 from typing import Protocol, cast
 
 from pageworker_sandbox.egress.errors import Disconnected
+from pageworker_sandbox.egress.forwarder import Forwarder
+from pageworker_sandbox.egress.kernel_splice import SpliceSlots
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 BUDGET_EXHAUSTED = "the budget is used up"
@@ -42,7 +44,10 @@ class Stream(asyncio.Protocol):
         self._readable: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._gone: asyncio.Future[None] = self._loop.create_future()
-        self._peer: Stream | None = None
+        self._outgoing: Forwarder | None = None
+        """Where the bytes go that come."""
+        self._incoming: Forwarder | None = None
+        """From where bytes come that are sent."""
         self._dependent: Stream | None = None
         self._moved_at = self._loop.time()
         self._arrival = 0
@@ -57,9 +62,7 @@ class Stream(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=self._buffer_bytes)
 
     def data_received(self, data: bytes) -> None:
-        self._moved_at = self._loop.time()
-        self._arrival = next(_ARRIVALS)
-        permitted = len(data) if self._meter is None else self._meter.receive(len(data))
+        permitted = self.charge_received(len(data))
         if permitted == len(data):
             self._take_in(data)
             return
@@ -73,8 +76,8 @@ class Stream(asyncio.Protocol):
         _wake(self._readable)
         if self._dependent is not None:
             self._dependent.abort(RUNNER_DISCONNECTED)
-        if self._peer is not None:
-            self._peer.end()
+        if self._outgoing is not None:
+            self._outgoing.source_ended()
         return self._half_closes
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -85,19 +88,21 @@ class Stream(asyncio.Protocol):
             _wake(waiter)
         if self._dependent is not None:
             self._dependent.abort(RUNNER_DISCONNECTED)
-        if self._peer is not None:
-            self._peer.close()
+        if self._incoming is not None:
+            self._incoming.sink_closed()
+        if self._outgoing is not None:
+            self._outgoing.source_closed(self._error)
 
     def pause_writing(self) -> None:
         self._writable = self._loop.create_future()
-        if self._peer is not None:
-            self._peer.pause()
+        if self._incoming is not None:
+            self._incoming.source.pause()
 
     def resume_writing(self) -> None:
         _wake(self._writable)
         self._writable = None
-        if self._peer is not None:
-            self._peer.resume()
+        if self._incoming is not None:
+            self._incoming.source.resume()
 
     # ---- called by sessions ----
 
@@ -114,7 +119,7 @@ class Stream(asyncio.Protocol):
     @property
     def stuck(self) -> bool:
         """The other side does not read what was written."""
-        return self._writable is not None
+        return self._writable is not None or (self._incoming is not None and self._incoming.stuck)
 
     @property
     def over_budget(self) -> bool:
@@ -166,10 +171,10 @@ class Stream(asyncio.Protocol):
     def forward(self, data: bytes) -> None:
         """Write from within a callback. On a closed connection the bytes are dropped."""
         self._moved_at = self._loop.time()
-        if self._meter is not None and self._meter.send(len(data)) < len(data):
+        if self.charge_sent(len(data)) < len(data):
             self.abort(BUDGET_EXHAUSTED)
-        elif not self._transport.is_closing():
-            self._transport.write(data)
+        else:
+            self.write_charged(data)
 
     def count_with(self, meter: ByteMeter) -> None:
         """Count the bytes of an origin's stream with this meter from now on."""
@@ -203,6 +208,10 @@ class Stream(asyncio.Protocol):
         if self._error is None:
             self._error = reason
         self._transport.abort()
+        # Not with `connection_lost`: no byte passes after this.
+        for forwarder in (self._outgoing, self._incoming):
+            if forwarder is not None:
+                forwarder.end_large()
 
     def reset(self, reason: str) -> None:
         """Abort with a reset in any case, so that the other side sees that it is not a normal end (socket(7))."""
@@ -248,28 +257,71 @@ class Stream(asyncio.Protocol):
         finally:
             self._dependent = None
 
-    def splice(self, peer: "Stream") -> None:
-        """From now on each of the two streams forwards to the other, ends included."""
-        self._forward_to(peer)
-        peer._forward_to(self)
-        for source in (self, peer):
-            source._start_forwarding()
+    def splice(self, peer: "Stream", slots: SpliceSlots | None = None) -> None:
+        """From now on each of the two streams forwards to the other, ends included. `slots`: for large transfers."""
+        ways = Forwarder(self, peer, slots), Forwarder(peer, self, slots)
+        self._outgoing, peer._outgoing = ways
+        peer._incoming, self._incoming = ways
+        for source, way in ((self, ways[0]), (peer, ways[1])):
+            if source._chunks:
+                way.forward(source._take())
+            source.resume()
+            if source._ended:
+                way.source_ended()
 
-    def _forward_to(self, peer: "Stream") -> None:
-        self._peer = peer
+    async def pour(self, sink: "Stream", count: int, slots: SpliceSlots | None = None) -> None:
+        """Forward exactly `count` bytes, at least one. `slots`: as above. Raises Disconnected."""
+        way = self._outgoing = sink._incoming = Forwarder(self, sink, slots, count)
+        try:
+            if self._chunks:
+                self._take_in(self._take())
+            if self._ended:
+                way.source_ended()
+            elif not way.complete.done() and not sink.stuck:
+                self.resume()
+            await way.complete
+        finally:
+            way.end_large()
+            self._outgoing = sink._incoming = None
+            self.resume()
 
-    def _start_forwarding(self) -> None:
-        if self._peer is None:
-            return
-        if self._chunks:
-            self._peer.forward(self._take())
-        self.resume()
-        if self._ended:
-            self._peer.end()
+    # ---- called by forwarders ----
+
+    @property
+    def plain_descriptor(self) -> int | None:
+        """The descriptor of an open connection whose bytes are those of TCP. None: TLS ends here, or it is not open."""
+        sock = self._transport.get_extra_info("socket")
+        return sock.fileno() if self._half_closes and self.open and sock is not None else None
+
+    @property
+    def drained(self) -> bool:
+        """Nothing waits to be sent."""
+        return not self._transport.get_write_buffer_size()
+
+    def charge_received(self, count: int) -> int:
+        """Bytes have come. Returns how many of them, from the first one on, to pass on."""
+        self._moved_at = self._loop.time()
+        self._arrival = next(_ARRIVALS)
+        return count if self._meter is None else self._meter.receive(count)
+
+    def charge_sent(self, count: int) -> int:
+        """Bytes are to be sent. Returns how many of them, all or none."""
+        return count if self._meter is None else self._meter.send(count)
+
+    def write_charged(self, data: bytes) -> None:
+        """Send bytes that were charged. On a closed connection they are dropped."""
+        if data and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def abort_over_budget(self) -> None:
+        """Abort the connection of an origin for the runner's budget. Another one is left alone."""
+        if self._meter is not None:
+            self.abort(BUDGET_EXHAUSTED)
 
     def _take_in(self, data: bytes) -> None:
-        if self._peer is not None:
-            self._peer.forward(data)
+        if self._outgoing is not None:
+            data = self._outgoing.forward(data)
+        if not data:
             return
         self._chunks.append(data)
         self._held += len(data)
