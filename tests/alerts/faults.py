@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from alerts.world import AlertWorld
+from alerts.world import VAULT_TENANT, AlertWorld
 from pw_servers.waiting import until
 
 from pageworker_supervisor.central.document import texts_of_values
@@ -23,6 +23,8 @@ class FaultCase:
     alerts: tuple[str, ...]
     fault: Callable[[AlertWorld], Iterator[None]]
     also: tuple[str, ...] = ()
+    stops_targets: bool = False
+    """Whether the fault keeps Prometheus from what it scrapes. Else a failed scrape shows that the host is too busy."""
     seconds: float = 90.0
     """Longest time until all have fired, and again until all have cleared."""
 
@@ -228,26 +230,39 @@ def the_host_is_loaded(world: AlertWorld) -> Iterator[None]:
     asyncio.run(mark([]))
 
 
+def the_secret_backend_is_away(world: AlertWorld) -> Iterator[None]:
+    """The worker has logged in for two minutes, and cannot renew that: OpenBao answers nothing."""
+    assert world.bao is not None
+    world.push(tenant=VAULT_TENANT, callback_url=world.receiver.url)
+    expiry = "pageworker_secret_expiry_timestamp_seconds"
+    until(lambda: bool(world.prometheus.values(expiry)), "the worker has logged in", 60, 0.5)
+    world.bao.pause()
+    yield
+    world.bao.resume()
+
+
 CASES = (
     FaultCase(("RedisDown",), redis_is_away, CUT_OFF),
     FaultCase(("CallbacksFailing",), callbacks_are_refused),
     FaultCase(("CallbacksLate",), callbacks_fail),
     FaultCase(("ContextCrashLoop",), runners_crash, (*BURN, "QueueTooOld", "PagePoolSaturated")),
-    FaultCase(("ErrorBudgetBurnFast", "ErrorBudgetBurnSlow"), half_of_the_jobs_fail, BURN, 180),
-    FaultCase(("DeadLettersGrowing",), jobs_are_dead_lettered, BURN, 120),
+    FaultCase(("ErrorBudgetBurnFast", "ErrorBudgetBurnSlow"), half_of_the_jobs_fail, BURN, seconds=180),
+    FaultCase(("DeadLettersGrowing",), jobs_are_dead_lettered, BURN, seconds=120),
     FaultCase(("BlockerSpike",), a_site_blocks),
     FaultCase(("PagePoolSaturated", "QueueTooOld"), all_pages_are_used),
     FaultCase(("NoReadyWorker",), the_worker_is_drained, ("Stalled", "QueueTooOld")),
     # The frozen worker may have taken the text: the fleet counts it 30 s later.
-    FaultCase(("Stalled",), the_worker_hangs, CUT_OFF, 180),
-    FaultCase(("WorkerHeartbeatMissing",), the_worker_is_killed, CUT_OFF),
+    FaultCase(("Stalled",), the_worker_hangs, CUT_OFF, stops_targets=True, seconds=180),
+    FaultCase(("WorkerHeartbeatMissing",), the_worker_is_killed, CUT_OFF, stops_targets=True),
     FaultCase(("DrainOverdue",), a_drain_cannot_put_jobs_back, CUT_OFF),
     FaultCase(("RedisEvicting", "RedisMemoryHigh"), redis_is_full, CUT_OFF),
-    FaultCase(("FleetProcessMissing",), the_fleet_process_is_killed),
+    FaultCase(("FleetProcessMissing",), the_fleet_process_is_killed, stops_targets=True),
     FaultCase(("BadSignature",), the_index_is_changed),
     FaultCase(("RegistryExpiring",), the_index_is_not_renewed),
     FaultCase(("ConfigurationRefused",), a_change_is_refused),
     FaultCase(("AdmissionClosed",), the_host_is_loaded),
+    # After two thirds of its time, the login is to be renewed. After three quarters it is late.
+    FaultCase(("SecretExpiring",), the_secret_backend_is_away, seconds=180),
 )
 
 

@@ -15,6 +15,7 @@ from pw_servers.waiting import until
 
 SCRAPE_SECONDS = 15.0
 """As in deploy/prometheus/prometheus.yml."""
+BLIND_STEP_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,11 @@ class AlertEpisode:
 
 
 class PrometheusProcess:
-    """`targets`: the port on loopback by the name of the job."""
+    """`targets`: the port on loopback by the name of the job. `scrape_seconds`: before it is divided."""
 
-    def __init__(self, folder: Path, targets: Mapping[str, int], divisor: float) -> None:
+    def __init__(
+        self, folder: Path, targets: Mapping[str, int], divisor: float, scrape_seconds: float = SCRAPE_SECONDS
+    ) -> None:
         self._folder = folder
         self._step = 0.25 * SCRAPE_SECONDS / divisor
         self.port = free_port()
@@ -39,7 +42,7 @@ class PrometheusProcess:
             f"  - {{job_name: {name}, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n"
             for name, port in targets.items()
         )
-        interval = f"{round(1000 * SCRAPE_SECONDS / divisor)}ms"
+        interval = f"{round(1000 * scrape_seconds / divisor)}ms"
         (folder / "prometheus.yml").write_text(
             f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}, evaluation_interval: {interval}}}\n"
             f"rule_files: [rules.yml]\nscrape_configs:\n{jobs}"
@@ -84,6 +87,11 @@ class PrometheusProcess:
     def firing(self) -> set[str]:
         """Names of the alerts that fire now."""
         return {alert["labels"]["alertname"] for alert in self._get("alerts")["alerts"] if alert["state"] == "firing"}
+
+    def blind_seconds(self, since: float) -> float:
+        """For how long the last scrape of a target had failed, since that Unix time, of all targets together."""
+        window = f"{max(1, round(time.time() - since))}s:{round(1000 * BLIND_STEP_SECONDS)}ms"
+        return BLIND_STEP_SECONDS * sum(self.values(f"sum(count_over_time((up == 0)[{window}]))"))
 
     def episodes(self, since: float) -> dict[str, list[AlertEpisode]]:
         """By alert: when it fired since that Unix time, as Prometheus has recorded it."""

@@ -15,11 +15,12 @@ from typing import Any
 
 import httpx
 import msgspec
-from alerts.prometheus_process import PrometheusProcess
+from alerts.prometheus_process import SCRAPE_SECONDS, PrometheusProcess
 from chaos.run import ECHO_MODULE
 from chaos.worker_config import ChaosWorkerConfig
 from pw_queue import plain_client
 from pw_servers import RedisServer
+from pw_servers.openbao import OpenBao, openbao
 from pw_servers.ports import free_port
 from pw_servers.waiting import until
 from repository.sources import ROOT
@@ -33,7 +34,12 @@ from pageworker_supervisor.redis_client import Router
 
 MODULE = "chaos.echo"
 DIVISOR = 60.0
-START_SECONDS = 90.0
+START_SECONDS = 180.0
+"""On a busy host a worker takes long."""
+LOGIN_SECONDS = 120
+"""How long the worker's login at the secret backend is valid. It renews it after 80 s."""
+VAULT_TENANT = "vaulted"
+"""Its callbacks are signed with a secret of the backend."""
 OLDEST_OFFSET = "15s"
 SETTINGS: dict[str, dict[str, Any]] = {
     "pool": {"runners": 2, "pages": 2, "idle_seconds": 60, "residency_seconds": 0.1, "kill_grace_seconds": 0.5},
@@ -104,10 +110,18 @@ class LoggedProcess:
 
 
 class AlertWorld:
-    """All of it. `divisor`: that of the rules' durations."""
+    """All of it. `divisor`: that of the rules' durations. `bao`: the secret backend; None: there is none."""
 
-    def __init__(self, folder: Path, divisor: float = DIVISOR) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        divisor: float = DIVISOR,
+        *,
+        scrape_seconds: float = SCRAPE_SECONDS,
+        bao: OpenBao | None = None,
+    ) -> None:
         self.folder = folder
+        self.bao = bao
         self.redis = RedisServer(["--appendonly", "yes"])
         self.receiver = StatusReceiver()
         self.registry = folder / "registry"
@@ -122,7 +136,10 @@ class AlertWorld:
             *("--serve", f"127.0.0.1:{self.fleet_port}"),
         )
         self.prometheus = PrometheusProcess(
-            folder / "prometheus", {"pageworker": self.worker_port, "pageworker-fleet": self.fleet_port}, divisor
+            folder / "prometheus",
+            {"pageworker": self.worker_port, "pageworker-fleet": self.fleet_port},
+            divisor,
+            scrape_seconds,
         )
         self._numbers = iter(range(1_000_000))
 
@@ -148,9 +165,21 @@ class AlertWorld:
             "tenants": {"*": own},
             **SETTINGS,
         }
+        if self.bao is not None:
+            settings |= self._secrets(self.bao)
+            settings["tenants"][VAULT_TENANT] = {"callback_allow": own["callback_allow"], "callback_secret": "hook"}
         for section, values in (more or {}).items():
             settings[section] = {**settings.get(section, {}), **values}
         self.config.write_text(toml_text(settings))
+
+    def _secrets(self, bao: OpenBao) -> dict[str, dict[str, Any]]:
+        bao.put(VAULT_TENANT, "hook", "callback secret of the tests")
+        role_id, secret_id = bao.approle(f"{LOGIN_SECONDS}s")
+        file = self.folder / "secret_id"
+        file.write_text(secret_id)
+        file.chmod(0o600)
+        vault = {"url": bao.url, "auth": "approle", "role_id": role_id, "secret_id_file": str(file)}
+        return {"secrets": {"backend": "vault", "vault": vault}}
 
     def start(self) -> None:
         """Start all, and wait until the worker takes jobs."""
@@ -238,10 +267,11 @@ class AlertWorld:
 
 
 @contextmanager
-def alert_world(folder: Path) -> Iterator[AlertWorld]:
-    """One that runs for the block."""
-    world = AlertWorld(folder)
+def alert_world(folder: Path, *, scrape_seconds: float = SCRAPE_SECONDS, secrets: bool = False) -> Iterator[AlertWorld]:
+    """One that runs for the block. `secrets`: with a secret backend."""
     with ExitStack() as stack:
+        bao = stack.enter_context(openbao()) if secrets else None
+        world = AlertWorld(folder, scrape_seconds=scrape_seconds, bao=bao)
         stack.callback(world.close)
         world.start()
         yield world
