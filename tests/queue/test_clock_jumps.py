@@ -43,6 +43,14 @@ async def test_set_back_the_lease_of_a_dead_worker_ends_in_time(jumping: QueueHa
     await jumping.finish([lease])
 
 
+async def test_set_back_a_silent_worker_is_forgotten_in_time(jumping: QueueHarness) -> None:
+    await jumping.consumer.register_worker("w1")
+    await jump(jumping, -HOUR_MS)
+    await jumping.later(181_000)
+    await jumping.consumer.reap()
+    assert await jumping.client.zscore("pw:{0}:workers", "w1") is None
+
+
 async def test_set_back_the_lease_of_a_living_worker_stays(jumping: QueueHarness) -> None:
     await jumping.producer.enqueue([ticket("j1")])
     lease = await jumping.one()
