@@ -48,6 +48,17 @@ def test_a_list_says_who_is_throttled_and_names_configured_tenants(
     assert [(each["usage"]["tenant_id"], each["backlog_jobs"]) for each in found][2] == ("quiet", 7)
 
 
+def test_those_with_most_waiting_jobs_come_first(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
+    async def crowd(harness: QueueHarness) -> None:
+        waiting = [ticket(f"z{number}", "zoo", delay_ms=60_000 * (number % 2)) for number in range(3)]
+        await harness.producer.enqueue([ticket("a1", "acme"), *waiting, ticket("b1", "big"), ticket("b2", "big")])
+
+    on_queue(crowd)
+    assert run(["tenant", "list"]) == 0
+    _, *lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["zoo", "big", "acme"]
+
+
 def test_one_tenant_is_shown(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
     on_queue(fill)
     assert run(["tenant", "show", "acme"]) == 0

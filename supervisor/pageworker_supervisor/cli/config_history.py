@@ -55,7 +55,7 @@ def history(*, count: Count = 20, config: Config = None, json: Json = False) -> 
     versions, workers = asyncio.run(read())
     listed = tuple(ListedVersion(one.version, _when(one), one.who, one.why) for one in versions)
     rows = map(astuple, listed)
-    text = table(("VERSION", "WHEN", "WHO", "WHY"), rows)
+    text = table(("VERSION", "WHEN", "WHO", "REASON"), rows)
     running = table(("WORKER", "RUNS"), sorted(workers.items()))
     show(ConfigVersions(listed, workers), f"{text}\n\n{running}", json)
 

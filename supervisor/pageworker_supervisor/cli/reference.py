@@ -103,7 +103,7 @@ REDIS_WITH = {
 EXAMPLE = re.compile(r"Example: `([^`]+)`")
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
-    "Where is the backlog?": ("jobs --count-only", "tenant list", "jobs --state queued --tenant acme"),
+    "Where is the backlog, and how old is it?": ("scale", "tenant list", "jobs --state queued --tenant acme"),
     "Who is throttled, and by what (THROTTLED, WHY)?": ("tenant list", "jobs --state queued"),
     "What eats the memory (MEMORY of workers and runners)?": ("status --fleet", "status"),
     "Why was this job slow?": ("jobs show acme/17 --timeline", "logs acme/17"),

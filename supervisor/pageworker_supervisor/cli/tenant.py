@@ -35,8 +35,8 @@ class TenantAnswer(Struct, frozen=True, kw_only=True):
 def list_tenants(*, count: int = 200, config: Config = None, json: Json = False) -> CommandExit:
     """List tenants with jobs, a pause or dead letters, and those that the configuration names.
 
-    The column THROTTLED names the limit that keeps a tenant from starting a further job, or says why it is paused. Only
-    Redis is needed. Example: `workerctl tenant list`.
+    Those with most waiting jobs come first. The column THROTTLED names the limit that keeps a tenant from starting a
+    further job, or says why it is paused. Only Redis is needed. Example: `workerctl tenant list`.
 
     Parameters
     ----------
@@ -51,7 +51,8 @@ def list_tenants(*, count: int = 200, config: Config = None, json: Json = False)
             settings = await _in_effect(config, queue, local)
             named = [name.lower() for name in settings.tenants if not set(name) & {"*", "?"}]
             found = await queue.tenants.all(count, named[:MOST_TENANTS])
-            return [_answer(usage, settings) for usage in found.tenants], found.more
+            answers = [_answer(usage, settings) for usage in found.tenants]
+            return sorted(answers, key=_most_waiting_first), found.more
 
     answers, more = asyncio.run(read())
     if more:
@@ -66,6 +67,10 @@ def list_tenants(*, count: int = 200, config: Config = None, json: Json = False)
     ]
     show(answers, table(heads, rows), json)
     return CommandExit.DONE
+
+
+def _most_waiting_first(answer: TenantAnswer) -> tuple[int, str]:
+    return -(answer.usage.queued + answer.usage.delayed), answer.usage.tenant_id
 
 
 @app.command(name="show")
