@@ -1,7 +1,6 @@
 """A host that runs out of something for a while: the daemon stays up, reports it, and goes on."""
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from pw_daemon.processes import descriptor_limits, limit_descriptors
 from pw_local_user import LocalUserHost, default_daemon
 from pw_local_user.host import JOB_ID
 
@@ -40,14 +40,14 @@ def until(host: LocalUserHost, holds: Callable[[], bool]) -> None:
 @contextmanager
 def no_descriptors(pid: int) -> Iterator[None]:
     """Every descriptor below its limit is taken."""
-    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    before = descriptor_limits(pid)
     taken = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
     lowest = next(number for number in range(len(taken) + 1) if number not in taken)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest, before[1]))
+    limit_descriptors(pid, (lowest, before[1]))
     try:
         yield
     finally:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        limit_descriptors(pid, before)
 
 
 def test_descriptors_used_up() -> None:

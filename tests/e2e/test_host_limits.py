@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pw_daemon import HEADLESS_SHELL, DaemonFolder, DaemonProcess, Producer, place
+from pw_daemon.processes import descriptor_limits, limit_descriptors
 from pw_flood import flood
 
 JOBS = 60
@@ -81,14 +81,13 @@ async def test_a_worker_without_any_descriptor_left_lives_and_goes_on(here: Daem
             await producer.collect(JOBS + 1, 60)
             runners = {runner.runner_id for runner in daemon.status().runners if runner.state == "ready"}
             await producer.push(producer.job("long", "test.nap", {"seconds": 3}))
-            before = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
-            resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+            before = limit_descriptors(daemon.pid, (3, descriptor_limits(daemon.pid)[1]))
             try:
                 await asyncio.sleep(WATCHED_SECONDS)
                 await producer.push(producer.job("meanwhile", "test.nap", {"seconds": 0}, profile_id="p1"))
                 await asyncio.sleep(1)
             finally:
-                resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, before)
+                limit_descriptors(daemon.pid, before)
             await producer.collect(JOBS + 3, 60)
             assert {result["status"] for result in producer.results.values()} == {"succeeded"}
             await work(producer, "after")

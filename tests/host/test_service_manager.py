@@ -39,6 +39,33 @@ def test_a_message_arrives_as_one_datagram(tmp_path: Path, kind: str) -> None:
         assert [sock.recv(999), sock.recv(999)] == [b"READY=1\nSTATUS=ready: 0 jobs run", b"WATCHDOG=1"]
 
 
+def test_a_manager_that_starts_again_gets_the_next_message(tmp_path: Path) -> None:
+    address = f"{tmp_path}/notify"
+    with closing(service_manager({"NOTIFY_SOCKET": address})) as manager:
+        for number in range(2):
+            with listening(address) as sock:
+                manager.send(f"WATCHDOG={number}")
+                assert sock.recv(999) == f"WATCHDOG={number}".encode()
+            Path(address).unlink()
+        manager.send("READY=1")  # nobody listens: a line in the log, and no error
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_a_worker_that_was_root_reaches_a_manager_of_root(tmp_path: Path) -> None:
+    address = f"{tmp_path}/notify"
+    with listening(address) as sock, closing(service_manager({"NOTIFY_SOCKET": address})) as manager:
+        Path(address).chmod(0o600)
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setresuid(261_501, 261_501, 261_501)
+                manager.send("READY=1")
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        assert sock.recv(999) == b"READY=1"
+
+
 def test_children_do_not_inherit_the_variables() -> None:
     environ = {"NOTIFY_SOCKET": "@name", "WATCHDOG_USEC": "1", "WATCHDOG_PID": str(os.getpid()), "PATH": "/bin"}
     service_manager(environ).close()

@@ -1,5 +1,7 @@
-"""The process tree below a daemon, read from /proc."""
+"""The process tree below a daemon, read from /proc, and the limits of its processes."""
 
+import os
+import subprocess
 from pathlib import Path
 
 
@@ -24,3 +26,23 @@ def below(pid: int) -> dict[int, str]:
         except OSError:
             continue
     return found
+
+
+def limit_descriptors(pid: int, limits: tuple[int, int]) -> tuple[int, int]:
+    """Set the soft and the hard limit of another process. Returns those before.
+
+    Its own user may do that, and root only with CAP_SYS_RESOURCE (getrlimit(2)), which containers take away.
+    """
+    before = descriptor_limits(pid)
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    uid, gid = lines["Uid"].split()[0], lines["Gid"].split()[0]
+    become = [] if int(uid) == os.geteuid() else ["setpriv", "--reuid", uid, "--regid", gid, "--clear-groups"]
+    subprocess.run([*become, "prlimit", f"--pid={pid}", f"--nofile={limits[0]}:{limits[1]}"], check=True)
+    return before
+
+
+def descriptor_limits(pid: int) -> tuple[int, int]:
+    """The soft and the hard limit of open files."""
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    soft, hard = next(line for line in lines if line.startswith("Max open files")).split()[3:5]
+    return int(soft), int(hard)

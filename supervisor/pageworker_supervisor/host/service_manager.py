@@ -4,9 +4,11 @@ systemd names the socket in NOTIFY_SOCKET, podman and other managers do so too. 
 environment, so that no child process can speak for the daemon.
 """
 
+import errno
 import os
 import socket
 from collections.abc import MutableMapping
+from contextlib import suppress
 
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.host.errors import HostRefused
@@ -14,6 +16,8 @@ from pageworker_supervisor.telemetry import log
 
 SOCKET, WATCHDOG_USEC, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 STATUS_CHARACTERS = 300
+GONE = frozenset({errno.ENOTCONN, errno.ECONNREFUSED, errno.ECONNRESET})
+"""There was no socket at the start of the daemon, or its process has ended."""
 LONGEST_ADDRESS = 107
 """unix(7): `sun_path` has 108 bytes, one of them for the byte that ends a path or begins an abstract name."""
 
@@ -30,6 +34,9 @@ class ServiceManager:
         if self._socket is not None:
             # A message that does not fit into the queue of a manager that hangs must not stop the daemon.
             self._socket.setblocking(False)
+            # Now: a worker that is root yet may reach a socket that its later user may not. send() reports a failure.
+            with suppress(OSError):
+                self._socket.connect(self._address)
         self._trouble = ""
 
     @property
@@ -42,13 +49,25 @@ class ServiceManager:
         if self._socket is None:
             return
         try:
-            self._socket.sendto("\n".join(lines).encode(), self._address)
+            self._send("\n".join(lines).encode())
         except OSError as error:
             if not self._trouble:
                 log.warning("the service manager takes no messages", reason=str(error))
             self._trouble = str(error)
         else:
             self._trouble = ""
+
+    def _send(self, message: bytes) -> None:
+        connected = self._socket
+        if connected is None:
+            return
+        try:
+            connected.send(message)
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            connected.connect(self._address)  # another process may listen there by now
+            connected.send(message)
 
     def close(self) -> None:
         """Send nothing more."""
