@@ -47,7 +47,7 @@ def test_a_manager_that_starts_again_gets_the_next_message(tmp_path: Path) -> No
                 manager.send(f"WATCHDOG={number}")
                 assert sock.recv(999) == f"WATCHDOG={number}".encode()
             Path(address).unlink()
-        manager.send("READY=1")  # nobody listens: a line in the log, and no error
+        manager.send("READY=1")  # no manager listens: a line in the log, and no error
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
