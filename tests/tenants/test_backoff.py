@@ -1,6 +1,7 @@
 """Browser contexts of one tenant that do not come up: its jobs get a named error, and no other tenant is affected."""
 
 import asyncio
+import os
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -32,11 +33,19 @@ def data_of(home: Home, tenant: Tenant, profile: str) -> Path:
     return data
 
 
+def give_to_worker(home: Home, data: Path) -> Path:
+    """All of a profile to the user that the worker has become, as if the store had made it."""
+    owner = home.daemon.data_dir.stat()
+    for path in (data.parent.parent, data.parent, data, *data.rglob("*")):
+        os.chown(path, owner.st_uid, owner.st_gid)
+    return data
+
+
 def tampered(home: Home, tenant: Tenant, profile: str) -> Path:
     """A profile that is not safe to open."""
     data = data_of(home, tenant, profile)
     (data / "SingletonLock").mkdir()
-    return data
+    return give_to_worker(home, data)
 
 
 def damaged(home: Home, tenant: Tenant, profile: str) -> Path:
@@ -44,7 +53,7 @@ def damaged(home: Home, tenant: Tenant, profile: str) -> Path:
     data = data_of(home, tenant, profile)
     (data / "Default").write_bytes(b"a file where a folder should be")
     (data / "Local State").mkdir()
-    return data
+    return give_to_worker(home, data)
 
 
 def lines(
