@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pageworker_profiles.browser_version import BrowserVersion
+from pageworker_profiles.checkpoint import ProfileCheckpoint
 from pageworker_profiles.errors import ProfileError
 from pageworker_profiles.lease import ProfileLease
 from pageworker_profiles.sizes import FolderSize
@@ -32,6 +33,12 @@ class ProfileBackend(Protocol):
         """The runner has ended: keep what it left. The caller closes the lease afterwards. Raises nothing.
 
         `clean`: its browser was closed normally.
+        """
+
+    async def keep_checkpoint(self, lease: ProfileLease, fence: int | None, checkpoint: ProfileCheckpoint) -> None:
+        """Keep the cookies and storage of an open profile, in case that its browser is killed. Raises StaleFence.
+
+        The next opening finds it in its lease, unless the browser was closed normally since.
         """
 
     async def measure(self, folder: Path) -> FolderSize:

@@ -15,8 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pageworker_profiles import checkpoint as checkpoint_file
 from pageworker_profiles import damage_mark, homes
 from pageworker_profiles.browser_version import BrowserVersion
+from pageworker_profiles.checkpoint import ProfileCheckpoint
 from pageworker_profiles.errors import ContentDamaged, FolderWorkerFailed, InvalidName, ProfileError, explained
 from pageworker_profiles.folder_calls import call_worker, walk
 from pageworker_profiles.homes import ProfileHomes
@@ -77,6 +79,7 @@ class ProfileFolders:
                 await self.check(lease)
                 await self.in_thread(lambda: damage_mark.remove(lease.path.parent))
             await self.prepare(lease, browser)
+            lease.checkpoint = await self.in_thread(lambda: checkpoint_file.read(lease.path.parent))
         except BaseException:
             lease.close()
             raise
@@ -88,9 +91,14 @@ class ProfileFolders:
             # The browser repairs what a kill left: a journal, or a log, holds it.
             return
         try:
+            await self.in_thread(lambda: checkpoint_file.remove(lease.path.parent))
             await self._check_and_mark(lease)
         except ProfileError as error:
             self._on_failed_check(lease.tenant_id, lease.profile_id, error)
+
+    async def keep_checkpoint(self, lease: ProfileLease, fence: int | None, checkpoint: ProfileCheckpoint) -> None:
+        """See ProfileBackend. In a file beside the data, under the lock of the lease."""
+        await self.in_thread(lambda: checkpoint_file.write(lease.path.parent, checkpoint))
 
     async def _check_and_mark(self, lease: ProfileLease) -> None:
         try:

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from pageworker_profiles.checkpoint import ProfileCheckpoint
 from pageworker_profiles.locks import Lock
 
 
@@ -73,6 +74,8 @@ class ProfileLease(FolderLease):
         super().__init__(path, uid, lock)
         self.tenant_id = tenant_id
         self.profile_id = profile_id
+        self.checkpoint: ProfileCheckpoint | None = None
+        """What the last browser of the profile held before it was killed, for the next one. None: it ended normally."""
 
 
 def _pointer(path: Path) -> int:

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from pageworker_profiles import fences, names, trees, walks
+from pageworker_profiles import checkpoint, fences, names, trees, walks
 from pageworker_profiles.errors import ProfileBusy, explained
 from pageworker_profiles.lease import ProfileLease
 from pageworker_profiles.locks import Lock, holder
@@ -72,6 +72,8 @@ class ProfileStore:
         if not lease.open:
             raise ValueError("the lease is closed")
         aside = lease.path.parent / "aside" / _stamp()
+        # First: the empty folder must not get back what the quarantined one held.
+        checkpoint.remove(lease.path.parent)
         with explained("quarantining", lease.path):
             aside.mkdir(parents=True, mode=0o700)
             (aside / "reason.txt").write_text(reason + "\n", "utf-8")

@@ -31,6 +31,9 @@ class AttemptLimits:
     """Time for attempts to end after the browser has ended. After it the runner exits."""
     close_seconds: float = 5.0
     """Time to close a late popup, and to send the last messages of a runner that ends."""
+    checkpoint_seconds: float = 2.0
+    """Time to read cookies and storage for a checkpoint. Pages that are recycled wait for it, so it is well below
+    `pool.recycle_seconds`."""
     settle_seconds: float = 0.5
     """Time for the driver to report popups that the browser has already. Slower ones are closed without it."""
     stop_seconds: float = BROWSER_CLOSE_SECONDS

@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
 from pageworker_runner.attempts import attempt_result
@@ -80,7 +80,12 @@ class RunnerProcess:
             return
         self._watch_browser(started)
         await MessageLoop(
-            started.attempts, started.catalog, started.permits, self._reporter.send_queue, spare=started.spare
+            started.attempts,
+            started.catalog,
+            started.permits,
+            self._reporter.send_queue,
+            started.checkpoints.ask,
+            spare=started.spare,
         ).run(self._channel)
         self._stopping = True
         # An ephemeral browser has nothing to write, and its close costs 0.35 s of processor time. It ends with this
@@ -140,6 +145,7 @@ class MessageLoop:
         catalog: Catalog,
         permits: PermitClient,
         send_queue: SendQueue,
+        take_checkpoint: Callable[[int], None],
         *,
         spare: bool = False,
     ) -> None:
@@ -148,6 +154,7 @@ class MessageLoop:
         self._catalog = catalog
         self._permits = permits
         self._send_queue = send_queue
+        self._take_checkpoint = take_checkpoint
         self._unassigned = spare
 
     async def run(self, channel: Channel) -> None:
@@ -185,6 +192,8 @@ class MessageLoop:
                 self._attempts.grant(message.attempt_id, message.number)
             case m.SecretAnswer():
                 self._attempts.answer_secret(message)
+            case m.TakeCheckpoint():
+                self._take_checkpoint(message.number)
             case m.PermitAnswer():
                 self._permits.answered(message)
             case _:

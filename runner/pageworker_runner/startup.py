@@ -1,6 +1,7 @@
 """How a runner starts, step by step. After `confine` its process has no rights left but its pipes and its socket."""
 
 import asyncio
+import os
 import resource
 import socket
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pageworker import devices
 from pageworker_runner.attempts.executor import AttemptExecutor
 from pageworker_runner.attempts.running_attempt import page_crashed
 from pageworker_runner.browser.browser import RunnerBrowser, launch
+from pageworker_runner.browser.checkpoint import folder_times, restore
+from pageworker_runner.browser.checkpoint_taker import CheckpointTaker
 from pageworker_runner.browser.empty_proof import files_in, stored_in
 from pageworker_runner.browser.sandbox_check import chromium_sandbox
 from pageworker_runner.environment import RunnerEnvironment, programs
@@ -32,6 +35,7 @@ from pageworker_runner.pages.server_addresses import ServerAddresses
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import Tasks, own_work
 from pageworker_runner.thread_ownership import Threads
+from pageworker_sandbox.memfd import NotSealed, read_sealed
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ProtocolViolation
@@ -47,6 +51,7 @@ class StartedRunner:
     attempts: AttemptExecutor
     catalog: Catalog
     permits: PermitClient
+    checkpoints: CheckpointTaker
     persistent: bool
     """Whether the browser has a profile to write when it closes."""
     spare: bool = False
@@ -56,11 +61,12 @@ class StartedRunner:
 async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment: RunnerEnvironment) -> StartedRunner:
     """Do every step in order. Raises StartError, ConfinementFailed, WireError."""
     boot, failures = await _greet(channel, reporter)
+    checkpoint = await _checkpoint(channel) if boot.restores else None
     port = _listen(reporter)
     environment.confinement.allow_exec(programs(boot.browser, node_program()))
     try:
         with own_work():
-            files = files_in(environment.profile)
+            files, times = files_in(environment.profile), folder_times(environment.profile)
             browser = await launch(boot, environment.profile, port)
             limit_own_data(boot.memory_bytes)
             devices.fill(browser.playwright.devices)
@@ -73,6 +79,9 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             # Before the pool watches for new pages: the page of this check belongs to no attempt.
             sandbox = await chromium_sandbox(browser.context, Path(boot.browser))
             empty = {} if boot.persistent else {"profile_files": str(files), **await stored_in(browser.context)}
+            restored = {}
+            if checkpoint is not None:
+                restored = {"checkpoint": await restore(browser.context, *checkpoint, times)}
             catalog = Catalog()
             pool = PagePool(
                 browser.context,
@@ -105,10 +114,11 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
         m.Ready(
             browser_version=browser.version,
             pages=boot.pages,
-            evidence={**answers, **empty, "chromium_sandbox": sandbox},
+            evidence={**answers, **empty, **restored, "chromium_sandbox": sandbox},
         )
     )
-    return StartedRunner(browser, attempts, catalog, permits, boot.persistent, boot.spare)
+    checkpoints = CheckpointTaker(browser.context, pool, tasks, reporter)
+    return StartedRunner(browser, attempts, catalog, permits, checkpoints, boot.persistent, boot.spare)
 
 
 def limit_own_data(memory_bytes: int) -> None:
@@ -138,6 +148,20 @@ async def _greet(channel: Channel, reporter: Reporter) -> tuple[m.Boot, GatewayR
     if not isinstance(boot, m.Boot) or boot.protocol != m.PROTOCOL:
         raise ProtocolViolation(f"{type(boot).__name__} instead of a Boot of protocol {m.PROTOCOL}")
     return boot, GatewayReports(descriptors[0])
+
+
+async def _checkpoint(channel: Channel) -> tuple[bytes, float]:
+    """Its bytes, and when it was taken."""
+    message, descriptors = await channel.receive()
+    try:
+        if not isinstance(message, m.Restore):
+            raise ProtocolViolation(f"{type(message).__name__} instead of a Restore")
+        return read_sealed(descriptors[0], m.MAX_CHECKPOINT_BYTES), message.taken_at
+    except NotSealed as error:
+        raise ProtocolViolation(f"a checkpoint whose memfd is not sealed: {error}") from error
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 def _listen(reporter: Reporter) -> int:

@@ -225,6 +225,7 @@ class Components:
             proxies=proxies,
             requests=self.requests,
             host_memory_bytes=host_memory_bytes(),
+            checkpoint_seconds=lambda: live.value.profiles.checkpoint_seconds,
         )
         about = (name, settings.worker.id, settings.jobs)
         logins = LoginReports(queue.profile_logins, metrics, settings.profiles.probe_seconds)

@@ -16,11 +16,12 @@ from pageworker_supervisor.redis_client import Router
 
 LOGIN = """
 await page.goto("http://shop.test/home")
-before = await page.evaluate("document.cookie")
+before = await page.evaluate("({cookie: document.cookie, entry: localStorage.getItem('user') ?? ''})")
 if payload.get("user"):
     await page.goto("http://shop.test/login?" + payload["user"])
+    await page.evaluate("user => localStorage.setItem('user', user)", payload["user"])
 await asyncio.sleep(payload.get("seconds", 0))
-return {"cookie": before}
+return before
 """
 
 
@@ -40,14 +41,14 @@ class SnapshotFleet:
         self._address = address
         self._jobs = 0
 
-    def worker(self, name: str) -> Any:
-        """One with a data folder of its own, and one runner."""
+    def worker(self, name: str, **profiles: Any) -> Any:
+        """One with a data folder of its own, and one runner. `profiles`: more settings of the section."""
         return self.home.worker(
             name,
             browser=HEADLESS_SHELL,
             pool={"runners": 1, "pages": 1, "idle_seconds": 60},
             egress={"hosts": {"shop.test": self._address}},
-            profiles={"store": self.store.as_uri(), "key_secret": "profiles"},
+            profiles={"store": self.store.as_uri(), "key_secret": "profiles", **profiles},
             secrets={"backend": "files", "files": {"folder": str(self.home.folder / "secrets")}},
         )
 

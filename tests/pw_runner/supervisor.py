@@ -75,8 +75,16 @@ class AttemptReport:
 class Supervisor:
     """Starts one runner and exchanges messages with it."""
 
-    def __init__(self, browser: Path = HEADLESS_SHELL, profile: Path | None = None, **boot: Any) -> None:
-        """Without `profile` the runner gets a folder that is deleted with it."""
+    def __init__(
+        self,
+        browser: Path = HEADLESS_SHELL,
+        profile: Path | None = None,
+        restore: tuple[bytes, float] | None = None,
+        **boot: Any,
+    ) -> None:
+        """Without `profile` the runner gets a folder that is deleted with it. `restore`: a checkpoint, and its time."""
+        self.checkpoints: list[bytes] = []
+        self._restore = restore
         self.site = Site()
         self.retired: list[str] = []
         self.retire_causes: list[m.RetireCause] = []
@@ -121,10 +129,13 @@ class Supervisor:
                 worker_id="w-1",
                 tenant_id="acme",
                 browser=str(self._browser),
+                restores=self._restore is not None,
                 **self._boot,
             ),
             [self.failures[0]],
         )
+        if self._restore is not None:
+            await self._send_checkpoint(*self._restore)
         try:
             await self.until(lambda: self.ready is not None or self.ended)
             assert self.ready is not None, [log.message for log in self.logs]
@@ -310,6 +321,22 @@ class Supervisor:
         self._rules.permit_answered()
         await self.send(m.PermitAnswer(number=number, refused=refused))
 
+    async def checkpoint(self) -> bytes:
+        """Have the runner take one."""
+        number = next(self._numbers)
+        self._rules.checkpoint_asked(number)
+        before = len(self.checkpoints)
+        await self.send(m.TakeCheckpoint(number=number))
+        await self.until(lambda: len(self.checkpoints) > before or self.ended)
+        return self.checkpoints[-1]
+
+    async def _send_checkpoint(self, data: bytes, taken_at: float) -> None:
+        descriptor = seal(data, "checkpoint")
+        try:
+            await self.send(m.Restore(taken_at=taken_at), [descriptor])
+        finally:
+            os.close(descriptor)
+
     async def ping(self) -> None:
         """Wait for a Pong."""
         number = next(self._numbers)
@@ -367,6 +394,9 @@ class Supervisor:
                 await self.answer(message)
             case m.ArtifactData() if report is not None:
                 report.artifacts.append((message, read_sealed(descriptors[0], m.MAX_ARTIFACT_BYTES)))
+                os.close(descriptors[0])
+            case m.CheckpointTaken():
+                self.checkpoints.append(read_sealed(descriptors[0], m.MAX_CHECKPOINT_BYTES))
                 os.close(descriptors[0])
             case m.Spans() if report is not None:
                 report.spans = message

@@ -21,12 +21,15 @@ def loop(done: list[Any], *, spare: bool) -> MessageLoop:
     attempts = SimpleNamespace(force_result=lambda attempt_id, _: done.append(attempt_id))
     catalog = SimpleNamespace(forget=lambda name, _: done.append(name))
     queue = SimpleNamespace(put=done.append)
-    parts = (any_typed(part) for part in (attempts, catalog, SimpleNamespace(), queue))
+    checkpoints = SimpleNamespace(ask=lambda number: done.append(f"checkpoint {number}"))
+    parts = (any_typed(part) for part in (attempts, catalog, SimpleNamespace(), queue, checkpoints.ask))
     return MessageLoop(*parts, spare=spare)
 
 
 @pytest.mark.parametrize(
-    "message", [MODULE, FORGET, CANCEL, m.PermitAnswer(number=1)], ids=lambda each: type(each).__name__
+    "message",
+    [MODULE, FORGET, CANCEL, m.PermitAnswer(number=1), m.TakeCheckpoint(number=1)],
+    ids=lambda each: type(each).__name__,
 )
 def test_a_spare_takes_nothing_of_a_tenant_before_it_is_assigned(message: m.Message) -> None:
     done: list[Any] = []
@@ -42,7 +45,8 @@ def test_a_spare_answers_pings_and_works_once_it_is_assigned() -> None:
     spare.handle(ASSIGN, [])
     spare.handle(FORGET, [])
     spare.handle(CANCEL, [])
-    assert done == [m.Pong(number=1), "m", "a"]
+    spare.handle(m.TakeCheckpoint(number=7), [])
+    assert done == [m.Pong(number=1), "m", "a", "checkpoint 7"]
 
 
 @pytest.mark.parametrize("spare", [True, False])

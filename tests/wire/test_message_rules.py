@@ -33,15 +33,16 @@ MESSAGES: dict[str, m.Message] = {
     "Retire": m.Retire(cause="jobs", reason=""),
     "PermitRequest": m.PermitRequest(number=1, host="shop.test"),
     "Spans": m.Spans(attempt_id="a", spans=()),
+    "CheckpointTaken": m.CheckpointTaken(number=1),
 }
 
 CONNECTION_GRID = """
-           hello   listener  ready spare_ready assign log_line   pong       accepted offer artifact_data secret_request done  free  retire     permit_request spans
-started    greeted -         -     -           -      -          -          -        -     -             -              -     -     -          -              -
-greeted    -       listening -     -           -      greeted    -          -        -     -             -              -     -     -          -              -
-listening  -       -         ready unassigned  -      listening  -          -        -     -             -              -     -     -          -              -
-unassigned -       -         -     -           ready  unassigned unassigned -        -     -             -              -     -     unassigned -              -
-ready      -       -         -     -           -      ready      ready      ready    ready ready         ready          ready ready ready      ready          ready
+           hello   listener  ready spare_ready assign log_line   pong       accepted offer artifact_data secret_request done  free  retire     permit_request spans checkpoint_taken
+started    greeted -         -     -           -      -          -          -        -     -             -              -     -     -          -              -     -
+greeted    -       listening -     -           -      greeted    -          -        -     -             -              -     -     -          -              -     -
+listening  -       -         ready unassigned  -      listening  -          -        -     -             -              -     -     -          -              -     -
+unassigned -       -         -     -           ready  unassigned unassigned -        -     -             -              -     -     unassigned -              -     -
+ready      -       -         -     -           -      ready      ready      ready    ready ready         ready          ready ready ready      ready          ready ready
 """  # noqa: E501 - one column per message
 
 ATTEMPT_GRID = """
@@ -71,6 +72,7 @@ def test_every_pair_of_a_connection(pair: StatePair) -> None:
     rules = MessageRules(spare=pair.event is RunnerMessage.SPARE_READY)
     # The attempt is where the message is legal, so that only the connection's own table decides.
     rules.sent("a", spans=True)
+    rules.checkpoint_asked(1)
     legal = (state for state, event in ATTEMPT_TRANSITIONS if event.value == pair.event.value)
     rules.attempts["a"] = next(legal, SentAttemptState.SENT)
     rules.state = pair.state
@@ -218,3 +220,16 @@ def test_spans_come_once_and_only_if_the_run_asks_for_them() -> None:
     for attempt_id in ("a", "b"):
         with pytest.raises(ProtocolViolation, match="no Run asked for, or a second time"):
             rules.receive(m.Spans(attempt_id=attempt_id, spans=()))
+
+
+def test_a_checkpoint_is_handed_over_once_and_only_if_it_is_asked_for() -> None:
+    rules = MessageRules()
+    rules.state = ConnectionState.READY
+    with pytest.raises(ProtocolViolation, match="not asked for"):
+        rules.receive(MESSAGES["CheckpointTaken"])
+    rules.checkpoint_asked(2)
+    with pytest.raises(ProtocolViolation, match="not asked for"):
+        rules.receive(MESSAGES["CheckpointTaken"])
+    rules.receive(m.CheckpointTaken(number=2))
+    with pytest.raises(ProtocolViolation, match="a second time"):
+        rules.receive(m.CheckpointTaken(number=2))

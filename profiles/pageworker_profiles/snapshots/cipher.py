@@ -1,5 +1,5 @@
 """The outer layers of a container: zlib inside of libsodium's secretstream, in chunks of 64 KiB. Used by the folder
-worker alone.
+worker, and by the daemon for checkpoints.
 
     magic, header of the stream (24 bytes), chunks of ciphertext
 

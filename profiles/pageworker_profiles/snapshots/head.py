@@ -41,6 +41,21 @@ class SnapshotRecord(Struct, frozen=True, kw_only=True):
     """Why it must not be used; "": it is good."""
 
 
+class CheckpointRecord(Struct, frozen=True, kw_only=True):
+    """The checkpoint of a profile that is open, or whose browser was killed."""
+
+    id: str
+    fence: int
+    """Under which it was stored."""
+    bytes: int
+    """Of its object."""
+    sha256: str
+    """Of its object, hex."""
+    key_id: str
+    taken_at: float
+    """Unix seconds."""
+
+
 class ProfileHolder(Struct, frozen=True, kw_only=True):
     """Who has the profile open."""
 
@@ -60,6 +75,8 @@ class ProfileHead(Struct, frozen=True, kw_only=True):
     """Who opened it under `fence`. None: it was closed normally."""
     snapshots: tuple[SnapshotRecord, ...] = ()
     """The newest first."""
+    checkpoint: CheckpointRecord | None = None
+    """Newer than every snapshot. None: the last browser ended normally, or before its first checkpoint."""
 
     @property
     def good(self) -> tuple[SnapshotRecord, ...]:
@@ -85,7 +102,8 @@ def parse_head(untrusted_data: bytes, where: str) -> ProfileHead:
         head = msgspec.json.decode(untrusted_data, type=ProfileHead)
     except msgspec.DecodeError as error:
         raise HeadUnreadable(f"{where} is no profile head ({error}): restore it from a backup of the store") from error
-    if wrong := next((record.id for record in head.snapshots if not _ID.fullmatch(record.id)), None):
+    named = [record.id for record in head.snapshots] + ([head.checkpoint.id] if head.checkpoint is not None else [])
+    if wrong := next((name for name in named if not _ID.fullmatch(name)), None):
         raise HeadUnreadable(f"{where} names a snapshot {wrong[:80]!r}: restore it from a backup of the store")
     return head
 
@@ -109,11 +127,14 @@ def opened(head: ProfileHead | None, fence: int, holder: ProfileHolder) -> Profi
 
 
 def taken(head: ProfileHead | None, fence: int) -> ProfileHead:
-    """A command with this fence changes the head. No older lease can publish any more. Raises FenceTooOld."""
+    """A command with this fence changes the head. No older lease can publish any more. Raises FenceTooOld.
+
+    What the last browser held must not come back on top of the snapshot that the command chooses.
+    """
     if head is None:
         return ProfileHead(fence=fence)
     _refuse_older(head, fence)
-    return replace(head, fence=fence, holder=None)
+    return replace(head, fence=fence, holder=None, checkpoint=None)
 
 
 def closed(head: ProfileHead, fence: int) -> ProfileHead:
@@ -133,8 +154,23 @@ def published(head: ProfileHead, record: SnapshotRecord, keep: int, withdraw: st
     for older in head.good if withdraw else ():
         head = marked_bad(head, older.id, withdraw)
     return replace(
-        head, fence=max(head.fence, record.fence), holder=None, snapshots=_kept((record, *head.snapshots), keep)
+        head,
+        fence=max(head.fence, record.fence),
+        holder=None,
+        snapshots=_kept((record, *head.snapshots), keep),
+        checkpoint=None,
     )
+
+
+def checkpointed(head: ProfileHead, record: CheckpointRecord) -> ProfileHead:
+    """A checkpoint is stored, and replaces the one before. Raises FenceTooOld."""
+    _refuse_older(head, record.fence)
+    return replace(head, checkpoint=record)
+
+
+def without_checkpoint(head: ProfileHead) -> ProfileHead:
+    """The checkpoint must not be used: it was changed in the store, or a person has chosen another state."""
+    return replace(head, checkpoint=None)
 
 
 def marked_bad(head: ProfileHead, snapshot: str, reason: str) -> ProfileHead:
@@ -151,7 +187,8 @@ def marked_bad(head: ProfileHead, snapshot: str, reason: str) -> ProfileHead:
 def marked_good(head: ProfileHead, snapshot: str) -> ProfileHead:
     """A snapshot may be used again, and counts as the newest from now on."""
     chosen = tuple(replace(record, bad="") for record in head.snapshots if record.id == snapshot)
-    return replace(head, snapshots=(*chosen, *(record for record in head.snapshots if record.id != snapshot)))
+    others = (record for record in head.snapshots if record.id != snapshot)
+    return replace(head, snapshots=(*chosen, *others), checkpoint=None)
 
 
 def dropped(before: ProfileHead, after: ProfileHead) -> tuple[str, ...]:

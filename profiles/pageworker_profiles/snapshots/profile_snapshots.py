@@ -5,6 +5,7 @@ what it finds. So a lease that was lost meanwhile meets the higher fence and get
 """
 
 import asyncio
+import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,6 +21,7 @@ from pageworker_profiles.homes import ID_BYTES, parse_store_id
 from pageworker_profiles.snapshots import head as heads
 from pageworker_profiles.snapshots.head import (
     MAX_HEAD_BYTES,
+    CheckpointRecord,
     FenceTooOld,
     ProfileHead,
     ProfileHolder,
@@ -32,6 +34,7 @@ from pageworker_profiles.snapshots.objects import ObjectChanged, ObjectMissing, 
 STORE_ID = "store-id"
 HEAD = "head.json"
 SUFFIX = ".snapshot"
+CHECKPOINT_SUFFIX = ".checkpoint"
 TRIES = 8
 """Of a change to a head that others change at the same time."""
 READS = 2
@@ -155,7 +158,47 @@ class ProfileSnapshots:
             done = await self._change(tenant_id, profile_id, change)
         if done.before is not None:
             await self._delete(folder, heads.dropped(done.before, done.after))
+            await self._delete_checkpoint(folder, done.before, done.after)
         return done
+
+    async def store_checkpoint(self, tenant_id: str, profile_id: str, record: CheckpointRecord, data: bytes) -> None:
+        """Store a checkpoint, let the head name it, and delete the one before. Raises StaleFence."""
+        folder = _folder(tenant_id, profile_id)
+
+        def change(head: ProfileHead | None) -> ProfileHead:
+            if head is None:
+                raise FenceTooOld(record.fence, record.fence + 1)
+            return heads.checkpointed(head, record)
+
+        async with self._timely():
+            # Before the transfer: a worker that has lost its lease sends nothing.
+            head, _ = await self._read(folder)
+            with _explained(f"{self.label}/{folder}"):
+                change(head)
+            await self._objects.write(_checkpoint_name(folder, record), data, None)
+            done = await self._change(tenant_id, profile_id, change)
+        if done.before is not None:
+            await self._delete_checkpoint(folder, done.before, done.after)
+
+    async def fetch_checkpoint(self, tenant_id: str, profile_id: str, record: CheckpointRecord) -> bytes:
+        """The bytes of the checkpoint that the head names. Raises SnapshotTampered."""
+        name = _checkpoint_name(_folder(tenant_id, profile_id), record)
+        async with self._timely():
+            found = await self._objects.read(name, record.bytes)
+        if found is None or hashlib.sha256(found.data).hexdigest() != record.sha256:
+            raise SnapshotTampered(f"{name} in {self.label} is missing, or has other bytes than were stored")
+        return found.data
+
+    async def drop_checkpoint(self, tenant_id: str, profile_id: str, checkpoint_id: str) -> None:
+        """The head names this checkpoint no more."""
+
+        def change(head: ProfileHead | None) -> ProfileHead:
+            if head is None or head.checkpoint is None or head.checkpoint.id != checkpoint_id:
+                raise _NothingToChange
+            return heads.without_checkpoint(head)
+
+        with suppress(_NothingToChange):
+            await self._change(tenant_id, profile_id, change)
 
     async def mark_bad(self, tenant_id: str, profile_id: str, snapshot: str, reason: str) -> ProfileHead | None:
         """A snapshot is not used any more, and stays in the store. None: there is no head."""
@@ -175,6 +218,8 @@ class ProfileSnapshots:
         if head is None or not head.good:
             return None
         await self.mark_bad(tenant_id, profile_id, head.good[0].id, reason)
+        if head.checkpoint is not None:
+            await self.drop_checkpoint(tenant_id, profile_id, head.checkpoint.id)
         return head.good[0]
 
     async def quarantine(self, tenant_id: str, profile_id: str, reason: str, fence: int) -> SnapshotRecord | None:
@@ -224,6 +269,8 @@ class ProfileSnapshots:
         kept = {f"{folder}/{HEAD}"} | {
             f"{folder}/{one.id}{SUFFIX}" for one in (head.snapshots if head is not None else ())
         }
+        if head is not None and head.checkpoint is not None:
+            kept.add(_checkpoint_name(folder, head.checkpoint))
         before = self._clock() - UNNAMED_SECONDS
         old = [info.name for info in found if info.name not in kept and info.changed_at < before]
         async with self._timely():
@@ -257,6 +304,11 @@ class ProfileSnapshots:
     async def _delete(self, folder: str, ids: tuple[str, ...]) -> None:
         async with self._timely():
             await self._objects.delete([f"{folder}/{one}{SUFFIX}" for one in ids])
+
+    async def _delete_checkpoint(self, folder: str, before: ProfileHead, after: ProfileHead) -> None:
+        if before.checkpoint is not None and before.checkpoint != after.checkpoint:
+            async with self._timely():
+                await self._objects.delete([_checkpoint_name(folder, before.checkpoint)])
 
     async def _read(self, folder: str) -> tuple[ProfileHead | None, str | None]:
         found = await self._objects.read(f"{folder}/{HEAD}", MAX_HEAD_BYTES)
@@ -303,3 +355,7 @@ def _explained(where: str) -> Iterator[None]:
 
 def _folder(tenant_id: str, profile_id: str) -> str:
     return f"{names.tenant_name(tenant_id)}/{names.profile_name(profile_id)}"
+
+
+def _checkpoint_name(folder: str, record: CheckpointRecord) -> str:
+    return f"{folder}/{record.id}{CHECKPOINT_SUFFIX}"

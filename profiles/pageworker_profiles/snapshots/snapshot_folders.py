@@ -18,6 +18,7 @@ import nacl
 from msgspec.structs import replace
 
 from pageworker_profiles.browser_version import BrowserVersion
+from pageworker_profiles.checkpoint import ProfileCheckpoint
 from pageworker_profiles.errors import (
     BrowserOlder,
     ContentDamaged,
@@ -32,7 +33,8 @@ from pageworker_profiles.folders import ProfileFolders
 from pageworker_profiles.homes import ProfileHomes
 from pageworker_profiles.lease import ProfileLease
 from pageworker_profiles.sizes import FolderSize
-from pageworker_profiles.snapshots.head import ProfileHead, SnapshotRecord, snapshot_id
+from pageworker_profiles.snapshots.checkpoints import Checkpoints
+from pageworker_profiles.snapshots.head import CheckpointRecord, ProfileHead, SnapshotRecord, snapshot_id
 from pageworker_profiles.snapshots.keys import SnapshotKeys, bound_to
 from pageworker_profiles.snapshots.local_copy import (
     CopyUse,
@@ -82,6 +84,7 @@ class SnapshotFolders:
     ) -> None:
         self._folders = folders
         self._local = LocalFolders(folders)
+        self._checkpoints = Checkpoints(snapshots, keys)
         self._snapshots = snapshots
         self._keys = keys
         self._homes = homes
@@ -131,6 +134,12 @@ class SnapshotFolders:
         except ProfileError as error:
             self._events.failed("publish", lease.tenant_id, lease.profile_id, error)
 
+    async def keep_checkpoint(self, lease: ProfileLease, fence: int | None, checkpoint: ProfileCheckpoint) -> None:
+        """See ProfileBackend."""
+        if fence is not None:
+            name = snapshot_id(fence, os.urandom(8))
+            await self._checkpoints.store(lease.tenant_id, lease.profile_id, name, fence, checkpoint)
+
     async def measure(self, folder: Path) -> FolderSize:
         """See ProfileBackend."""
         return await self._folders.measure(folder)
@@ -172,9 +181,21 @@ class SnapshotFolders:
             await self._set_aside(lease, "its browser was killed, or a snapshot is newer")
         if use in (CopyUse.FETCH, CopyUse.SET_ASIDE):
             began = await self._fetch(lease, head)
+        if head is not None and head.checkpoint is not None:
+            lease.checkpoint = await self._checkpoint(lease, head.checkpoint)
         await self._local.mark(
             lease, LocalCopy(state="open", store=store, fence=fence, snapshot=began, boot=self._boot)
         )
+
+    async def _checkpoint(self, lease: ProfileLease, record: CheckpointRecord) -> ProfileCheckpoint | None:
+        """What the last browser held before it was killed; None: it was changed since, and must not be used."""
+        try:
+            return await self._checkpoints.fetch(lease.tenant_id, lease.profile_id, record)
+        except SnapshotTampered as tampered:
+            self._events.failed("fetch", lease.tenant_id, lease.profile_id, tampered)
+            self._events.refused(lease.tenant_id, lease.profile_id, record.id, str(tampered))
+            await self._snapshots.drop_checkpoint(lease.tenant_id, lease.profile_id, record.id)
+            return None
 
     async def _take(
         self, lease: ProfileLease, store: str, fence: int, browser: BrowserVersion | None, *, begins_here: bool

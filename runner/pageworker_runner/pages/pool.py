@@ -5,6 +5,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -183,6 +184,10 @@ class PagePool:
                 if self._must_wipe and all(each.state in (PageState.IDLE, PageState.LOST) for each in self._slots):
                     await self._wipe()
                 self._changed.notify_all()
+
+    def no_proof(self) -> AbstractAsyncContextManager[None]:
+        """No page is proved clean while the block runs."""
+        return self._popups.no_proof()
 
     async def _cleaned(self, slot: PageSlot, attempt_id: str) -> bool:
         try:

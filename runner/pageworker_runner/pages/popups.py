@@ -1,7 +1,8 @@
 """Pages that the pool did not open: popups, and pages that modules open. They close with the attempts that own them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -125,6 +126,12 @@ class Popups:
             popup.owners.discard(attempt_id)
         async with self._closing:
             await self._close_ownerless()
+
+    @asynccontextmanager
+    async def no_proof(self) -> AsyncIterator[None]:
+        """No page is settled while the block runs: it may open a page that the driver does not report."""
+        async with self._closing:
+            yield
 
     async def settle(self, warm: WarmPage) -> None:
         """Close what `warm` has opened, and what belongs to no attempt, known to the driver or not.

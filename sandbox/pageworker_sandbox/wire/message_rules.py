@@ -3,8 +3,9 @@
 A runner says hello, hands over its listening socket, and is ready. Only a ready runner may speak of attempts, and
 only of those that the supervisor sent. An attempt is accepted, asks for secrets, offers artifacts one at a time and
 hands each over after a grant, is done, and frees its page. A ready runner asks for permits at any time: requests
-of its pages need not belong to an attempt. A spare runner has no tenant at first: it may only log, answer pings
-and ask to retire until it is assigned to a tenant, and that happens once. Feed every received message to
+of its pages need not belong to an attempt. It hands over one checkpoint of its profile per TakeCheckpoint. A spare
+runner has no tenant at first: it may only log, answer pings and ask to retire until it is assigned to a tenant, and
+that happens once. Feed every received message to
 `MessageRules.receive`: a message that the tables do not permit raises ProtocolViolation, and the supervisor kills the
 runner. The shape is OpenSSH's monitor: one table of permitted requests per phase. Pure.
 """
@@ -48,6 +49,7 @@ class RunnerMessage(Enum):
     RETIRE = "Retire"
     PERMIT_REQUEST = "PermitRequest"
     SPANS = "Spans"
+    CHECKPOINT_TAKEN = "CheckpointTaken"
 
 
 class SentAttemptState(Enum):
@@ -100,6 +102,7 @@ CONNECTION_TRANSITIONS: TransitionTable[ConnectionState, RunnerMessage] = {
     (ConnectionState.READY, RunnerMessage.RETIRE): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.PERMIT_REQUEST): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.SPANS): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.CHECKPOINT_TAKEN): ConnectionState.READY,
 }
 
 ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
@@ -139,6 +142,7 @@ class MessageRules:
         self._may_send_spans: set[str] = set()
         """Attempts whose Run asked for spans, and that have sent none yet."""
         self._waiting_permits = 0
+        self._asked_checkpoint: int | None = None
         # For the runner's own lines, and as many again for lines that it cannot assign to an attempt.
         self._lines = self._most_lines = 2 * m.MAX_LINES
 
@@ -169,6 +173,10 @@ class MessageRules:
         if self.attempts.get(attempt_id) is SentAttemptState.OFFERED:
             self._advance(attempt_id, AttemptMessage.GRANT)
 
+    def checkpoint_asked(self, number: int) -> None:
+        """A TakeCheckpoint message is about to go out. No earlier one is without an answer."""
+        self._asked_checkpoint = number
+
     def permit_answered(self) -> None:
         """A PermitAnswer message is about to go out."""
         self._waiting_permits -= 1
@@ -193,6 +201,10 @@ class MessageRules:
             self._waiting_permits += 1
             if self._waiting_permits > m.MAX_WAITING_PERMITS:
                 raise ProtocolViolation(f"more than {m.MAX_WAITING_PERMITS} permit requests without an answer")
+        if isinstance(message, m.CheckpointTaken):
+            if message.number != self._asked_checkpoint:
+                raise ProtocolViolation("a checkpoint that was not asked for, or a second time")
+            self._asked_checkpoint = None
         attempt_id: str | None = getattr(message, "attempt_id", None)
         if attempt_id is not None:
             self._advance(attempt_id, AttemptMessage(kind))

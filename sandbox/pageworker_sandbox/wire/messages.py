@@ -40,6 +40,8 @@ MAX_SPANS = 64
 MAX_SPAN_NAME = 100
 """Characters of its name."""
 MAX_SPAN_ATTRIBUTES = 8
+MAX_CHECKPOINT_BYTES = 8 * 1024 * 1024
+"""Bytes of the cookies and storage of a profile, as the runner hands them over while it runs."""
 MAX_LINES = 2000
 """Log lines per attempt. A runner has the same number for lines of its own, in its whole life."""
 
@@ -106,6 +108,16 @@ class Boot(Message, frozen=True):
     """The file of the blocker rules (`pageworker_sandbox.blockers.rules`). Empty: no page is checked."""
     spare: bool = False
     """True: the runner has no tenant until `Assign`. `tenant_id` is that of no tenant then."""
+    restores: bool = False
+    """The next message is a Restore."""
+
+
+class Restore(Message, frozen=True):
+    """The browser of this profile was killed the last time: put this checkpoint into the browser before Ready. One
+    descriptor: a sealed memfd with the bytes of a CheckpointTaken."""
+
+    taken_at: float
+    """Unix seconds. What the profile's folder has been written later is newer."""
 
 
 class Assign(Message, frozen=True):
@@ -188,6 +200,12 @@ class PermitAnswer(Message, frozen=True):
 
     number: int
     refused: bool = False
+
+
+class TakeCheckpoint(Message, frozen=True):
+    """Hand over the cookies and the storage of the profile as they are now. The answer is a CheckpointTaken."""
+
+    number: int
 
 
 class Ping(Message, frozen=True):
@@ -279,6 +297,13 @@ class ArtifactData(Message, frozen=True):
     attempt_id: Id
     kind: Kind
     content_type: MediaType
+
+
+class CheckpointTaken(Message, frozen=True):
+    """The answer to TakeCheckpoint, with the same number. One descriptor: a sealed memfd of at most
+    MAX_CHECKPOINT_BYTES. It is empty if the runner could not read them. The supervisor keeps it and never parses it."""
+
+    number: int
 
 
 class Failure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -378,6 +403,8 @@ TO_RUNNER: dict[int, MessageSpec] = {
     9: MessageSpec(SecretAnswer, 80 * KIB),
     20: MessageSpec(PermitAnswer, 64),
     21: MessageSpec(Assign, 512),
+    40: MessageSpec(Restore, 64, 1),
+    41: MessageSpec(TakeCheckpoint, 64),
 }
 TO_SUPERVISOR: dict[int, MessageSpec] = {
     64: MessageSpec(Hello, 64),
@@ -394,4 +421,5 @@ TO_SUPERVISOR: dict[int, MessageSpec] = {
     75: MessageSpec(SecretRequest, 1 * KIB),
     90: MessageSpec(PermitRequest, 512),
     91: MessageSpec(Spans, 256 * KIB),
+    110: MessageSpec(CheckpointTaken, 64, 1),
 }

@@ -54,6 +54,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "keep_snapshots": RESTART,
         "store_seconds": RESTART,
         "probe_seconds": RESTART,
+        "checkpoint_seconds": HOT,
         "page": LOCAL,
     },
     # A fixed address is the only way to a private address.

@@ -5,6 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from msgspec.structs import replace
+
+from pageworker_profiles.checkpoint import ProfileCheckpoint
+from pageworker_sandbox import memfd
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.request_failure import failure_pipe
 from pageworker_supervisor.contract.context_key import ContextKey
@@ -26,6 +30,8 @@ class Handshake:
     connection: RunnerConnection
     traffic: RunnerTraffic
     on_log: Callable[[m.LogLine], None]
+    checkpoint: ProfileCheckpoint | None = None
+    """For the browser of a profile whose last browser was killed."""
 
     async def run(self) -> m.Ready:
         """Greet, hand the listener to the gateway, wait until pages are up and the runner has confined itself."""
@@ -34,13 +40,23 @@ class Handshake:
             raise SpawnFailed(f"the runner speaks protocol {hello.protocol}, this supervisor {m.PROTOCOL}")
         failures, gateways_end = failure_pipe()
         try:
-            await self.connection.send(self.resources.boot_message(self.runner_id, self.context), [failures])
+            boot = self.resources.boot_message(self.runner_id, self.context)
+            await self.connection.send(replace(boot, restores=self.checkpoint is not None), [failures])
+            if self.checkpoint is not None:
+                await self._restore(self.checkpoint)
             await self._attach(gateways_end)
         finally:
             os.close(failures)
             os.close(gateways_end)
         ready, _ = await self._expect(m.Ready)
         return ready
+
+    async def _restore(self, checkpoint: ProfileCheckpoint) -> None:
+        descriptor = memfd.seal(checkpoint.untrusted_data, "checkpoint")
+        try:
+            await self.connection.send(m.Restore(taken_at=checkpoint.taken_at), [descriptor])
+        finally:
+            os.close(descriptor)
 
     async def _attach(self, failures: int) -> None:
         _, (listener,) = await self._expect(m.Listener)

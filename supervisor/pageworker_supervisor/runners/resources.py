@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pageworker_profiles import ProfileLease, ProfileTooLarge
 from pageworker_profiles.backend import ProfileBackend
 from pageworker_profiles.browser_version import BrowserVersion
+from pageworker_profiles.checkpoint import ProfileCheckpoint
 from pageworker_sandbox.blockers.rules import released_rules
 from pageworker_sandbox.egress.messages import EgressPolicy
 from pageworker_sandbox.egress.policy import CompiledPolicy
@@ -64,6 +65,16 @@ class RunnerFolder:
             return profile_breach(large)
         return None
 
+    @property
+    def checkpoint(self) -> ProfileCheckpoint | None:
+        """What the last browser of the profile held before it was killed."""
+        return None if self.lease is None else self.lease.checkpoint
+
+    async def keep_checkpoint(self, checkpoint: ProfileCheckpoint) -> None:
+        """Keep cookies and storage of the open profile. Raises ProfileError."""
+        if self.lease is not None:
+            await self.profiles.keep_checkpoint(self.lease, self.fence, checkpoint)
+
     async def keep(self, clean: bool, browser_version: str) -> None:
         """The runner's process tree has ended. `clean`: its browser was closed normally."""
         if self.lease is None:
@@ -103,6 +114,8 @@ class RunnerResources:
     host_memory_bytes: int | None = None
     """Memory of the host, or of the worker's cgroup. None: it is not known."""
     browser_versions: BrowserVersions = field(default_factory=BrowserVersions)
+    checkpoint_seconds: Callable[[], float] = lambda: 0.0
+    """Interval of the checkpoints of profiles now; 0: off."""
 
     @property
     def pool_rules(self) -> PoolRules:

@@ -115,6 +115,11 @@ class RunnerConnection:
         with suppress(ChannelClosed):
             await self._channel.send(answer)
 
+    async def take_checkpoint(self, number: int) -> None:
+        """Ask for the cookies and the storage of the profile. An earlier request must have its answer."""
+        self._rules.checkpoint_asked(number)
+        await self._channel.send(m.TakeCheckpoint(number=number))
+
     async def answer_permit(self, answer: m.PermitAnswer) -> None:
         """Answer a PermitRequest."""
         self._rules.permit_answered()

@@ -11,6 +11,7 @@ from pageworker_sandbox.launch import SandboxedProcess
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ChannelClosed, OutputExceeded, ProtocolViolation
+from pageworker_supervisor.runners.checkpoints import RunnerCheckpoints
 from pageworker_supervisor.runners.empty_context import check_empty
 from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.handshake import Handshake
@@ -32,6 +33,9 @@ EXIT_SECONDS = 0.5
 class SandboxedRunner(Runner):
     """The runner of every job: its process tree is in a sandbox."""
 
+    _checkpoints: RunnerCheckpoints | None = None
+    """Of a runner of a profile that is up."""
+
     async def _serve_in(self, folder: RunnerFolder) -> None:
         self.process = process = await self._resources.launch(self.runner_id, folder)
         connection = RunnerConnection(process, self._resources.pool.runners, spare=self.context == SPARE)
@@ -40,13 +44,17 @@ class SandboxedRunner(Runner):
             if self.state is RunnerState.STOPPING:
                 # It was told to stop before it had a process that could be stopped.
                 raise SpawnFailed("it was told to go")
-            await self._start(process, connection)
+            await self._start(process, connection, folder)
             async with TaskGroup() as tasks:
                 tasks.create_task(watch(self, connection, process, self._limits, folder))
                 tasks.create_task(self._stop_gently(connection, process))
                 tasks.create_task(self._assign_once_adopted(connection))
                 self._resources.gateway.serve_permits(self.runner_id, self._permit_at_gateway)
                 tasks.create_task(self._permits.run())
+                if folder.lease is not None:
+                    profile_metrics, seconds = self._resources.metrics.profiles, self._resources.checkpoint_seconds
+                    self._checkpoints = RunnerCheckpoints(connection, folder, profile_metrics, seconds)
+                    tasks.create_task(self._checkpoints.run(self))
                 tasks.create_task(connection.serve(self._receive))
         except* ChannelClosed:
             await self._let_it_exit(process)
@@ -109,6 +117,8 @@ class SandboxedRunner(Runner):
     def _handle(self, message: m.Message, descriptors: list[int]) -> None:
         if isinstance(message, m.PermitRequest):
             self._permit(message)
+        elif isinstance(message, m.CheckpointTaken) and self._checkpoints is not None:
+            self._checkpoints.arrived(descriptors[0])
         else:
             super()._handle(message, descriptors)
 
@@ -131,14 +141,16 @@ class SandboxedRunner(Runner):
             async with asyncio.timeout(EXIT_SECONDS):
                 await process.wait()
 
-    async def _start(self, process: SandboxedProcess, connection: RunnerConnection) -> None:
+    async def _start(self, process: SandboxedProcess, connection: RunnerConnection, folder: RunnerFolder) -> None:
         lines: list[str] = []
 
         def note(line: m.LogLine) -> None:
             lines.append(line.message)
             write_line(line, None, self._log)
 
-        handshake = Handshake(self.runner_id, self.context, self._resources, connection, self.traffic, note)
+        handshake = Handshake(
+            self.runner_id, self.context, self._resources, connection, self.traffic, note, folder.checkpoint
+        )
         try:
             async with asyncio.timeout(self._resources.pool.start_seconds):
                 ready = await handshake.run()
@@ -149,6 +161,9 @@ class SandboxedRunner(Runner):
             raise BrowserNotReady(f"it did not get ready ({why}); its last words: {last}") from error
         self.evidence = dict(ready.evidence)
         self._why.browser_version = ready.browser_version
+        if (restored := self.evidence.get("checkpoint")) is not None:
+            self._log.info("the browser got the profile's checkpoint", result=restored)
+            self._resources.metrics.profiles.checkpoint("restored" if restored == "restored" else "not_restored")
         self.proof = await process.proof()
         check_rights(self._resources.host.required, self.evidence, self.proof, os.geteuid())
         check_empty(self.context, self.evidence)

@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from pageworker_supervisor.telemetry.metrics.bounded import Bounded
 from pageworker_supervisor.telemetry.metrics.buckets import FAST
 
+CheckpointResult = Literal["stored", "not_taken", "not_stored", "restored", "not_restored"]
+
 
 class ProfileMetrics:
     """What moves between this worker and the snapshot store."""
@@ -43,6 +45,17 @@ class ProfileMetrics:
             ("state",),
             registry=registry,
         )
+
+        self.checkpoints = Counter(
+            "pageworker_profile_checkpoints",
+            "Checkpoints of open profiles: taken and stored, or put into the next browser after a kill.",
+            ("result",),
+            registry=registry,
+        )
+
+    def checkpoint(self, result: CheckpointResult) -> None:
+        """Count one step of a checkpoint."""
+        self.checkpoints.labels(result).inc()
 
     def moved(self, step: Literal["fetch", "publish"], seconds: float, size_bytes: int) -> None:
         """Count a snapshot that was fetched or published."""

@@ -1,0 +1,54 @@
+"""Answers the supervisor's requests for checkpoints of the profile."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from playwright.async_api import BrowserContext
+from playwright.async_api import Error as BrowserError
+
+from pageworker_runner.browser.checkpoint import state_bytes, take
+from pageworker_runner.limits import LIMITS
+from pageworker_runner.reporting.reporter import Reporter
+from pageworker_runner.task_ownership import Tasks
+from pageworker_sandbox import memfd
+from pageworker_sandbox.wire import messages as m
+
+
+class Proofs(Protocol):
+    """What must not run while a checkpoint is taken."""
+
+    def no_proof(self) -> AbstractAsyncContextManager[None]:
+        """No page is proved clean while the block runs."""
+
+
+class CheckpointTaker:
+    """Of one browser context."""
+
+    def __init__(self, context: BrowserContext, proofs: Proofs, tasks: Tasks, reporter: Reporter) -> None:
+        self._context = context
+        self._proofs = proofs
+        self._tasks = tasks
+        self._reporter = reporter
+        self._with_storage = True
+        """False: once it failed, or took too long. From then on checkpoints hold cookies alone."""
+
+    def ask(self, number: int) -> None:
+        """Take one and send it. Each request gets one answer."""
+        self._tasks.spawn(self._answer(number))
+
+    async def _answer(self, number: int) -> None:
+        descriptor = memfd.seal(await self._take(), "checkpoint")
+        self._reporter.send_queue.put(m.CheckpointTaken(number=number), [descriptor])
+
+    async def _take(self) -> bytes:
+        if self._with_storage:
+            try:
+                async with self._proofs.no_proof():
+                    return state_bytes(await take(self._context, LIMITS.checkpoint_seconds, storage=True))
+            except (BrowserError, TimeoutError) as error:
+                self._with_storage = False
+                self._reporter.warn(f"checkpoints hold cookies alone from now on: {str(error)[:500] or 'too slow'}")
+        try:
+            return state_bytes(await take(self._context, LIMITS.checkpoint_seconds, storage=False))
+        except (BrowserError, TimeoutError):
+            return b""
