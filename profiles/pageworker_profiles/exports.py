@@ -8,8 +8,8 @@ import hashlib
 import os
 import re
 import tarfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Annotated, NamedTuple
 
@@ -74,22 +74,32 @@ def write_export(path: Path, head: ProfileExport, fill: Callable[[TarWriter], ob
 
     Raises FileExistsError, OSError, and what `fill` raises. Then there is no such file.
     """
+    with private_file(path) as file:
+        file.write(_head_bytes(head))
+        tar = TarWriter(file)
+        fill(tar)
+        head = msgspec.structs.replace(head, bytes=tar.bytes, sha256=tar.sha256)
+        file.seek(0)
+        file.write(_head_bytes(head))
+    return head
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that only its owner reads. It is synced after the block, and removed if the block fails.
+
+    Raises FileExistsError, OSError.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(_head_bytes(head))
-            tar = TarWriter(file)
-            fill(tar)
-            head = msgspec.structs.replace(head, bytes=tar.bytes, sha256=tar.sha256)
-            file.seek(0)
-            file.write(_head_bytes(head))
+            yield file
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
         with suppress(OSError):
             path.unlink()
         raise
-    return head
 
 
 def check_export(file: IO[bytes], name: str) -> OpenedExport:

@@ -91,6 +91,8 @@ class ProfileStore:
         if not lease.open:
             raise ValueError("the lease is closed")
         aside = None
+        # First: the new data must not get what the old one held.
+        checkpoint.remove(lease.path.parent)
         with explained("replacing", lease.path):
             try:
                 lease.path.rmdir()

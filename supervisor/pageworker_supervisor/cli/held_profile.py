@@ -1,6 +1,7 @@
 """A profile that a command changes: under its lock in Redis, so that no worker opens it meanwhile, and audited."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -104,6 +105,29 @@ async def changing(
                 fence = await once_closed(lock, until)
                 (known,) = await queue.profile_locks.read(profile.tenant_id, [profile.profile_id])
                 yield HeldProfile(place, known, queue, fence, action, until)
+
+
+@asynccontextmanager
+async def living_here(held: HeldProfile, profile: ProfileName, *, stored: bool = False) -> AsyncIterator[None]:
+    """Redis has the profile on record in this place for the block, and after it unless the block fails.
+
+    `stored`: the block stores a snapshot, if this place is a store of snapshots.
+    """
+    stores, place = held.queue.profile_stores, held.place
+    store, host = await place.own_store_id(), socket.gethostname()
+    found = await stores.claim(*profile, store, host)
+    if found.store != store:
+        # Recorded since the lock was taken, by a worker that did not ask for it.
+        known = KnownProfile("", found.store, found.host)
+        await held._replace(known=known).refuse_elsewhere()
+    try:
+        yield
+    except BaseException:
+        if not held.known.store:
+            await stores.forget(*profile)
+        raise
+    if stored and isinstance(place, StoredProfiles):
+        await stores.claim(*profile, store, host, keep=True)
 
 
 @contextmanager

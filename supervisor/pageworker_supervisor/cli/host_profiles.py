@@ -7,7 +7,9 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from pageworker_profiles import ProfileStore, homes, trees
+from pageworker_profiles import checkpoint as checkpoint_file
 from pageworker_profiles.browser_version import last_version
+from pageworker_profiles.checkpoint import ProfileCheckpoint
 from pageworker_profiles.errors import InvalidName, NoSuchState, ProfileError, explained
 from pageworker_profiles.exports import OpenedExport, ProfileExport, TarWriter, write_export
 from pageworker_profiles.homes import STORE_ID, parse_store_id
@@ -103,6 +105,21 @@ class HostProfiles:
     async def import_(self, name: ProfileName, source: OpenedExport, reason: str, fence: int) -> str | None:
         """See ProfilePlace."""
         return await asyncio.to_thread(self._import, name, source, reason)
+
+    async def checkpoint(self, name: ProfileName) -> ProfileCheckpoint | None:
+        """See ProfilePlace. Without the lock: a worker replaces the file in one step."""
+        if not self._is_here(name):
+            return None
+        return await asyncio.to_thread(checkpoint_file.read, self._store().folder(*name))
+
+    async def keep_checkpoint(self, name: ProfileName, checkpoint: ProfileCheckpoint, fence: int) -> None:
+        """See ProfilePlace."""
+
+        def keep() -> None:
+            with self._store().hold(*name, None, None) as lease:
+                checkpoint_file.write(lease.path.parent, checkpoint)
+
+        await asyncio.to_thread(keep)
 
     def _is_here(self, name: ProfileName) -> bool:
         return self._root.exists() and self._store().folder(*name).exists()

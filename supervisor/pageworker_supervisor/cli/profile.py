@@ -57,8 +57,8 @@ for name, place, line in (
     ("restore", "profile_change:restore", "Restore a snapshot, or data from quarantine."),
     ("quarantine", "profile_change:quarantine", "Withdraw the newest state of one profile, and keep it."),
     ("reset", "profile_change:reset", "Make one profile empty, and keep its data in quarantine."),
-    ("export", "profile_transfer:export_profile", "Write the data of one profile into a file."),
-    ("import", "profile_transfer:import_profile", "Replace the data of one profile by that of a file."),
+    ("export", "profile_transfer:export_profile", "Write the data, or cookies and storage, of a profile into a file."),
+    ("import", "profile_transfer:import_profile", "Replace the data of a profile, or give it cookies and storage."),
     ("unlock", "profile_unlock:unlock", "Release the lock of a worker that is gone."),
 ):
     app.command(f"pageworker_supervisor.cli.{place}", name=name, help=line)

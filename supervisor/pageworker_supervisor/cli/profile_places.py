@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pageworker_profiles import FolderSize
+from pageworker_profiles.checkpoint import ProfileCheckpoint
 from pageworker_profiles.errors import (
     ProfileBusy,
     ProfileError,
@@ -68,6 +69,12 @@ class ProfilePlace(Protocol):
     async def import_(self, name: ProfileName, source: OpenedExport, reason: str, fence: int) -> str | None:
         """Replace the data by that of a checked export. What it replaces is kept. Returns as `reset` does; None: on
         this host nothing was replaced."""
+
+    async def checkpoint(self, name: ProfileName) -> ProfileCheckpoint | None:
+        """Cookies and storage of the last browser, if the profile is open, or was not closed normally. None: else."""
+
+    async def keep_checkpoint(self, name: ProfileName, checkpoint: ProfileCheckpoint, fence: int) -> None:
+        """The next browser gets these cookies and this storage, on top of the data. A profile that is new begins."""
 
 
 def place_of(settings: Settings) -> HostProfiles | StoredProfiles:

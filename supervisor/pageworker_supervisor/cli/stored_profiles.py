@@ -9,10 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pageworker_profiles.browser_version import BrowserVersion, last_version, parse_version
+from pageworker_profiles.checkpoint import ProfileCheckpoint
 from pageworker_profiles.errors import InvalidName, NoSuchState
 from pageworker_profiles.exports import OpenedExport, ProfileExport, TarWriter, write_export
 from pageworker_profiles.sizes import MOST, FolderSize
 from pageworker_profiles.snapshots import archive, transfers
+from pageworker_profiles.snapshots.checkpoints import Checkpoints
 from pageworker_profiles.snapshots.cipher import OpeningReader
 from pageworker_profiles.snapshots.head import SnapshotRecord, snapshot_id
 from pageworker_profiles.snapshots.keys import SnapshotKey, SnapshotKeys, bound_to
@@ -148,6 +150,21 @@ class StoredProfiles:
 
             version = await asyncio.to_thread(unpack)
             return await self._publish(name, folder, "" if version is None else str(version), fence)
+
+    async def checkpoint(self, name: ProfileName) -> ProfileCheckpoint | None:
+        """See ProfilePlace."""
+        head = await self.snapshots.head(*name)
+        if head is None or head.checkpoint is None:
+            return None
+        return await Checkpoints(self.snapshots, self._keys).fetch(*name, head.checkpoint)
+
+    async def keep_checkpoint(self, name: ProfileName, checkpoint: ProfileCheckpoint, fence: int) -> None:
+        """See ProfilePlace."""
+        # First: without a key, the head stays as it is.
+        await self._keys.current()
+        await self.snapshots.take(*name, fence)
+        checkpoint_id = snapshot_id(fence, os.urandom(8))
+        await Checkpoints(self.snapshots, self._keys).store(*name, checkpoint_id, fence, checkpoint)
 
     async def _publish(self, name: ProfileName, folder: Path, version: str, fence: int, withdraw: str = "") -> str:
         """Make a folder the newest snapshot. Returns its id."""
