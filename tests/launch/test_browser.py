@@ -79,6 +79,24 @@ def test_a_user_without_account_and_home_has_no_downloads(monkeypatch: pytest.Mo
     assert missing.what == "no browser found"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_a_home_folder_that_the_user_cannot_enter_has_no_downloads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A worker that was root still has $HOME of root."""
+    (tmp_path / ".cache/ms-playwright/chromium-1").mkdir(parents=True)
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(browser, "FULL", ())
+    monkeypatch.setattr(browser, "HEADLESS", ())
+    os.seteuid(65534)
+    try:
+        missing = find_browsers(None)
+    finally:
+        os.seteuid(0)
+    assert isinstance(missing, HostProblem)
+
+
 @pytest.mark.parametrize(("content", "told"), [("#!/bin/sh\n", "wrapper script"), ("text", "not a 64-bit ELF")])
 def test_a_file_that_is_no_binary_is_refused_with_its_fix(tmp_path: Path, content: str, told: str) -> None:
     (tmp_path / "chrome").write_text(content)

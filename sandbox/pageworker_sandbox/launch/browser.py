@@ -95,9 +95,10 @@ def _downloaded() -> list[Path]:
     """What Playwright has downloaded for this user."""
     try:
         own = Path.home() / ".cache" / "ms-playwright"
-    except RuntimeError:
-        return []  # no $HOME, and no account: a worker that was root may have such a user id
-    return [path for pattern in PLAYWRIGHT for path in sorted(own.glob(pattern), reverse=True)]
+        return [path for pattern in PLAYWRIGHT for path in sorted(own.glob(pattern), reverse=True)]
+    except (RuntimeError, PermissionError):
+        # A worker that was root may have a user id without an account, and $HOME of root, which it cannot enter.
+        return []
 
 
 def _is_script(path: Path) -> bool:
