@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 
 import h11
 import pytest
@@ -154,6 +155,36 @@ async def test_a_large_body_is_cut_at_the_byte_budget() -> None:
                 pass
         usage = proxy.runner_proxy.usage()
         assert usage.up_bytes + usage.down_bytes == 300_000
+
+
+def _head_first(length: int) -> Callable[[Origin], Handler]:
+    """Sends its body once the client of the test has the head."""
+
+    def handler(origin: Origin) -> Handler:
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length)
+            await origin.arrived.wait()
+            writer.write(bytes(length))
+            await reader.read()
+
+        return handle
+
+    return handler
+
+
+@pytest.mark.parametrize("length", [2, LARGE])
+async def test_a_head_does_not_wait_for_its_body(length: int) -> None:
+    async with (
+        serving(_head_first(length)) as origin,
+        running(to(origin.port)) as proxy,
+        client(proxy.port) as runner,
+        asyncio.timeout(10),
+    ):
+        runner.writer.write(get("http://shop.test/"))
+        assert (await runner.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
+        origin.arrived.set()
+        assert await runner.reader.readexactly(length) == bytes(length)
 
 
 async def test_100_continue_is_the_origins_to_say() -> None:

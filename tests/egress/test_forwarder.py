@@ -155,7 +155,7 @@ async def test_a_reader_that_stops_stops_the_source(free: int) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(sent(host, MANY))
             pouring = tasks.create_task(origin.pour(runner, len(MANY), SpliceSlots(free)))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not runner.stuck:  # noqa: ASYNC110 - it has no event
                     await asyncio.sleep(0.001)
             assert await received(browser, len(MANY)) == MANY

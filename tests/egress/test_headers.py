@@ -109,6 +109,7 @@ def test_a_body_is_large_by_its_length_alone(
 ) -> None:
     response = h11.Response(status_code=status, headers=list(fields.items()))
     assert headers.large_body(response, method) == length
+    assert headers.has_length(response) is (list(fields) == ["Content-Length"])
 
 
 def test_a_switched_protocol_is_told_to_the_runner() -> None:

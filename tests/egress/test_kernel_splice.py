@@ -40,12 +40,12 @@ class Transfer:
 
     async def stuck(self) -> None:
         """Wait until the receiver has read too little."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not self.splice.stuck:  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.001)
 
     async def end(self) -> SpliceEnd:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await self.ended.wait()
         assert len(self.ends) == 1
         return self.ends[0]

@@ -40,7 +40,7 @@ async def tcp_stream(meter: Meter | None = None) -> AsyncIterator[tuple[Stream, 
 async def received(sock: socket.socket, count: int) -> bytes:
     """The next bytes, or fewer if there is an end before."""
     data = bytearray()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(data) < count and (piece := await asyncio.get_running_loop().sock_recv(sock, count - len(data))):
             data += piece
     return bytes(data)

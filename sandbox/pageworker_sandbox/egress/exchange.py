@@ -165,22 +165,28 @@ class Exchange:
         if response is None:
             return
         self._record.answered(response.status_code)
-        self._runner.send(
+        events: list[h11.Event] = [
             h11.Response(
                 status_code=response.status_code,
                 headers=headers.for_runner(response),
                 reason=response.reason,
             )
-        )
-        self._answer_begun = True
+        ]
         large = headers.large_body(response, self._request.method)
+        trailers, end = self._runner.state.their_http_version != b"1.0", None
+        if large is None and origin.trailing and headers.has_length(response):
+            # What came with the head leaves with it: each write wakes the runner.
+            data, end = await origin.body()
+            events += _events(data, end, trailers)
+        self._runner.send(*events)
+        self._answer_begun = True
+        await self._runner.stream.drain()
         if large is not None:
             await self._pour(origin, large)
             return
-        end = None
         while end is None:
             data, end = await origin.body()
-            self._runner.send(*_events(data, end, self._runner.state.their_http_version != b"1.0"))
+            self._runner.send(*_events(data, end, trailers))
             await self._runner.stream.drain()
 
     async def _pour(self, origin: HttpSide, count: int) -> None:

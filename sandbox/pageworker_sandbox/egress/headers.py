@@ -60,14 +60,19 @@ def has_body(request: h11.Request) -> bool:
     return any(value != b"0" for _, value in _framing(request.headers.raw_items()))
 
 
+def has_length(response: h11.Response) -> bool:
+    """Whether any byte after the head is one of the body."""
+    framing = _framing(response.headers.raw_items())
+    return bool(framing) and framing[0][0] == b"Content-Length"
+
+
 def large_body(response: h11.Response, method: bytes) -> int | None:
     """The length of a response's body, if it is large and known. None: parse it."""
     if method == b"HEAD" or response.status_code in (204, 304):
         return None
-    framing = _framing(response.headers.raw_items())
-    if not framing or framing[0][0] != b"Content-Length":
+    if not has_length(response):
         return None
-    length = int(framing[0][1])  # h11 has checked that it is a number
+    length = int(_framing(response.headers.raw_items())[0][1])  # h11 has checked that it is a number
     return length if LARGE_BODY_BYTES <= length <= MOST_BODY_BYTES else None
 
 
