@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from alerts.world import VAULT_TENANT, AlertWorld
+from alerts.world import MODULE, VAULT_TENANT, AlertWorld
 from pw_servers.waiting import until
 
 from pageworker_supervisor.central.document import texts_of_values
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.registry.publisher import Publisher
 from pageworker_supervisor.registry.store import Store
+from pageworker_supervisor.rollouts.rollout_entry import RolloutEntry, encode_entry
 
 
 @dataclass(frozen=True)
@@ -230,6 +231,18 @@ def the_host_is_loaded(world: AlertWorld) -> Iterator[None]:
     asyncio.run(mark([]))
 
 
+def a_rollout_is_refused(world: AlertWorld) -> Iterator[None]:
+    """A program other than workerctl writes an entry with a version that is not in the index, and takes it back."""
+
+    async def write(base: int, entry: RolloutEntry) -> int:
+        async with world.queue() as queue:
+            return await queue.rollouts.write(MODULE, base, encode_entry(entry), b"{}")
+
+    revision = asyncio.run(write(0, RolloutEntry(replaced={"1.0.0": "9.9.9"})))
+    yield
+    assert asyncio.run(write(revision, RolloutEntry())) > revision
+
+
 def the_secret_backend_is_away(world: AlertWorld) -> Iterator[None]:
     """The worker has logged in for two minutes, and cannot renew that: OpenBao answers nothing."""
     assert world.bao is not None
@@ -261,6 +274,7 @@ CASES = (
     FaultCase(("RegistryExpiring",), the_index_is_not_renewed),
     FaultCase(("ConfigurationRefused",), a_change_is_refused),
     FaultCase(("AdmissionClosed",), the_host_is_loaded),
+    FaultCase(("RolloutRefused",), a_rollout_is_refused),
     # After two thirds of its time, the login is to be renewed. After three quarters it is late.
     FaultCase(("SecretExpiring",), the_secret_backend_is_away, seconds=180),
 )
