@@ -50,8 +50,11 @@ BOUNDS = {
     "switch.first_navigation_p50_ms": Bound("ratio", "at most", 0.4),
     "versions.runner_private_mb": Bound("ratio", "at most", 1.1),
     "versions.swap_cpu_ms_per_job": Bound("ratio", "at most", 1.1),
-    "fairness.p95_wait_beside_large_tenant_services": Bound("ratio", "at most", 1.5),
-    "fairness.p95_wait_beside_large_tenant_seconds": Bound("ratio", "at most", 1.5),
+    "fairness.p95_wait_beside_large_tenant_services": Bound("ratio", "at most", 1.1),
+    "fairness.p95_wait_beside_large_tenant_seconds": Bound("ratio", "at most", 1.1),
+    "flooded.light_tenant_p95_seconds": Bound("ratio", "at most", 1.1),
+    "central.cpu_ms_per_job": Bound("ratio", "at most", 1.01),
+    "central.redis_commands_per_job": Bound("ratio", "at most", 1.01),
     "fairness.weights_1_2_4_largest_deviation": Bound("value", "at most", 0.1),
     "fairness.low_priority_largest_gap_services": Bound("value", "at most", 13.0),
 }
