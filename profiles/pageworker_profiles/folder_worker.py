@@ -1,6 +1,6 @@
 """The folder worker: walks a folder in a process of its own, outside the daemon's event loop and at low priority.
 
-    folder_worker.py PARENT_PID NAMESPACE prepare FOLDER MAX_FILES MAX_BYTES UID GID FD [VERSION]
+    folder_worker.py PARENT_PID NAMESPACE prepare FOLDER MAX_FILES MAX_BYTES UID GID FD MARKER [VERSION]
     folder_worker.py PARENT_PID NAMESPACE measure FOLDER MAX_FILES MAX_BYTES
     folder_worker.py PARENT_PID NAMESPACE remove FOLDER
     folder_worker.py PARENT_PID NAMESPACE check FOLDER                         message: empty
@@ -11,7 +11,7 @@
 NAMESPACE is an inherited descriptor of the daemon's user namespace, in which this worker may read and change the
 folders of the runners' users. `-`: the daemon has none.
 
-UID -1: keep the owner. VERSION: four numbers, of the browser that will use the folder.
+UID -1: keep the owner. MARKER: see opening_marker.py. VERSION: four numbers, of the browser that will use the folder.
 
 FD is an inherited descriptor of the folder, which is prepared whatever FOLDER names by now. The daemon runs the worker
 as a script by path, with `-I -S`, and may kill it at any time. It writes one dict to stdout, in marshal format because

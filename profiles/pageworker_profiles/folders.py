@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pageworker_profiles import checkpoint as checkpoint_file
-from pageworker_profiles import damage_mark, homes
+from pageworker_profiles import damage_mark, homes, opening_marker
 from pageworker_profiles.browser_version import BrowserVersion
 from pageworker_profiles.checkpoint import ProfileCheckpoint
 from pageworker_profiles.errors import ContentDamaged, FolderWorkerFailed, InvalidName, ProfileError, explained
@@ -120,8 +120,10 @@ class ProfileFolders:
     async def prepare(self, lease: ProfileLease, browser: BrowserVersion | None = None) -> None:
         """The second half of `open`: the browser's version, the owner of the folder, and its size."""
         folder, lock = lease.folder_descriptor, lease.lock_descriptor
-        numbers = (*self.most, *owner(lease.uid), folder, *(browser or ()))
+        marker = opening_marker.new_marker()
+        numbers = (*self.most, *owner(lease.uid), folder, marker, *(browser or ()))
         await self._walk("prepare", lease.path, *numbers, held=[lock, folder])
+        lease.marker = opening_marker.marker_text(marker)
 
     async def call(
         self, lease: ProfileLease, action: str, folder: Path, *numbers: int, message: Mapping[str, Any]

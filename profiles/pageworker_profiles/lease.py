@@ -74,6 +74,8 @@ class ProfileLease(FolderLease):
         super().__init__(path, uid, lock)
         self.tenant_id = tenant_id
         self.profile_id = profile_id
+        self.marker: str | None = None
+        """What a browser finds in the folder that was prepared for this lease. See opening_marker.py."""
         self.checkpoint: ProfileCheckpoint | None = None
         """What the last browser of the profile held before it was killed, for the next one. None: it ended normally."""
 

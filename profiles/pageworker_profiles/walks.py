@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pageworker_profiles import trees
+from pageworker_profiles import opening_marker, trees
 from pageworker_profiles.browser_version import BrowserVersion, last_version, refuse_older
 from pageworker_profiles.errors import ProfileError, ProfileTampered, explained
 from pageworker_profiles.sizes import FolderSize
@@ -23,12 +23,19 @@ def answer(action: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
 
 
 def prepare(
-    data: Path, descriptor: int, most: FolderSize, uid: int, gid: int, browser: BrowserVersion | None = None
+    data: Path,
+    descriptor: int,
+    most: FolderSize,
+    uid: int,
+    gid: int,
+    browser: BrowserVersion | None = None,
+    marker: int | None = None,
 ) -> FolderSize:
     """Prepare a profile's data for a browser of `uid` (-1: keep the owner). The caller holds the lock, so none runs.
 
     `descriptor` is that of the folder (O_PATH), which is mounted later. `data` is its path, for errors only.
-    `browser`: its version; None: it is not compared. Raises BrowserOlder, ProfileTampered, ProfileTooLarge, OSError.
+    `browser`: its version; None: it is not compared. `marker`: of this opening, see opening_marker.py; None: none is
+    written. Raises BrowserOlder, ProfileTampered, ProfileTooLarge, OSError.
     """
     # First: a profile that is refused keeps its owner.
     refuse_older(browser, last_version(descriptor))
@@ -40,15 +47,17 @@ def prepare(
             continue
         except IsADirectoryError as error:
             raise ProfileTampered(f"{data / name} is a folder: quarantine the profile") from error
+    if marker is not None:
+        opening_marker.put(data, descriptor, marker)
     return size
 
 
 def _do(action: str, folder: Path, numbers: list[int]) -> dict[str, Any]:
     match action:
         case "prepare":
-            files, size_bytes, uid, gid, descriptor, *version = numbers
+            files, size_bytes, uid, gid, descriptor, marker, *version = numbers
             browser = BrowserVersion(*version) if version else None
-            size = prepare(folder, descriptor, FolderSize(files, size_bytes), uid, gid, browser)
+            size = prepare(folder, descriptor, FolderSize(files, size_bytes), uid, gid, browser, marker)
         case "measure":
             size = trees.measure(folder, FolderSize(*numbers))
         case "remove":

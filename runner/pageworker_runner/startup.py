@@ -16,6 +16,7 @@ from pageworker_runner.browser.browser import RunnerBrowser, launch
 from pageworker_runner.browser.checkpoint import folder_times, restore
 from pageworker_runner.browser.checkpoint_taker import CheckpointTaker
 from pageworker_runner.browser.empty_proof import files_in, stored_in
+from pageworker_runner.browser.profile_marker import profile_marker
 from pageworker_runner.browser.sandbox_check import chromium_sandbox
 from pageworker_runner.environment import RunnerEnvironment, programs
 from pageworker_runner.errors import StartError
@@ -79,6 +80,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             # Before the pool watches for new pages: the page of this check belongs to no attempt.
             sandbox = await chromium_sandbox(browser.context, Path(boot.browser))
             empty = {} if boot.persistent else {"profile_files": str(files), **await stored_in(browser.context)}
+            marker = {"profile_marker": profile_marker(browser.pid)} if boot.persistent else {}
             restored = {}
             if checkpoint is not None:
                 restored = {"checkpoint": await restore(browser.context, *checkpoint, times)}
@@ -114,7 +116,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
         m.Ready(
             browser_version=browser.version,
             pages=boot.pages,
-            evidence={**answers, **empty, **restored, "chromium_sandbox": sandbox},
+            evidence={**answers, **empty, **marker, **restored, "chromium_sandbox": sandbox},
         )
     )
     checkpoints = CheckpointTaker(browser.context, pool, tasks, reporter)

@@ -63,6 +63,7 @@ print(*sorted(name for name in sys.modules if name.startswith("pageworker") or n
         "pageworker_profiles",
         "pageworker_profiles.browser_version",
         "pageworker_profiles.errors",
+        "pageworker_profiles.opening_marker",
         "pageworker_profiles.sizes",
         "pageworker_profiles.trees",
         "pageworker_profiles.walks",

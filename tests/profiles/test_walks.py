@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pageworker_profiles import ProfileTampered, walks
+from pageworker_profiles import ProfileTampered, opening_marker, walks
 from pageworker_profiles.browser_version import FILE
 from pageworker_profiles.sizes import FolderSize
 
@@ -43,8 +43,8 @@ def test_a_breach_is_told_with_both_amounts(folder: Path) -> None:
 def test_preparing_removes_the_lock_of_a_dead_browser(folder: Path, descriptor: int) -> None:
     for name in walks.SINGLETONS:
         (folder / name).symlink_to("otherhost-4711")
-    assert walks.answer("prepare", folder, [10, 10**6, *NO_OWNER, descriptor])["files"] == 2 + len(walks.SINGLETONS)
-    assert [path.name for path in folder.iterdir()] == ["sub"]
+    assert walks.answer("prepare", folder, [10, 10**6, *NO_OWNER, descriptor, 1])["files"] == 2 + len(walks.SINGLETONS)
+    assert {path.name for path in folder.iterdir()} == {"sub", opening_marker.FILE}
 
 
 def test_a_folder_in_the_place_of_that_lock_is_tampering(folder: Path, descriptor: int) -> None:
@@ -60,10 +60,10 @@ def test_a_profile_of_a_newer_browser_is_refused_and_left_as_it_is(
     (folder / FILE).write_text("156.0.1.2")
     (folder / walks.SINGLETONS[0]).symlink_to("otherhost-4711")
     before = folder.stat()
-    found = walks.answer("prepare", folder, [10, 10**6, *owner, descriptor, 155, 9, 9, 9])
+    found = walks.answer("prepare", folder, [10, 10**6, *owner, descriptor, 1, 155, 9, 9, 9])
     assert (found["error"], found["fields"]) == ("BrowserOlder", {"browser": "155.9.9.9", "wrote": "156.0.1.2"})
     assert (folder.stat(), (folder / walks.SINGLETONS[0]).is_symlink()) == (before, True)
-    assert "error" not in walks.answer("prepare", folder, [10, 10**6, *NO_OWNER, descriptor, 156, 0, 1, 2])
+    assert "error" not in walks.answer("prepare", folder, [10, 10**6, *NO_OWNER, descriptor, 1, 156, 0, 1, 2])
 
 
 @pytest.mark.parametrize("owner", [NO_OWNER, (os.geteuid(), os.getegid())])
@@ -71,8 +71,8 @@ def test_preparing_follows_the_descriptor_and_no_name(folder: Path, descriptor: 
     (folder / walks.SINGLETONS[0]).symlink_to("otherhost-4711")
     moved = folder.rename(folder.parent / "moved")
     folder.symlink_to(folder.parent)
-    assert walks.answer("prepare", folder, [10, 10**6, *owner, descriptor])["files"] == 3
-    assert [path.name for path in moved.iterdir()] == ["sub"]
+    assert walks.answer("prepare", folder, [10, 10**6, *owner, descriptor, 1])["files"] == 3
+    assert {path.name for path in moved.iterdir()} == {"sub", opening_marker.FILE}
 
 
 def test_removing_leaves_nothing_and_may_come_too_late(folder: Path) -> None:

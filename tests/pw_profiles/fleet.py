@@ -61,12 +61,16 @@ class SnapshotFleet:
 
     async def cookie(self, **payload: Any) -> str:
         """The cookie that the next job finds."""
+        return (await self.found(**payload))["cookie"]
+
+    async def found(self, **payload: Any) -> dict[str, str]:
+        """The cookie, and the entry of the local storage, that the next job finds. "": there is none."""
         job_id = await self.push(**payload)
         while job_id not in self.producer.results:
             await self.producer.collect(len(self.producer.results) + 1, 90)
         result = self.producer.results[job_id]
         assert result["status"] == "succeeded", result
-        return str(result["data"]["cookie"])
+        return {name: str(result["data"][name]) for name in ("cookie", "entry")}
 
     def head(self) -> Any:
         """The profile's head."""

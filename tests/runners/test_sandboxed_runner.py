@@ -130,7 +130,7 @@ async def test_a_runner_without_a_required_right_or_with_cookies_does_not_come_u
             metrics=SimpleNamespace(runners=SimpleNamespace(spawned=lambda _: None)),
         )
     )
-    folder = any_typed(SimpleNamespace(checkpoint=None))
+    folder = any_typed(SimpleNamespace(checkpoint=None, lease=None))
     starting = runner._start(any_typed(ProvenProcess()), any_typed(StopRecorder()), folder)
     if refused:
         with pytest.raises(SpawnFailed, match=refused):

@@ -18,6 +18,7 @@ CACHES = {
     "extensions_crx_cache": "packages of extensions, loaded again",
     "optimization_guide_model_store": "models that Chromium loads again",
     "BrowserMetrics-spare.pma": "space for the metrics of the next run",
+    "Pageworker Opening": "the worker's own marker of one opening",
     "DevToolsActivePort": "the port of one run",
     "SingletonCookie": "Chromium's lock: it names a browser of one host",
     "SingletonLock": "Chromium's lock: it names a browser of one host",

@@ -30,6 +30,8 @@ class RunnerBrowser:
     version: str
     process: int
     """A pidfd of the browser's main process."""
+    pid: int
+    """Of the same process."""
 
     def on_exit(self, callback: Callable[[], None]) -> None:
         """Call `callback` once the browser's main process has ended, whether the driver notices it or not."""
@@ -81,14 +83,16 @@ async def launch(boot: Boot, profile: Path, proxy_port: int) -> RunnerBrowser:
     if browser is None:
         raise StartError("browser: Playwright's driver reports no browser for the context")
     try:
-        return RunnerBrowser(playwright, context, browser.version, await _pidfd_of(browser))
+        pid = await _main_pid(browser)
+        return RunnerBrowser(playwright, context, browser.version, os.pidfd_open(pid), pid)
     except (BrowserError, OSError) as error:
         raise StartError(f"browser: it ended while it started: {str(error)[:2000]}") from error
 
 
-async def _pidfd_of(browser: Browser) -> int:
-    """A pidfd of the browser's main process. Source: pidfd_open(2), DevTools' SystemInfo domain."""
+async def _main_pid(browser: Browser) -> int:
+    """The browser's main process. Source: DevTools' SystemInfo domain."""
     devtools = await browser.new_browser_cdp_session()
     processes = (await devtools.send("SystemInfo.getProcessInfo"))["processInfo"]
     await devtools.detach()
-    return os.pidfd_open(next(process["id"] for process in processes if process["type"] == "browser"))
+    pid: int = next(process["id"] for process in processes if process["type"] == "browser")
+    return pid

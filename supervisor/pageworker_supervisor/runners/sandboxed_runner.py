@@ -16,6 +16,7 @@ from pageworker_supervisor.runners.empty_context import check_empty
 from pageworker_supervisor.runners.errors import BrowserNotReady, RunnerLost, SpawnFailed
 from pageworker_supervisor.runners.handshake import Handshake
 from pageworker_supervisor.runners.limit_breach import Breach
+from pageworker_supervisor.runners.profile_identity import check_identity
 from pageworker_supervisor.runners.request_permits import RunnerPermits
 from pageworker_supervisor.runners.resources import RunnerFolder
 from pageworker_supervisor.runners.runner import Runner
@@ -167,6 +168,7 @@ class SandboxedRunner(Runner):
         self.proof = await process.proof()
         check_rights(self._resources.host.required, self.evidence, self.proof, os.geteuid())
         check_empty(self.context, self.evidence)
+        check_identity(folder.lease, self.evidence)
         self._connection = connection
         self._came_up()
         self._resources.metrics.runners.spawned(self.start_seconds)
