@@ -1,5 +1,6 @@
 """The root command: quick help, usage errors, exit codes."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,17 @@ def test_a_closed_pipe_causes_no_traceback() -> None:
         check=False,
     )
     assert "Traceback" not in done.stderr
+
+
+def test_the_console_script_collects_garbage_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = gc.get_threshold()
+    monkeypatch.setattr(root, "run", lambda: gc.get_threshold()[0])
+    try:
+        with pytest.raises(SystemExit) as ended:
+            root.main()
+    finally:
+        gc.set_threshold(*before)
+    assert ended.value.code == root.NEW_OBJECTS > before[0]
 
 
 def test_tables_are_aligned() -> None:
