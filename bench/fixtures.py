@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from redis import Redis
@@ -15,6 +16,14 @@ from redis.exceptions import BusyLoadingError
 from redis.retry import Retry
 
 STARTING_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """PEM files of a server."""
+
+    certificate: Path
+    key: Path
 
 
 @contextlib.contextmanager
@@ -32,13 +41,13 @@ def ended_with_block(process: subprocess.Popen[bytes]) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def site() -> Iterator[tuple[int, int]]:
-    """Serve the site. Yields `(port, pid)`."""
+def site(certificate: Certificate | None = None) -> Iterator[tuple[int, int]]:
+    """Serve the site, with a certificate over TLS. Yields `(port, pid)`."""
+    files = (str(certificate.certificate), str(certificate.key)) if certificate else ()
     with socket.create_server(("127.0.0.1", 0), backlog=512) as sock:
         descriptor = sock.fileno()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bench.site", str(descriptor)], pass_fds=[descriptor], stdout=subprocess.DEVNULL
-        )
+        words = [sys.executable, "-m", "bench.site", str(descriptor), *files]
+        process = subprocess.Popen(words, pass_fds=[descriptor], stdout=subprocess.DEVNULL)
         with ended_with_block(process) as pid:
             yield sock.getsockname()[1], pid
 

@@ -83,6 +83,17 @@ class ProcessTree:
         """CPU seconds of the whole tree so far."""
         return sum(self.cpu_seconds().values())
 
+    def pids_running(self, modules: Collection[str]) -> list[int]:
+        """Processes of the tree whose command line has one of these words, without those below another such process."""
+        found: dict[int, int] = {}
+        for pid in self.cpu_seconds():
+            # A process may end while it is read.
+            with contextlib.suppress(OSError):
+                if set(modules) & set(Path(f"/proc/{pid}/cmdline").read_text().split("\0")):
+                    parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+                    found[pid] = int(parent)
+        return [pid for pid, parent in found.items() if parent not in found]
+
     def pss_bytes(self) -> int:
         """Proportional set size of the whole tree now: a shared memory page counts once, not once per process."""
         kib = 0

@@ -49,14 +49,14 @@ async def measure(
             return run.sample()
 
 
-def job(number: int, folder: str = "p") -> str:
+def job(number: int, folder: str = "p", module: str = "bench.visit", scheme: str = "http") -> str:
     """A job that visits page `number`."""
     return json.dumps(
         {
             "job_id": str(number),
             "tenant_id": TENANT,
-            "endpoint_module": "bench.visit",
-            "payload": {"url": f"http://site.example/{folder}/{number}", "read": READ_FIELDS},
+            "endpoint_module": module,
+            "payload": {"url": f"{scheme}://site.example/{folder}/{number}", "read": READ_FIELDS},
             "max_retries": 0,
         }
     )

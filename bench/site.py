@@ -1,13 +1,14 @@
 """The site that browsers are measured against: a page of about 59 KB and eight files of about 298 KB, never cached.
 `mix.py` has a second page, of sixty requests.
 
-`python -m bench.site FD` serves on an inherited listening socket. It is its own process: its CPU time counts for no
-contender.
+`python -m bench.site FD [CERTIFICATE KEY]` serves on an inherited listening socket. It is its own process: its CPU time
+counts for no contender.
 """
 
 import asyncio
 import random
 import socket
+import ssl
 import sys
 from http import HTTPStatus
 from typing import cast
@@ -69,11 +70,14 @@ class SiteConnection(asyncio.Protocol):
             self._transport.write(answer(request.split(b" ", 2)[1].decode("ascii")))
 
 
-async def serve(sock: socket.socket) -> None:
-    """Serve until killed."""
-    server = await asyncio.get_running_loop().create_server(SiteConnection, sock=sock)
+async def serve(sock: socket.socket, *files: str) -> None:
+    """Serve until killed. `files`: of a certificate and its key, for TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if files else None
+    if context is not None:
+        context.load_cert_chain(*files)
+    server = await asyncio.get_running_loop().create_server(SiteConnection, sock=sock, ssl=context)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(socket.socket(fileno=int(sys.argv[1]))))
+    uvloop.run(serve(socket.socket(fileno=int(sys.argv[1])), *sys.argv[2:]))
