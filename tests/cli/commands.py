@@ -67,7 +67,7 @@ COMMAND_LINES: dict[str, str] = {
     "pause": "pause tenant acme --reason r",
     "profile delete": "profile delete acme/main",
     "profile export": "profile export acme/main main.tar",
-    "profile import": "profile import acme/main main.tar",
+    "profile import": "profile import acme/main --storage-state state.json",
     "profile list": "profile list",
     "profile quarantine": "profile quarantine acme/main",
     "profile reset": "profile reset acme/main",

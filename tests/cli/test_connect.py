@@ -45,6 +45,7 @@ def run_all(commands: Mapping[str, tuple[str, Path]]) -> Ended:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=config.parent,
         )
         for case, (command, config) in commands.items()
     }
@@ -60,6 +61,9 @@ def on_frozen_redis(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     """A Redis stopped by SIGSTOP: its port accepts connections, and it does not answer."""
     folder = tmp_path_factory.mktemp("frozen")
     config = folder / "pageworker.toml"
+    (folder / "state.json").write_text(
+        '{"cookies": [{"name": "a", "value": "b", "domain": "x.test", "path": "/"}]}'
+    )  # a command reads its file first
     read_or_make_key(folder / KEY_FILE)  # without its key, the audit log is not even looked for
     with redis_server() as server:
         config.write_text(f'[redis]\nurl = "{server.url}"\n[worker]\ndata_dir = "{folder}"\n')

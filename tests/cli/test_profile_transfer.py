@@ -11,7 +11,7 @@ from cli.conftest import LATER, OnQueue, Told
 from pw_profiles import Homes, SnapshotWorker
 from pw_queue import QueueHarness
 
-from pageworker_profiles import ProfileStore, homes
+from pageworker_profiles import ProfileStore, homes, opening_marker
 
 MIB = 1024 * 1024
 
@@ -167,7 +167,7 @@ def test_a_profile_that_is_reset_in_the_store_is_empty(told: Told, stored: Snaps
     assert told("reset acme/none")[0] == 1
     lease = asyncio.run(stored.open(LATER))
     with closing(lease):
-        assert list(lease.path.iterdir()) == []
+        assert [path.name for path in lease.path.iterdir()] == [opening_marker.FILE]
     assert told(f"restore acme/p {before}")[0] == 4, "the worker's lease is newer"
 
 

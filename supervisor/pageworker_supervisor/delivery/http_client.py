@@ -30,7 +30,7 @@ class Authorities:
     """
 
     def __init__(self) -> None:
-        # With a folder that has no certificates, the context trusts nobody yet, and is else as usual.
+        # With a folder that has no certificates, the context trusts no authority yet, and is else as usual.
         self.context = ssl.create_default_context(capath=os.devnull)
         self._one_at_a_time = asyncio.Lock()
         self._are_read = False
