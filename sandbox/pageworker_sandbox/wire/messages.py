@@ -11,6 +11,10 @@ from msgspec import Meta, Struct
 
 from pageworker_sandbox.wire.page_options import BlockedType, PageOptions
 from pageworker_sandbox.wire.profile_report import ProbeWish, ProfileReport
+from pageworker_sandbox.wire.runner_span import MAX_SPAN_ATTRIBUTES as MAX_SPAN_ATTRIBUTES
+from pageworker_sandbox.wire.runner_span import MAX_SPAN_NAME as MAX_SPAN_NAME
+from pageworker_sandbox.wire.runner_span import MAX_SPANS as MAX_SPANS
+from pageworker_sandbox.wire.runner_span import RunnerSpan as RunnerSpan
 
 PROTOCOL = 11
 MAX_DATA_BYTES = 1024 * 1024
@@ -35,11 +39,6 @@ MAX_LIMITED_HOSTS = 2048
 """Hosts, and globs of hosts, that a runner needs permits for."""
 MAX_WAITING_PERMITS = 1024
 """Permits that a runner has asked for and that are not answered yet."""
-MAX_SPANS = 64
-"""Spans of one attempt."""
-MAX_SPAN_NAME = 100
-"""Characters of its name."""
-MAX_SPAN_ATTRIBUTES = 8
 MAX_CHECKPOINT_BYTES = 8 * 1024 * 1024
 """Bytes of the cookies and storage of a profile, as the runner hands them over while it runs."""
 MAX_LINES = 2000
@@ -325,22 +324,6 @@ class Obstacle(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     evidence: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]] = {}
     url: Annotated[str, Meta(max_length=MAX_BLOCKER_URL)] | None = None
     """The page's address when the module reported the blocker. None: the page was still empty."""
-
-
-class RunnerSpan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A step within the handler. Times are seconds since the handler began."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=MAX_SPAN_NAME)]
-    began_seconds: Annotated[float, Meta(ge=0, le=1e9)]
-    seconds: Annotated[float, Meta(ge=0, le=1e9)]
-    parent: Annotated[int, Meta(ge=0, lt=MAX_SPANS)] | None = None
-    """Place of its parent in the list; None: the handler."""
-    attributes: Annotated[
-        dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=256)]],
-        Meta(max_length=MAX_SPAN_ATTRIBUTES),
-    ] = {}
-    error: Annotated[str, Meta(max_length=64)] | None = None
-    """Type of the exception that ended it."""
 
 
 class Spans(Message, frozen=True):
