@@ -13,6 +13,9 @@ from pageworker_runner.task_ownership import Tasks
 from pageworker_sandbox import memfd
 from pageworker_sandbox.wire import messages as m
 
+STORAGE_TRIES = 3
+"""A busy host may be too slow for one. The next checkpoint tries again."""
+
 
 class Proofs(Protocol):
     """What must not run while a checkpoint is taken."""
@@ -30,7 +33,7 @@ class CheckpointTaker:
         self._tasks = tasks
         self._reporter = reporter
         self._with_storage = True
-        """False: once it failed, or took too long. From then on checkpoints hold cookies alone."""
+        """False: once it failed. From then on checkpoints hold cookies alone."""
 
     def ask(self, number: int) -> None:
         """Take one and send it. Each request gets one answer."""
@@ -41,13 +44,17 @@ class CheckpointTaker:
         self._reporter.send_queue.put(m.CheckpointTaken(number=number), [descriptor])
 
     async def _take(self) -> bytes:
-        if self._with_storage:
+        for _ in range(STORAGE_TRIES if self._with_storage else 0):
             try:
+                # Pages that are recycled wait no longer than one try takes.
                 async with self._proofs.no_proof():
                     return state_bytes(await take(self._context, LIMITS.checkpoint_seconds, storage=True))
-            except (BrowserError, TimeoutError) as error:
+            except TimeoutError:
+                continue
+            except BrowserError as error:
                 self._with_storage = False
-                self._reporter.warn(f"checkpoints hold cookies alone from now on: {str(error)[:500] or 'too slow'}")
+                self._reporter.warn(f"checkpoints hold cookies alone from now on: {str(error)[:500]}")
+                break
         try:
             return state_bytes(await take(self._context, LIMITS.checkpoint_seconds, storage=False))
         except (BrowserError, TimeoutError):
