@@ -1,14 +1,17 @@
 """`python -m handover [--handovers N] [--kills N] [--without-browsers]`: a login goes from worker to worker and back.
 
-First normally. Then the worker that closes the profile is killed while it writes the snapshot. Each job must find
-the login. After a normal hand-over it must find the newest one. The last line is JSON; the exit code is 1 if a
-login was lost.
+First normally. Then the worker that closes the profile is killed while it writes the snapshot. Then the browser is
+killed after its checkpoint is stored, and the other worker goes on. Each job must find the login: the cookie, and the
+entry in local storage. After a normal hand-over and after a checkpoint it must find the newest one. The last line is
+JSON; the exit code is 1 if a login was lost.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import random
+import signal
 import sys
 import tempfile
 import threading
@@ -27,6 +30,10 @@ DRAIN_SECONDS = 60.0
 ANSWER_SECONDS = 120.0
 """Of a worker's control socket: both workers and their browsers share the machine with other work."""
 LOOK_SECONDS = 0.001
+CHECKPOINT_SECONDS = 0.5
+"""Between two checkpoints: 60 by default."""
+STORED_SECONDS = 120.0
+"""Until the checkpoint of a job is stored."""
 LONGEST_WRITE_SECONDS = 0.2
 """From the first byte of a snapshot on: kills are spread over packing, storing, reading back and naming it."""
 
@@ -42,7 +49,8 @@ async def main() -> int:
         if given.without_browsers:
             return without_browsers(Path(folder), given.handovers, given.kills)
         async with snapshot_fleet(Path(folder)) as fleet:
-            with fleet.worker("a") as a, fleet.worker("b") as b:
+            options = {"checkpoint_seconds": CHECKPOINT_SECONDS}
+            with fleet.worker("a", **options) as a, fleet.worker("b", **options) as b:
                 line = await Handovers(fleet, [a, b]).run(given.handovers, given.kills)
     print(json.dumps(line))
     return 1 if line["lost"] or line["stale"] else 0
@@ -64,6 +72,7 @@ class Handovers:
         self._fleet = fleet
         self._workers = workers
         self._logins = 0
+        self._last_began = 0.0
         self.lost = 0
         """Jobs that found no login."""
         self.stale = 0
@@ -84,11 +93,17 @@ class Handovers:
             written += await asyncio.to_thread(self._kill_while_written)
             await self._change()
             await self._visit()
+        for _ in range(kills):
+            await self._until_stored(self._last_began)
+            await asyncio.to_thread(self._kill_browser)
+            await self._change()
+            await self._visit(newest=True)
         return {
             "suite": "handover",
             "handovers": handovers,
             "kills": kills,
             "killed_while_written": written,
+            "killed_after_checkpoint": kills,
             "seconds_per_handover": round(seconds, 2),
             "lost": self.lost,
             "stale": self.stale,
@@ -101,12 +116,32 @@ class Handovers:
     async def _visit(self, *, first: bool = False, newest: bool = False) -> None:
         before = self._logins
         self._logins += 1
-        cookie = await self._fleet.cookie(user=str(self._logins))
-        if not cookie and not first:
+        self._last_began = time.time()
+        found = await self._fleet.found(user=str(self._logins))
+        cookie, entry = found["cookie"], found["entry"]
+        if not (cookie and entry) and not first:
             self.lost += 1
-        elif newest and cookie != f"user={before}":
+        elif newest and (cookie, entry) != (f"user={before}", str(before)):
             self.stale += 1
-        print(f"login {self._logins}: found {cookie or 'none'}", flush=True)
+        print(f"login {self._logins}: found {cookie or 'no cookie'}, {entry or 'no entry'}", flush=True)
+
+    async def _until_stored(self, since: float) -> None:
+        """Wait until a checkpoint is stored that was taken after the job that began then. Raises TimeoutError."""
+        async with asyncio.timeout(STORED_SECONDS):
+            # The store is outside of every process here: no event tells.
+            while True:
+                checkpoint = self._fleet.head()["checkpoint"]
+                if checkpoint is not None and checkpoint["taken_at"] > since:
+                    return
+                await asyncio.sleep(LOOK_SECONDS)
+
+    def _kill_browser(self) -> None:
+        """Kill the runner with all of its processes. Its worker takes no more jobs."""
+        worker = self._workers[0]
+        (runner,) = worker.status().runners
+        assert runner.pid is not None
+        os.kill(runner.pid, signal.SIGKILL)
+        drain(worker)
 
     def _kill_while_written(self) -> bool:
         """Kill the worker while it closes the profile. It comes back drained. False: it was done before."""
