@@ -23,6 +23,15 @@ with make([(int(sys.argv[2]), 10)]) as namespace:
     command = [sys.executable, "-I", "-S", folder_owner.__file__, str(namespace.descriptor), *sys.argv[1:]]
     sys.exit(subprocess.run(command, pass_fds=[namespace.descriptor]).returncode)
 """
+NO_SET_ID = """
+import pyseccomp
+program = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+for name, mode in (("chmod", 1), ("fchmod", 1), ("fchmodat", 2)):
+    for bit in (0o4000, 0o2000):
+        program.add_rule(pyseccomp.ERRNO(1), name, pyseccomp.Arg(mode, pyseccomp.MASKED_EQ, bit, bit))
+program.load()
+"""
+"""As RestrictSUIDSGID= of the unit for systemd."""
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners")
 
 
@@ -97,7 +106,8 @@ def test_without_root_it_is_given_in_a_user_namespace_and_the_group_may_enter(da
     for path in (data, *data.rglob("*")):
         os.chown(path, USER, USER)
     for user in (FIRST, FIRST + 1):
-        command = as_user(sys.executable, "-c", IN_NAMESPACE, str(data), str(user), str(USER))
+        python = ("setpriv", "--no-new-privs", sys.executable, "-c", NO_SET_ID + IN_NAMESPACE)
+        command = as_user(*python, str(data), str(user), str(USER))
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
         assert done.returncode == 0, done.stderr
         assert owners(data) == {(user, USER)}

@@ -51,6 +51,7 @@ def test_the_text_holds_no_password_and_no_port_for_others() -> None:
     assert "secret-of" not in text
     assert "port 6399" in text.splitlines()
     assert "bind 127.0.0.1" in text.splitlines()
+    assert "unixsocketperm 700" in text.splitlines()
     assert "enable-debug-command no" in text.splitlines()
     assert "~shop:*" in text
     assert "~pw:*" not in text

@@ -16,8 +16,9 @@ import sys
 
 CLONE_NEWUSER = 0x10000000
 OWNER_ONLY = 0o700
-GROUP_ENTERS = 0o2710
-"""With set-group-id: what the server creates gets the group of the folder."""
+GROUP_ENTERS = 0o710
+"""Without set-group-id, by which the socket would get the daemon's group: units for systemd refuse that mode
+(RestrictSUIDSGID= in systemd.exec(5))."""
 
 
 class HardLinks(Exception):

@@ -5,7 +5,7 @@ redis/                    0700, owner: the daemon. So the server's user can plac
   port, redis.log         for operators and clients
   daemon.lock, server.lock
   data/                   0700, owner: the server's user. The working directory of the server. If the daemon is not
-                          root: 2710, with the daemon's group, so that the daemon can connect to the socket
+                          root: 0710, with the daemon's group, so that the daemon can connect to the socket
     appendonlydir/, redis.sock
 """
 

