@@ -254,13 +254,10 @@ class Components:
             tenant_settings=tenant_settings,
             tracer=self.tracing.tracer,
         )
-        self.dispatcher = Dispatcher(
-            name, queue.consumer, availability, self.fleet, services, closed=not settings.modules.names_keys
-        )
+        consumer, closed = queue.consumer, not settings.modules.names_keys
+        self.dispatcher = Dispatcher(name, consumer, availability, self.fleet, services, closed=closed)
         self.limits = LimitsWatch(name, queue.limits, availability, settings)
-        self.heartbeat = Heartbeat(
-            queue.consumer, availability, self.dispatcher, self.fleet, name, metrics, self.limits
-        )
+        self.heartbeat = Heartbeat(consumer, availability, self.dispatcher, self.fleet, name, metrics, self.limits)
         self.callback_sender = CallbackSender(
             queue.outbox,
             availability,

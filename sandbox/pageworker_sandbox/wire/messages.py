@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from pageworker_sandbox.wire.obstacle import MAX_BLOCKER_URL as MAX_BLOCKER_URL
+from pageworker_sandbox.wire.obstacle import Obstacle as Obstacle
 from pageworker_sandbox.wire.page_options import BlockedType, PageOptions
 from pageworker_sandbox.wire.profile_report import ProbeWish, ProfileReport
 from pageworker_sandbox.wire.runner_span import MAX_SPAN_ATTRIBUTES as MAX_SPAN_ATTRIBUTES
@@ -27,8 +29,6 @@ MAX_RETRY_AFTER_SECONDS = 86_400.0
 BROWSER_CLOSE_SECONDS = 10.0
 """Time for the browser to close after Stop. It writes its profile to disk meanwhile. The runner stops waiting then, and
 the supervisor kills the runner of a profile no earlier."""
-MAX_BLOCKER_URL = 2048
-"""Characters of a blocker's URL."""
 MAX_SECRET_CHARS = 16_384
 """Characters of a secret."""
 MAX_SECRET_REQUESTS = 100
@@ -314,16 +314,6 @@ class Failure(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     retry_after_seconds: Annotated[float, Meta(ge=0, le=MAX_RETRY_AFTER_SECONDS)] | None = None
     """Set if the module asks for it: retry no sooner than this."""
     detail: msgspec.Raw = msgspec.Raw(b"\xc0")
-
-
-class Obstacle(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A blocker that was recognised on the page."""
-
-    kind: Literal["captcha", "challenge", "access_denied", "rate_limited", "login_required", "geo_blocked"]
-    provider: Annotated[str, Meta(max_length=64)] | None = None
-    evidence: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]] = {}
-    url: Annotated[str, Meta(max_length=MAX_BLOCKER_URL)] | None = None
-    """The page's address when the module reported the blocker. None: the page was still empty."""
 
 
 class Spans(Message, frozen=True):
