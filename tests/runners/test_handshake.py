@@ -1,11 +1,15 @@
 """From Hello to Ready, with a runner that says what the test wants."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from pageworker_profiles.checkpoint import ProfileCheckpoint
+from pageworker_sandbox.memfd import read_sealed
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.runners.errors import SpawnFailed
@@ -13,6 +17,15 @@ from pageworker_supervisor.runners.handshake import Handshake
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 
 CONTEXT = ContextKey("acme", "p")
+BOOT = m.Boot(
+    protocol=m.PROTOCOL,
+    runner_id="w1.1",
+    worker_id="w1",
+    tenant_id="acme",
+    persistent=True,
+    pages=1,
+    browser="/usr/bin/browser",
+)
 READY = m.Ready(browser_version="156", pages=1, evidence={"seccomp": "2"})
 
 
@@ -24,6 +37,7 @@ class ScriptedConnection:
         self.descriptor = -1
         self.failures = -1
         """Our copy of the descriptor that came with Boot."""
+        self.restored = b""
         self._messages = list(messages)
 
     async def receive(self) -> tuple[m.Message, list[int]]:
@@ -36,7 +50,10 @@ class ScriptedConnection:
 
     async def send(self, message: object, descriptors: Sequence[int]) -> None:
         self.sent.append(message)
-        self.failures = os.dup(descriptors[0])
+        if isinstance(message, m.Restore):
+            self.restored = read_sealed(descriptors[0], 1000)
+        else:
+            self.failures = os.dup(descriptors[0])
 
 
 class FakeResources:
@@ -47,8 +64,9 @@ class FakeResources:
         self.gateway = self
         self._error = error
 
-    def boot_message(self, runner_id: str, context: ContextKey) -> str:
-        return f"boot {runner_id} {context.profile_id}"
+    def boot_message(self, runner_id: str, context: ContextKey) -> m.Boot:
+        assert (runner_id, context) == ("w1.1", CONTEXT)
+        return BOOT
 
     def policy(self, context: ContextKey) -> str:
         return f"policy of {context.tenant_id}"
@@ -80,12 +98,23 @@ async def test_a_runner_is_attached_to_the_gateway_before_it_is_ready() -> None:
     connection = ScriptedConnection(m.Hello(protocol=m.PROTOCOL), line, m.Listener(port=1), line, READY)
     resources, lines = FakeResources(), list[str]()
     assert await handshake(connection, resources, lines).run() == READY
-    assert connection.sent == ["boot w1.1 p"]
+    assert connection.sent == [BOOT]
     assert resources.attached == [("w1.1", "acme", connection.descriptor, "policy of acme")]
     assert lines == ["browser starts", "browser starts"]
     assert closed(connection.descriptor)
     assert os.read(connection.failures, 100) == b"from the gateway"
     assert os.read(connection.failures, 100) == b"", "only the gateway holds the write end"
+    os.close(connection.failures)
+
+
+async def test_a_checkpoint_follows_the_boot_message() -> None:
+    connection = ScriptedConnection(m.Hello(protocol=m.PROTOCOL), m.Listener(port=1), READY)
+    begun = dataclasses.replace(
+        handshake(connection, FakeResources(), []), checkpoint=ProfileCheckpoint(b"cookies", 12.0)
+    )
+    assert await begun.run() == READY
+    assert connection.sent == [replace(BOOT, restores=True), m.Restore(taken_at=12.0)]
+    assert connection.restored == b"cookies"
     os.close(connection.failures)
 
 
