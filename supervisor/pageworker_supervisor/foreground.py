@@ -29,6 +29,7 @@ from pageworker_supervisor.host.leave_root import way_out_of_root
 from pageworker_supervisor.host.own_users import own_users
 from pageworker_supervisor.host.service_manager import ServiceManager, service_manager, status_line
 from pageworker_supervisor.obstore_panics import build_runtime
+from pageworker_supervisor.secrets.secret_paths import secret_paths
 from pageworker_supervisor.service_reports import ServiceReports
 from pageworker_supervisor.telemetry import log, log_to
 from pageworker_supervisor.telemetry.journal import with_priority
@@ -57,7 +58,7 @@ def run() -> None:
             log_to(settings.log, worker_id=settings.worker.id)
             data_dir = usable_data_dir(settings)
             # Before there are threads: each would keep its capabilities.
-            leave = way_out_of_root(settings, data_dir)
+            leave = way_out_of_root(settings, data_dir, secret_paths(settings.secrets, os.environ))
             users = stack.enter_context(own_users(settings.sandbox, data_dir, leave_root=leave))
             build_runtime()
             sandbox, browser = settings.sandbox, settings.browser

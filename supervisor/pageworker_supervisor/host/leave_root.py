@@ -3,7 +3,7 @@
 import os
 import pwd
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,11 @@ LeaveRoot = Callable[[IdRange, Sequence[IdRange]], IdRange]
 """`leave_root` for one worker: its ids, and those of earlier runs, to the ids that are left for sandboxes."""
 
 
-def way_out_of_root(settings: Settings, data_dir: Path) -> LeaveRoot | None:
-    """How a worker that is started as root leaves it. None: it has to stay root. Raises HostRefused, OSError."""
+def way_out_of_root(settings: Settings, data_dir: Path, secrets: Iterable[Path] = ()) -> LeaveRoot | None:
+    """How a worker that is started as root leaves it. None: it has to stay root. Raises HostRefused, OSError.
+
+    `secrets`: files that the worker reads beside those that its settings name.
+    """
     if own_rights().is_root and (shared := shared_profiles(settings.worker.user, data_dir)):
         log.warning(
             "the worker stays root, with all of root's rights",
@@ -39,10 +42,12 @@ def way_out_of_root(settings: Settings, data_dir: Path) -> LeaveRoot | None:
         )
         take_back(data_dir)
         return None
-    return partial(leave_root, settings, data_dir)
+    return partial(leave_root, settings, data_dir, tuple(secrets))
 
 
-def leave_root(settings: Settings, data_dir: Path, ids: IdRange, earlier: Sequence[IdRange] = ()) -> IdRange:
+def leave_root(
+    settings: Settings, data_dir: Path, secrets: Sequence[Path], ids: IdRange, earlier: Sequence[IdRange] = ()
+) -> IdRange:
     """Become the worker's user, with NEEDED and no other capability. Returns the ids that are left for sandboxes.
 
     The data folder and the cgroup of this worker are given to the user first. `earlier`: ids of earlier runs that will
@@ -50,7 +55,7 @@ def leave_root(settings: Settings, data_dir: Path, ids: IdRange, earlier: Sequen
     """
     wanted = settings.worker.user
     chosen = worker_user(wanted, _account(account_name(wanted)), ids)
-    paths = [*_program(settings), *_paths(settings), *data_dir.parents, *_registry(data_dir)]
+    paths = [*_program(settings), *_paths(settings), *secrets, *data_dir.parents, *_registry(data_dir)]
     closed = out_of_reach(list(dict.fromkeys(paths)), chosen.uid, chosen.gid, chosen.groups)
     user, why = as_far_as_it_reaches(chosen, closed)
     if why:

@@ -9,10 +9,8 @@ from pageworker_supervisor.secrets.backend import FetchedSecret, SecretBackend, 
 from pageworker_supervisor.secrets.environment import EnvironmentBackend
 from pageworker_supervisor.secrets.errors import SecretBackendAway, SecretMissing
 from pageworker_supervisor.secrets.files import FileBackend
+from pageworker_supervisor.secrets.secret_paths import secret_folder
 from pageworker_supervisor.telemetry import log
-
-CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
-"""Set by systemd for a unit with credentials. Source: systemd.exec(5)."""
 
 
 class NoBackend:
@@ -37,13 +35,13 @@ def open_backend(settings: SecretSettings, environ: Mapping[str, str]) -> Secret
         case None:
             return NoBackend("this worker has no secret backend (setting secrets.backend)", missing=True)
         case "files":
-            return FileBackend(settings.files.folder or Path("/nonexistent"), "/")
+            return FileBackend(secret_folder(settings, environ) or Path("/nonexistent"), "/")
         case "systemd":
-            folder = settings.systemd.folder or environ.get(CREDENTIALS_DIRECTORY)
-            if not folder:
+            folder = secret_folder(settings, environ)
+            if folder is None:
                 hint = "set LoadCredential= in the unit, or secrets.systemd.folder"
                 return NoBackend(f"systemd gave this worker no credentials: {hint}", missing=False)
-            return FileBackend(Path(folder), ".")
+            return FileBackend(folder, ".")
         case "environment":
             log.warning("secrets are read from environment variables: for development only")
             return EnvironmentBackend(environ)
