@@ -12,6 +12,8 @@ from pageworker_supervisor.contract.job import JobRef
 from pw_image.testbed import DemoSite, Testbed
 
 CALLBACK_SECONDS = 60.0
+PUSHES_AT_ONCE = 20
+"""Each takes a connection. The client's pool has 100, and raises an error for one more."""
 
 
 async def run_jobs(
@@ -26,13 +28,14 @@ async def run_jobs(
     Raises TimeoutError, with the number of results, if some are missing after `seconds`.
     """
     arrived = {job.ref: asyncio.Event() for job in jobs}
+    pushes = asyncio.Semaphore(PUSHES_AT_ONCE)
     async with plain_redis(testbed.redis.port) as redis:
         client = DemoQueueClient(redis)
         try:
             async with asyncio.timeout(seconds), TaskGroup() as tasks:
                 tasks.create_task(_collect(client, arrived, halfway))
                 for job in jobs:
-                    tasks.create_task(_push(client, job, arrived))
+                    tasks.create_task(_push(client, job, arrived, pushes))
         except TimeoutError as error:
             missing = sorted(str(ref) for ref, event in arrived.items() if not event.is_set())
             error.add_note(f"{len(missing)} of {len(jobs)} jobs have no result: {', '.join(missing[:10])}")
@@ -41,11 +44,14 @@ async def run_jobs(
         return problems(jobs, await client.all_results(), site.receiver.callbacks)
 
 
-async def _push(client: DemoQueueClient, job: ScenarioJob, arrived: dict[JobRef, asyncio.Event]) -> None:
+async def _push(
+    client: DemoQueueClient, job: ScenarioJob, arrived: dict[JobRef, asyncio.Event], pushes: asyncio.Semaphore
+) -> None:
     if job.after is not None:
         await arrived[job.after].wait()
     for _ in range(job.pushes):
-        await client.push(job.text)
+        async with pushes:
+            await client.push(job.text)
 
 
 async def _collect(
