@@ -21,6 +21,10 @@ from pageworker_profiles.snapshots.caches import is_cache
 
 DATABASES = frozenset({"Cookies", "History", "Login Data", "QuotaManager", "Trust Tokens", "Web Data"})
 """Files that are SQLite databases whatever they begin with."""
+SITE_FOLDERS = frozenset({"File System", "CacheStorage", "ScriptCache", "WebStorage", "blob_storage"})
+"""Where Chromium keeps bytes that sites have chosen, in files of their own: no database of these is Chromium's."""
+BLOBS = ".blob"
+"""End of the name of such a folder of IndexedDB."""
 MAX_DEPTH = 6
 """Chromium's own databases are at most four levels below the top."""
 MAX_FILES = 20_000
@@ -119,13 +123,18 @@ def _walk(top: int, databases: list[_Database]) -> int:
             found += 1
             _check_leveldb(folder, above, names)
             continue
-        for name in sorted(names):
+        for name in () if _holds_bytes_of_sites(above) else sorted(names):
             if len(databases) < MAX_DATABASES and (file := _open_file(folder, name)) is not None:
                 if name in DATABASES or os.pread(file, len(sqlite_check.MAGIC), 0) == sqlite_check.MAGIC:
                     databases.append(_Database(above + name, file, os.fstat(file).st_size, _journal(folder, name)))
                 else:
                     os.close(file)
     return found
+
+
+def _holds_bytes_of_sites(path: str) -> bool:
+    """Whether files in this folder hold what a site has chosen. It may choose what a database begins with."""
+    return any(name in SITE_FOLDERS or name.endswith(BLOBS) for name in path.split("/"))
 
 
 def _folders(top: int) -> Iterator[tuple[int, str, set[str]]]:

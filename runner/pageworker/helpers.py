@@ -356,7 +356,7 @@ class Helpers:
                 raise blocked
 
         A failed attempt is looked at without it. Ask where your handler would go on with what a blocked page shows,
-        such as an empty list. A page that does not answer within half a second counts as not blocked.
+        such as an empty list. A page that does not answer within 2 s is judged by its status and headers alone.
         """
         return await self._sink.detect_blocker()
 

@@ -10,8 +10,8 @@ class AttemptLimits:
     """What one attempt and one runner may use. The wire's messages have bounds of their own.
 
     The supervisor kills a runner whose cancelled attempt is not done after `pool.kill_grace_seconds` (3 s). So the
-    times that follow a cancel stay below it together: `handler_grace_seconds`, `stopped_failure_artifacts_seconds` and
-    `handover_seconds`.
+    times that follow a cancel stay below it together: `handler_grace_seconds`, `stopped_blocker_check_seconds`,
+    `stopped_failure_artifacts_seconds` and `handover_seconds`.
     """
 
     handler_grace_seconds: float = 0.75
@@ -23,8 +23,10 @@ class AttemptLimits:
     cancel arrives."""
     handover_seconds: float = 0.4
     """Time to hand both artifacts over, in addition to what is left of the time above."""
-    blocker_check_seconds: float = 0.5
-    """Time for a page to say what it shows. Beside the failure artifacts, which take longer."""
+    blocker_check_seconds: float = 2.0
+    """Time for a page to say what it shows."""
+    stopped_blocker_check_seconds: float = 0.4
+    """The same for an attempt that was stopped."""
     screenshot_seconds: float = 5.0
     """Longest wait of `helpers.screenshot` for web fonts. At most a third of what is left of the attempt's time."""
     browser_lost_grace_seconds: float = 1.25

@@ -52,6 +52,24 @@ async def test_a_large_transfer_goes_through_the_kernel_and_its_end_as_usual() -
         assert (meter.usage(0).up_bytes, meter.usage(0).down_bytes) == (13, len(DATA))
 
 
+async def test_after_an_urgent_byte_the_kernel_forwards_no_more_of_it() -> None:
+    """The kernel would make no progress at one, and be asked for ever. Read here, it is left out, as in every read."""
+    slots = SpliceSlots(1)
+    async with tcp_stream() as (runner, browser), tcp_stream() as (origin, host):
+        runner.splice(origin, slots)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(sent(host, DATA))
+            got = await received(browser, MEBI)
+            assert not slots.take(), "the kernel forwards"
+            got += await received(browser, len(DATA) - MEBI)
+            host.send(b"!", socket.MSG_OOB)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(sent(host, DATA))
+            got += await received(browser, len(DATA))
+        assert got == DATA * 2
+        assert slots.take(), "it is given back, and not taken again"
+
+
 async def test_uploads_do_as_well() -> None:
     slots, meter = SpliceSlots(1), Meter()
     async with tcp_stream() as (runner, browser), tcp_stream(meter) as (origin, host):

@@ -112,6 +112,17 @@ async def test_a_transfer_of_small_pieces_ends() -> None:
         assert await transfer.end() == SpliceEnd()
 
 
+async def test_an_urgent_byte_ends_it() -> None:
+    """splice(2) stops before one, and would be asked for ever: the source stays readable."""
+    with connected() as (sender, source), connected() as (sink, _):
+        transfer = Transfer(source, sink)
+        sender.send(b"a" * 1000)
+        sender.send(b"!", socket.MSG_OOB)
+        sender.send(b"b" * 1000)
+        assert await transfer.end() == SpliceEnd(unsuitable=True)
+        assert sum(transfer.charged) <= 1000
+
+
 async def test_the_side_that_broke_off_is_named() -> None:
     with connected() as (sender, source), connected() as (sink, receiver):
         transfer = Transfer(source, sink)

@@ -79,6 +79,25 @@ def test_a_damaged_file_is_named(tmp_path: Path, damage: Callable[[Path], object
         checked(data)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "Default/File System/000/t/00/00000001",
+        "Default/IndexedDB/https_shop.example_0.indexeddb.blob/1/00/3",
+        "Default/Service Worker/CacheStorage/ab/cd/ef_0",
+        "Default/Service Worker/ScriptCache/ab_0",
+        "Default/WebStorage/7/CacheStorage/ab/cd/ef_0",
+        "Default/blob_storage/1/2",
+    ],
+)
+def test_what_a_site_has_stored_is_no_database_of_the_browser(tmp_path: Path, path: str) -> None:
+    """A site stores what it likes, also a half-written database of its own. It must not end the use of the profile."""
+    file = profile(tmp_path / "data") / path
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"SQLite format 3\0 and nothing else")
+    assert checked(tmp_path / "data") == CheckedContent(sqlite=2, leveldb=1)
+
+
 def test_a_database_with_a_journal_is_not_judged_by_its_pages(tmp_path: Path) -> None:
     data = profile(tmp_path / "data")
     overwrite("Default/Cookies", 4096, b"\xff" * 8)(data)

@@ -37,13 +37,15 @@ class BlockerChecks:
     def _rules(self) -> BlockerRules | None:
         return decode_rules(self._file) if self._file else None
 
-    async def find(self, warm: WarmPage, threshold: float) -> FoundBlocker | None:
+    async def find(
+        self, warm: WarmPage, threshold: float, seconds: float = LIMITS.blocker_check_seconds
+    ) -> FoundBlocker | None:
         """The blocker that the page shows. None: no rule applies, or the page did not answer. Raises nothing."""
         rules = self._rules
         if rules is None or warm.page.is_closed():
             return None
         with own_work():
-            sight = await sight_of(warm, self._documents, rules.selectors, LIMITS.blocker_check_seconds)
+            sight = await sight_of(warm, self._documents, rules.selectors, seconds)
         return None if sight is None else recognise(rules, sight, threshold)
 
     async def checked(
@@ -52,7 +54,9 @@ class BlockerChecks:
         """The attempt's end once its page was looked at: `blocked` if a blocker is behind it, else as it was."""
         if not _may_hide_a_blocker(result, when):
             return result
-        found = await self.find(warm, threshold)
+        stopped = result.outcome == "timed_out"
+        seconds = LIMITS.stopped_blocker_check_seconds if stopped else LIMITS.blocker_check_seconds
+        found = await self.find(warm, threshold, seconds)
         if found is None:
             return result
         blocked = attempt_result.raised(exception_of(found), "", warm.page.url)

@@ -21,6 +21,8 @@ MAX_TEXT = 5000
 MAX_TITLE = 300
 MAX_SOURCES = 200
 MAX_URL = 2000
+UNKNOWN_LENGTH = 10**9
+"""Of a text that was not read: it must not count as a short one."""
 SCRIPT = """(selectors, most) => {
   const visible = element => element.checkVisibility({opacityProperty: true, visibilityProperty: true});
   const text = document.body ? document.body.innerText : '';
@@ -57,14 +59,21 @@ class PageAnswer(Struct, frozen=True, kw_only=True):
 async def sight_of(
     warm: WarmPage, documents: MainDocuments, selectors: Sequence[str], seconds: float
 ) -> PageSight | None:
-    """What the page shows. None: it did not answer within `seconds`, or has no document. Raises nothing."""
+    """What the page shows. Raises nothing.
+
+    A page that does not answer within `seconds` is known by its URL, and by the status and headers that it came with.
+    None: not even by these.
+    """
+    known = None
     try:
         async with asyncio.timeout(seconds):
-            shown = await _ask(warm.devtools, warm.target, selectors)
             status, headers = await documents.answer(warm.page)
+            if status is not None:
+                known = PageSight(url=warm.page.url, status=status, headers=headers, text_length=UNKNOWN_LENGTH)
+            shown = await _ask(warm.devtools, warm.target, selectors)
             cookies = await warm.page.context.cookies(shown.url)
     except (TimeoutError, BrowserError, msgspec.ValidationError, KeyError):
-        return None
+        return known
     return PageSight(
         url=shown.url,
         status=status or shown.status,

@@ -103,6 +103,8 @@ class Forwarder:
 
     def _on_end(self, end: SpliceEnd) -> None:
         self.end_large()
+        if end.unsuitable:
+            self._slots = None
         if end.source_error:
             self.source.abort(end.source_error)
         elif end.sink_error:

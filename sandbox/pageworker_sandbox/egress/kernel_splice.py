@@ -53,6 +53,8 @@ class SpliceEnd:
     source_error: str = ""
     sink_error: str = ""
     over_budget: bool = False
+    unsuitable: bool = False
+    """The kernel moves nothing of what has come. It would be asked for ever."""
 
 
 class KernelSplice:
@@ -110,11 +112,14 @@ class KernelSplice:
         return b"".join(pieces)
 
     def _fill(self) -> None:
-        for _ in range(PIECES_PER_TURN):
+        for piece in range(PIECES_PER_TURN):
             try:
                 most = PIECE_BYTES if self._wanted is None else min(PIECE_BYTES, self._wanted)
                 count = os.splice(self._source, self._pipe_in, most, flags=FLAGS)
             except BlockingIOError:
+                if piece == 0:
+                    # There is something to read: an urgent byte (TCP), where splice(2) stops and recv(2) goes on.
+                    self._on_end(SpliceEnd(unsuitable=True))
                 return
             except OSError as error:
                 self._on_end(SpliceEnd(source_error=str(error)))

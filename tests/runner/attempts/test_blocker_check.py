@@ -68,7 +68,7 @@ ASKS = handler(
 )
 HANGS = handler(
     """
-    await page.goto("http://shop.example/challenge")
+    await page.goto("http://shop.example" + payload["path"])
     await page.evaluate("setTimeout(() => { while (true) {} })")
     return await helpers.extract({"price": "#price"}, required=["price"])
     """,
@@ -125,10 +125,14 @@ async def test_a_handler_asks(start: Start) -> None:
     assert (await runner.run(ASKS, {"path": "/hostile"})).data == {"blocked": False}
 
 
-async def test_a_page_that_does_not_answer_keeps_its_error(start: Start) -> None:
+async def test_a_page_that_does_not_answer_is_known_by_what_it_came_with(start: Start) -> None:
     runner = await runner_of(start)
-    report = await runner.run(HANGS, timeout_seconds=2)
+    report = await runner.run(HANGS, {"path": "/empty"}, timeout_seconds=2)
     assert (report.ended.outcome, report.failure.type) == ("timed_out", "timed_out")
+    report = await runner.run(HANGS, {"path": "/challenge"}, timeout_seconds=2)
+    assert (report.ended.outcome, report.failure.type) == ("blocked", "timed_out")
+    assert report.ended.obstacle is not None
+    assert set(report.ended.obstacle.evidence) == {"header cf-mitigated", "status", "sum", "rules"}
     assert (await runner.run(ASKS, {"path": "/empty"})).data == {"blocked": False}
 
 
