@@ -13,7 +13,7 @@ from pageworker import devices
 from pageworker_runner.attempts.executor import AttemptExecutor
 from pageworker_runner.attempts.running_attempt import page_crashed
 from pageworker_runner.browser.browser import RunnerBrowser, launch
-from pageworker_runner.browser.checkpoint import folder_times, restore
+from pageworker_runner.browser.checkpoint import NOTHING_KNOWN, folder_times, restore
 from pageworker_runner.browser.checkpoint_taker import CheckpointTaker
 from pageworker_runner.browser.empty_proof import files_in, stored_in
 from pageworker_runner.browser.profile_marker import profile_marker
@@ -81,9 +81,10 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             sandbox = await chromium_sandbox(browser.context, Path(boot.browser))
             empty = {} if boot.persistent else {"profile_files": str(files), **await stored_in(browser.context)}
             marker = {"profile_marker": profile_marker(browser.pid)} if boot.persistent else {}
-            restored = {}
+            restored, known = {}, NOTHING_KNOWN
             if checkpoint is not None:
-                restored = {"checkpoint": await restore(browser.context, *checkpoint, times)}
+                result, known = await restore(browser.context, *checkpoint, times)
+                restored = {"checkpoint": result}
             catalog = Catalog()
             pool = PagePool(
                 browser.context,
@@ -119,7 +120,7 @@ async def start(channel: Channel, reporter: Reporter, tasks: Tasks, environment:
             evidence={**answers, **empty, **marker, **restored, "chromium_sandbox": sandbox},
         )
     )
-    checkpoints = CheckpointTaker(browser.context, pool, tasks, reporter)
+    checkpoints = CheckpointTaker(browser.context, pool, tasks, reporter, known)
     return StartedRunner(browser, attempts, catalog, permits, checkpoints, boot.persistent, boot.spare)
 
 

@@ -33,11 +33,30 @@ class FolderTimes(NamedTuple):
     storage: float
 
 
-class BrowserState(msgspec.Struct, frozen=True):
+class BrowserState(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a checkpoint holds, in the form of Playwright's `storage_state`."""
 
     cookies: list[dict[str, Any]]
     origins: list[dict[str, Any]]
+    origins_taken_at: float = 0.0
+    """Unix seconds, if the origins are older than the cookies; 0.0: they are not."""
+
+
+class KnownOrigins(NamedTuple):
+    """The storage that the last checkpoint held, or that the browser got at its start."""
+
+    origins: list[dict[str, Any]]
+    taken_at: float
+
+
+class RestoredCheckpoint(NamedTuple):
+    """What became of a checkpoint, and the storage of it that the browser has now."""
+
+    result: str
+    known: KnownOrigins
+
+
+NOTHING_KNOWN = KnownOrigins([], 0.0)
 
 
 def folder_times(profile: Path) -> FolderTimes:
@@ -60,15 +79,31 @@ def state_bytes(state: BrowserState, most: int = MAX_CHECKPOINT_BYTES) -> bytes:
     data = msgspec.json.encode(state)
     while len(data) > most and origins:
         origins.pop()
-        data = msgspec.json.encode(BrowserState(state.cookies, [each for _, each in origins]))
+        data = msgspec.json.encode(BrowserState(state.cookies, [each for _, each in origins], state.origins_taken_at))
     return data if len(data) <= most else b""
 
 
 def newer_parts(state: BrowserState, taken_at: float, folder: FolderTimes) -> BrowserState | None:
     """What of the state is newer than the folder; None: nothing. Without cookies, those of the browser stay."""
     cookies = state.cookies if folder.cookies < taken_at else []
-    origins = state.origins if folder.storage < taken_at else []
+    origins = state.origins if folder.storage < (state.origins_taken_at or taken_at) else []
     return BrowserState(cookies, origins) if cookies or origins else None
+
+
+def with_emptied(state: BrowserState, known: KnownOrigins) -> BrowserState:
+    """The state, and without content each known origin that it lacks: Playwright leaves out an origin without storage.
+
+    Otherwise the entries of an older snapshot would come back there, such as the token of a login that was ended.
+    """
+    held = {each.get("origin") for each in state.origins}
+    missing = [each["origin"] for each in known.origins if "origin" in each and each["origin"] not in held]
+    emptied: list[dict[str, Any]] = [{"origin": name, "localStorage": [], "indexedDB": []} for name in missing]
+    return BrowserState(state.cookies, [*state.origins, *emptied])
+
+
+def with_known(state: BrowserState, known: KnownOrigins) -> BrowserState:
+    """The cookies of the state, and the storage that is known: a snapshot's is older still."""
+    return BrowserState(state.cookies, known.origins, known.taken_at if known.origins else 0.0)
 
 
 async def take(context: BrowserContext, seconds: float, *, storage: bool) -> BrowserState:
@@ -85,27 +120,44 @@ async def take(context: BrowserContext, seconds: float, *, storage: bool) -> Bro
             return BrowserState([dict(cookie) for cookie in await context.cookies()], [])
 
 
-async def restore(context: BrowserContext, untrusted_data: bytes, taken_at: float, folder: FolderTimes) -> str:
-    """Put a checkpoint into a browser that has just started. Returns what became of it. Raises Playwright's Error."""
-    state = parse_state(untrusted_data)
+async def restore(
+    context: BrowserContext, untrusted_data: bytes, taken_at: float, folder: FolderTimes
+) -> RestoredCheckpoint:
+    """Put a checkpoint into a browser that has just started. Raises Playwright's Error."""
+    found = parse_state(untrusted_data)
+    if found is None:
+        return RestoredCheckpoint(UNREADABLE, NOTHING_KNOWN)
+    state = newer_parts(found, taken_at, folder)
     if state is None:
-        return UNREADABLE
-    state = newer_parts(state, taken_at, folder)
-    if state is None:
-        return FOLDER_IS_NEWER
+        return RestoredCheckpoint(FOLDER_IS_NEWER, NOTHING_KNOWN)
+    known = KnownOrigins(state.origins, found.origins_taken_at or taken_at)
     with own_work():
         # Any: Playwright has one type for cookies that it returns, and another one for those that it takes.
         before: list[Any] = [dict(cookie) for cookie in await context.cookies()]
-        wanted = msgspec.structs.asdict(state) if state.cookies else {"cookies": before, "origins": state.origins}
         try:
-            # A cast: as for `found` above.
-            await context.set_storage_state(cast("StorageState", wanted))
+            await _set_state(context, state.cookies or before, state.origins)
         except BrowserError as error:
-            # One cookie or origin that the browser refuses must not cost the others.
+            # One cookie that the browser refuses must cost neither the others nor the storage.
+            if not await _set_storage(context, state.origins):
+                known = NOTHING_KNOWN
             for cookie in (*before, *state.cookies):
                 await _add_cookie(context, cookie)
-            return f"in part: {str(error)[:200]}"
-    return RESTORED
+            return RestoredCheckpoint(f"in part: {str(error)[:200]}", known)
+    return RestoredCheckpoint(RESTORED, known)
+
+
+async def _set_state(context: BrowserContext, cookies: list[Any], origins: list[dict[str, Any]]) -> None:
+    # A cast: Playwright's type has no IndexedDB.
+    await context.set_storage_state(cast("StorageState", {"cookies": cookies, "origins": origins}))
+
+
+async def _set_storage(context: BrowserContext, origins: list[dict[str, Any]]) -> bool:
+    """Replace the storage of these origins, and remove all cookies. Returns whether the browser took it."""
+    try:
+        await _set_state(context, [], origins)
+    except BrowserError:
+        return False
+    return True
 
 
 async def _add_cookie(context: BrowserContext, cookie: Any) -> None:

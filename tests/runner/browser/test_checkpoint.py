@@ -12,14 +12,18 @@ from pw_runner.supervisor import Supervisor
 
 from pageworker_runner.browser.checkpoint import (
     FOLDER_IS_NEWER,
+    NOTHING_KNOWN,
     RESTORED,
     UNREADABLE,
     BrowserState,
     FolderTimes,
+    KnownOrigins,
     folder_times,
     newer_parts,
     parse_state,
     state_bytes,
+    with_emptied,
+    with_known,
 )
 
 COOKIE = {"name": "user", "value": "anna", "domain": "shop.test", "path": "/"}
@@ -52,6 +56,23 @@ def test_what_the_folder_has_in_a_newer_form_stays() -> None:
     assert newer_parts(STATE, 10.0, FolderTimes(11.0, 9.0)) == BrowserState([], STATE.origins)
     assert newer_parts(STATE, 10.0, FolderTimes(9.0, 11.0)) == BrowserState(STATE.cookies, [])
     assert newer_parts(STATE, 10.0, FolderTimes(10.0, 10.0)) is None
+    older = BrowserState(STATE.cookies, STATE.origins, 8.0)
+    assert newer_parts(older, 10.0, FolderTimes(9.0, 9.0)) == BrowserState(STATE.cookies, [])
+    assert newer_parts(older, 10.0, FolderTimes(9.0, 7.0)) == STATE
+
+
+def test_only_storage_that_is_older_than_the_cookies_has_a_time_of_its_own() -> None:
+    known = KnownOrigins(STATE.origins, 8.0)
+    assert b"taken_at" not in state_bytes(STATE), "a state for Playwright has no such key"
+    older = with_known(BrowserState(STATE.cookies, []), known)
+    assert parse_state(state_bytes(older)) == BrowserState(STATE.cookies, STATE.origins, 8.0)
+    assert with_known(BrowserState(STATE.cookies, []), NOTHING_KNOWN) == BrowserState(STATE.cookies, [])
+
+
+def test_a_known_site_without_storage_is_kept_as_empty() -> None:
+    known = KnownOrigins([{"origin": "http://gone.test", "localStorage": [1]}, {"origin": "http://shop.test"}], 8.0)
+    emptied = {"origin": "http://gone.test", "localStorage": [], "indexedDB": []}
+    assert with_emptied(STATE, known) == BrowserState(STATE.cookies, [*STATE.origins, emptied])
 
 
 def test_the_times_of_a_folder_are_those_of_its_newest_files(tmp_path: Path) -> None:
@@ -78,6 +99,7 @@ LOGIN = handler(
     return {"found": found, "pages": len(page.context.pages)}
     """
 )
+LOGOUT = handler('await page.goto("http://shop.test/home"); await page.evaluate("localStorage.clear()"); return {}')
 in_module = pytest.mark.asyncio(loop_scope="module")
 """The loop of the fixture `start`."""
 Start = Callable[..., Awaitable[Supervisor]]
@@ -121,9 +143,17 @@ async def test_bytes_that_are_no_checkpoint_do_not_keep_a_browser_from_starting(
 
 
 @in_module
-async def test_a_cookie_that_the_browser_refuses_does_not_cost_the_others(start: Start) -> None:
-    state = BrowserState([{**COOKIE, "name": "__Host-x"}, {**COOKIE, "expires": 4e9}], [])
+async def test_a_cookie_that_the_browser_refuses_costs_neither_the_others_nor_the_storage(start: Start) -> None:
+    origins: list[dict[str, Any]] = [
+        {"origin": "http://shop.test", "localStorage": [{"name": "theme", "value": "anna"}], "indexedDB": []}
+    ]
+    state = BrowserState([{**COOKIE, "name": "__Host-x"}, {**COOKIE, "expires": 4e9}], origins)
     runner = await start(restore=(state_bytes(state), 4e9), pages=1)
     assert runner.ready is not None
     assert runner.ready.evidence["checkpoint"].startswith("in part: ")
-    assert (await login(runner))["found"] == ["user=anna", None]
+    assert (await login(runner))["found"] == ["user=anna", "anna"]
+    # The site ends the login. After a kill, an older snapshot must not bring the entry back.
+    await runner.run(LOGOUT)
+    left = parse_state(await runner.checkpoint())
+    assert left is not None
+    assert left.origins == [{"origin": "http://shop.test", "localStorage": [], "indexedDB": []}]
