@@ -45,6 +45,9 @@ class SnapshotFleet:
         """One with a data folder of its own, and one runner. `profiles`: more settings of the section."""
         return self.home.worker(
             name,
+            # All workers write into the store's folder and read the key, so they need one user. Started as root, each
+            # would become a user of its own otherwise.
+            worker={"user": "root"},
             browser=HEADLESS_SHELL,
             pool={"runners": 1, "pages": 1, "idle_seconds": 60},
             egress={"hosts": {"shop.test": self._address}},
