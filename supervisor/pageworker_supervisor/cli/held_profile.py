@@ -22,6 +22,7 @@ from pageworker_supervisor.cli.profile_name import ProfileName
 from pageworker_supervisor.cli.profile_places import place_of, profile_errors
 from pageworker_supervisor.cli.stored_profiles import StoredProfiles
 from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.contract.profile_login import LoginEvent
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.profile_locks import KnownProfile, ProfileHeld
 
@@ -60,6 +61,10 @@ class HeldProfile(NamedTuple):
         """Raises CommandError if Redis has the profile on record in another store."""
         if self.known.store and self.known.store != await self.place.store_id():
             raise CommandError(f"the profile is not in {self.place.label}", elsewhere(self.known), CommandExit.REFUSED)
+
+    async def forget_login(self, profile: ProfileName) -> None:
+        """The profile has other data now: what modules have reported of its login does not hold for it."""
+        await self.queue.profile_logins.report(*profile, LoginEvent.FORGET)
 
     async def once_closed(self, act: Callable[[], Awaitable[T]]) -> T:
         """Do what needs the kernel lock of the profile. Raises ProfileBusy if the time to wait has passed."""

@@ -84,6 +84,7 @@ def restore(
                 raise CommandError(
                     printable(f"{profile} has no snapshot {snapshot}"), f"See `workerctl profile show {profile}`."
                 )
+            await held.forget_login(profile)
 
     asyncio.run(act())
     report = ProfileChange(
@@ -118,6 +119,7 @@ def quarantine(
             kept = await held.once_closed(lambda: held.place.quarantine(profile, why, held.fence))
             if kept is None:
                 raise held.nowhere
+            await held.forget_login(profile)
             return kept
 
     kept = asyncio.run(act())
@@ -150,6 +152,7 @@ def reset(name: str, *, wait: Wait = 0.0, reason: Reason = None, config: Config 
             changed = await held.once_closed(lambda: held.place.reset(profile, why, held.fence))
             if changed is None:
                 raise held.nowhere
+            await held.forget_login(profile)
             return changed
 
     changed = asyncio.run(act())

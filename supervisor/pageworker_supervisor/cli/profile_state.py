@@ -53,5 +53,6 @@ async def import_state(
         async with living_here(held, profile):
             checkpoint = ProfileCheckpoint(data, time.time())
             await held.once_closed(lambda: held.place.keep_checkpoint(profile, checkpoint, held.fence))
+        await held.forget_login(profile)
         held.action.outcome = holds
     return holds

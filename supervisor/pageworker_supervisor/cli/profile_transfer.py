@@ -129,7 +129,9 @@ def import_profile(
             await held.refuse_elsewhere()
             why = reason or "replaced by an import"
             async with living_here(held, profile, stored=True):
-                return await held.once_closed(lambda: held.place.import_(profile, opened, why, held.fence))
+                changed = await held.once_closed(lambda: held.place.import_(profile, opened, why, held.fence))
+            await held.forget_login(profile)
+            return changed
 
     if file is not None:
         with _file_errors(file), file.open("rb") as content:

@@ -8,7 +8,8 @@ Only a module can say whether its site takes a profile for logged in. A module s
 here, and the newest one counts, with one exception: a profile that NEEDS_HUMAN stays so until it is AUTHENTICATED. A
 login form alone does not tell that the code from a phone is no longer wanted.
 
-A profile that was never reported, or that was removed, is UNKNOWN. So is one without a report for 90 days.
+A profile that was never reported, or that was removed, is UNKNOWN. So is one without a report for 90 days, and one
+whose data a command has replaced (`workerctl profile quarantine|restore|reset|import`).
 
 The record is in Redis, so the table is enforced there: `queue/library.py` generates it as Lua, and the function
 `report_profile_login` is the only writer. The table is checked in Python and on a real Redis for every pair
@@ -38,7 +39,7 @@ class LoginEvent(Enum):
     NEEDS_LOGIN = "needs_login"
     NEEDS_HUMAN = "needs_human"
     FORGET = "forget"
-    """The profile was removed."""
+    """The profile was removed, or has other data."""
 
 
 _S, _E = ProfileLogin, LoginEvent
