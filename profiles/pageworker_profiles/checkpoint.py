@@ -21,6 +21,13 @@ class ProfileCheckpoint(NamedTuple):
     taken_at: float
 
 
+class CheckpointFacts(NamedTuple):
+    """What is known of a checkpoint without its data. `bytes`: as stored. `taken_at`: unix seconds."""
+
+    bytes: int
+    taken_at: float
+
+
 def write(folder: Path, checkpoint: ProfileCheckpoint) -> None:
     """Keep it in a profile's folder, in place of the one before. Raises ProfileError."""
     with explained("storing the checkpoint in", folder):
@@ -42,6 +49,16 @@ def read(folder: Path) -> ProfileCheckpoint | None:
                 return ProfileCheckpoint(file.read(MAX_BYTES), os.fstat(file.fileno()).st_mtime)
         except FileNotFoundError:
             return None
+
+
+def facts(folder: Path) -> CheckpointFacts | None:
+    """Of the one in a profile's folder; None: there is none. Raises ProfileError."""
+    with explained("reading the checkpoint in", folder):
+        try:
+            found = (folder / FILE).stat()
+        except FileNotFoundError:
+            return None
+    return CheckpointFacts(found.st_size, found.st_mtime)
 
 
 def remove(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """What is printed of a profile in a snapshot store."""
 
 from pageworker_profiles.snapshots.head import ProfileHead, SnapshotRecord
-from pageworker_supervisor.cli.profile_rows import ProfileAnswer, details_text, snapshot_row, stored_row
+from pageworker_supervisor.cli.profile_rows import ProfileAnswer, checkpoint_row, details_text, snapshot_row, stored_row
 
 OLD = SnapshotRecord(
     id=f"{1:020}-{'a' * 16}", fence=1, bytes=5, sha256="", key_id="k", browser_version="149.0", published_at=0.0
@@ -33,3 +33,14 @@ def test_a_reason_cannot_add_lines() -> None:
     lines = details_text(answer).split("\n")
     assert len(lines) == 6
     assert lines[-1].split() == [OLD.id, "1970-01-01T00:00:00Z", "5", "149.0", "-"]
+
+
+def test_a_checkpoint_has_its_time_and_its_bytes() -> None:
+    answer = ProfileAnswer(
+        profile=stored_row("acme", "main", ProfileHead(fence=2), "w1"),
+        where="s3://bucket",
+        store_id=None,
+        store_host=None,
+        checkpoint=checkpoint_row(60.0, 321),
+    )
+    assert details_text(answer).split("\n")[-1] == "Checkpoint: of 1970-01-01T00:01:00Z, 321 bytes."

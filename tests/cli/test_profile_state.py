@@ -45,7 +45,10 @@ def test_a_login_of_a_laptop_begins_a_profile(told: Told, on_queue: OnQueue, sta
 
 
 def test_a_login_is_added_to_a_profile_and_goes_with_its_data(told: Told, local: ProfileStore, state: Path) -> None:
+    assert told("show acme/Main")[1]["checkpoint"] is None
     assert told(f"import acme/Main --storage-state {state}")[0] == 0
+    kept = told("show acme/Main")[1]["checkpoint"]
+    assert (kept["bytes"], kept["at"][:2]) == ((local.folder("acme", "Main") / "checkpoint").stat().st_size, "20")
     with local.open("acme", "Main", LATER, None) as lease:
         assert (lease.path / "Cookies").exists(), "all other data stays"
     assert found(local.root, "Main") == STATE
@@ -80,6 +83,7 @@ def test_in_a_store_the_next_browser_gets_it_on_top_of_the_snapshot(
 ) -> None:
     for profile_id, data in (("p", True), ("new", False)):
         assert told(f"import acme/{profile_id} --storage-state {state}")[0] == 0
+        assert told(f"show acme/{profile_id}")[1]["checkpoint"]["bytes"] > 0
         out = tmp_path / f"{profile_id}.json"
         assert told(f"export acme/{profile_id} --storage-state {out}")[0] == 0
         with closing(asyncio.run(stored.open(LATER, profile_id))) as lease:

@@ -6,7 +6,7 @@ import pytest
 from pw_profiles import act_in_process
 
 from pageworker_profiles import ProfileStore
-from pageworker_profiles.checkpoint import ProfileCheckpoint, read, remove, write
+from pageworker_profiles.checkpoint import ProfileCheckpoint, facts, read, remove, write
 from pageworker_profiles.errors import StoreDenied, StoreFull
 from pageworker_profiles.folders import ProfileFolders
 
@@ -14,12 +14,13 @@ ONE, TWO = ProfileCheckpoint(b"one", 1000.0), ProfileCheckpoint(b"two", 2000.5)
 
 
 def test_the_newest_one_is_kept_with_its_time(tmp_path: Path) -> None:
-    assert read(tmp_path) is None
+    assert (read(tmp_path), facts(tmp_path)) == (None, None)
     # What a crash left while the file was written.
     (tmp_path / "checkpoint.new").write_bytes(b"half")
     for checkpoint in (ONE, TWO):
         write(tmp_path, checkpoint)
         assert read(tmp_path) == checkpoint
+        assert facts(tmp_path) == (3, checkpoint.taken_at)
     assert [file.stat().st_mode & 0o777 for file in tmp_path.iterdir()] == [0o600]
     for _ in range(2):
         remove(tmp_path)

@@ -18,7 +18,7 @@ from pageworker_profiles.snapshots import archive
 from pageworker_profiles.trees import opened_folder
 from pageworker_supervisor.cli.output import note
 from pageworker_supervisor.cli.profile_name import ProfileName
-from pageworker_supervisor.cli.profile_rows import AsideRow, ProfileAnswer, ProfileRow, rfc3339
+from pageworker_supervisor.cli.profile_rows import AsideRow, ProfileAnswer, ProfileRow, checkpoint_row, rfc3339
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue.profile_locks import KnownProfile
 
@@ -74,12 +74,15 @@ class HostProfiles:
         row = await asyncio.to_thread(self._row, name, known)
         if row is None:
             return None
+        folder = self._store().folder(*name)
+        kept = await asyncio.to_thread(checkpoint_file.facts, folder)
         return ProfileAnswer(
             profile=row,
-            where=str(self._store().folder(*name)),
+            where=str(folder),
             store_id=known.store or None,
             store_host=known.host or None,
-            aside=tuple(await asyncio.to_thread(_aside, self._store().folder(*name) / "aside")),
+            aside=tuple(await asyncio.to_thread(_aside, folder / "aside")),
+            checkpoint=None if kept is None else checkpoint_row(kept.taken_at, kept.bytes),
         )
 
     async def delete(self, name: ProfileName) -> bool:

@@ -51,6 +51,13 @@ class AsideRow(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class CheckpointRow(Struct, frozen=True, kw_only=True):
+    """Cookies and storage that the next browser gets. `at`: RFC 3339, when they were taken. `bytes`: as stored."""
+
+    at: str
+    bytes: int
+
+
 class ProfileAnswer(Struct, frozen=True, kw_only=True):
     """Of `profile show`. `where`: path or URL. `store_id`: the store that Redis has on record for the profile, and
     `store_host` the host that opened it there last; null: none is recorded."""
@@ -61,6 +68,8 @@ class ProfileAnswer(Struct, frozen=True, kw_only=True):
     store_host: str | None
     snapshots: tuple[SnapshotRow, ...] = ()
     aside: tuple[AsideRow, ...] = ()
+    checkpoint: CheckpointRow | None = None
+    """null: there is none. The last browser was closed normally, or before its first checkpoint."""
     login: LoginAnswer | None = None
     """null: it was not asked for."""
 
@@ -107,6 +116,11 @@ def snapshot_row(record: SnapshotRecord) -> SnapshotRow:
     )
 
 
+def checkpoint_row(taken_at: float, stored_bytes: int) -> CheckpointRow:
+    """As a person and a script see it. `taken_at`: Unix seconds."""
+    return CheckpointRow(at=rfc3339(taken_at), bytes=stored_bytes)
+
+
 def list_text(rows: Sequence[ProfileRow]) -> str:
     """One line per profile."""
     heads = ("TENANT", "PROFILE", "PLACE", "BYTES", "LAST USED", "BROWSER", "STATE", "LOGIN", "LOCKED BY")
@@ -122,6 +136,8 @@ def details_text(answer: ProfileAnswer) -> str:
     ]
     if answer.login is not None:
         lines.append(login_text(answer.login))
+    if answer.checkpoint is not None:
+        lines.append(f"Checkpoint: of {answer.checkpoint.at}, {answer.checkpoint.bytes} bytes.")
     if answer.snapshots:
         rows = [
             (each.id, each.at, each.bytes, each.browser_version or "-", each.bad or "-") for each in answer.snapshots

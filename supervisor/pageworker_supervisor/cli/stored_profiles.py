@@ -21,7 +21,7 @@ from pageworker_profiles.snapshots.keys import SnapshotKey, SnapshotKeys, bound_
 from pageworker_profiles.snapshots.profile_snapshots import ProfileSnapshots
 from pageworker_profiles.trees import opened_folder
 from pageworker_supervisor.cli.profile_name import ProfileName
-from pageworker_supervisor.cli.profile_rows import ProfileAnswer, ProfileRow, snapshot_row, stored_row
+from pageworker_supervisor.cli.profile_rows import ProfileAnswer, ProfileRow, checkpoint_row, snapshot_row, stored_row
 from pageworker_supervisor.cli.without_log import without_log
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.profile_stores.fleet_keys import FleetKeys
@@ -75,12 +75,14 @@ class StoredProfiles:
         head = await self.snapshots.head(*name)
         if head is None:
             return None
+        kept = head.checkpoint
         return ProfileAnswer(
             profile=stored_row(*name, head, known.worker),
             where=self.label,
             store_id=known.store or None,
             store_host=known.host or None,
             snapshots=tuple(map(snapshot_row, head.snapshots)),
+            checkpoint=None if kept is None else checkpoint_row(kept.taken_at, kept.bytes),
         )
 
     async def delete(self, name: ProfileName) -> bool:
