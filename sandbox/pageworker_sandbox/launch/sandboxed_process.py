@@ -67,6 +67,8 @@ class SandboxedProcess:
         self._init_pid: int | None = None
         self._watched: dict[int, int] = {}
         """pidfd by pid."""
+        self._ended_inits: list[int] = []
+        """pidfds."""
         self._gone = asyncio.Event()
         self._watch(bubblewrap.pid)
 
@@ -188,15 +190,24 @@ class SandboxedProcess:
         def on_end() -> None:
             descriptor = self._watched.pop(pid)
             asyncio.get_running_loop().remove_reader(descriptor)
-            os.close(descriptor)
             if pid == self.pid:
+                os.close(descriptor)
                 self._bubblewrap.wait()
+            else:
+                self._ended_inits.append(descriptor)
             if not self._watched:
                 self._clear()
 
         return on_end
 
     def _clear(self) -> None:
+        for descriptor in self._ended_inits:
+            # bubblewrap may end before init, without waiting for it. Init is then a child of the first process of the
+            # pid namespace, which is this one in a container, and it stays a zombie until this one waits for it.
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PIDFD, descriptor, os.WEXITED | os.WNOHANG)
+            os.close(descriptor)
+        self._ended_inits.clear()
         self._stderr.drain()
         self._stderr.close()
         if self._cgroup is not None:
