@@ -1,22 +1,19 @@
 """Sandboxed processes, really started: what /proc shows of them, what they use, and how they end."""
 
-import ctypes
 import errno
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pw_sandbox import sandboxes
+from pw_sandbox.orphans import inherits_orphans
 
 from pageworker_sandbox.launch import Host, procfs
 
 pytestmark = pytest.mark.sandbox
 CHECKOUT = Path(__file__).resolve().parents[2]
-PR_SET_CHILD_SUBREAPER = 36
 WRITE = """
 kept = open(path, "w+b")
 for _ in range(50): kept.write(b"x" * 1_000_000)
@@ -98,17 +95,6 @@ async def test_kill_may_be_repeated(host: Host, profile: Path) -> None:
         inside.process.kill()
         assert await inside.process.memory_bytes() == 0
         assert await inside.process.processes() == 0
-
-
-@contextmanager
-def inherits_orphans() -> Iterator[None]:
-    """As the first process of a container does (prctl(2), PR_SET_CHILD_SUBREAPER)."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
-    try:
-        yield
-    finally:
-        assert libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0) == 0
 
 
 async def test_an_init_process_that_bubblewrap_did_not_wait_for_is_no_zombie(host: Host, profile: Path) -> None:

@@ -1,11 +1,13 @@
 """The self-test of a host: it works here, and each known error has its fix."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pw_sandbox.orphans import inherits_orphans
 
-from pageworker_sandbox.launch import Host, HostProblem, self_test
+from pageworker_sandbox.launch import Host, HostProblem, procfs, self_test
 from pageworker_sandbox.launch.launcher import main
 from pageworker_sandbox.launch.self_test import mend_for, passing, verify_host
 from pageworker_sandbox.sandbox_rights import ALLOW_NAMESPACES
@@ -16,6 +18,15 @@ HOST = Host(Path("/bin/bwrap"), Path("/bin/python"), {"full": Path("/opt/chromiu
 @pytest.mark.sandbox
 def test_this_host_passes(host: Host) -> None:
     assert verify_host(host) == host
+
+
+@pytest.mark.sandbox
+def test_it_leaves_no_zombie(host: Host) -> None:
+    before = set(procfs.children(os.getpid()))
+    with inherits_orphans():
+        for _ in range(5):  # bubblewrap ends before init in some of them
+            assert verify_host(host) == host
+    assert set(procfs.children(os.getpid())) <= before
 
 
 @pytest.mark.sandbox

@@ -1,7 +1,9 @@
 """Starts one sandbox for a moment, to see whether this host permits it."""
 
+import json
+import os
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from pageworker_sandbox.launch import apparmor, bubblewrap, seccomp
@@ -14,6 +16,8 @@ from pageworker_sandbox.launch.run_program import run_program
 from pageworker_sandbox.sandbox_rights import ALLOW_CHROOT, ALLOW_NAMESPACES, right_of
 
 SELF_TEST_SECONDS = 20.0
+MAX_INFO_BYTES = 4096
+"""Of what bubblewrap reports about the sandbox's init process."""
 LIMITS = ProcessLimits(memory_bytes=1024**3, processes=1000)
 ALLOW_PROC = (
     "in a container lift the runtime's masks from /proc: --security-opt unmask=ALL (podman) or"
@@ -84,19 +88,28 @@ def run_self_test(host: Host) -> str:
     with ExitStack() as stack:
         descriptors = FdStack(stack)
         filter_fd = descriptors.memfd(seccomp.compiled("runner"))
+        info_fd, go_fd = descriptors.memfd(b""), descriptors.memfd(b"x")
         mounts = self_test_mounts(host)
-        options = bubblewrap.arguments(
-            mounts, STAGE, bubblewrap.Descriptors(filter_fd), network=False, rename=host.renames
-        )
+        passed_to_it = bubblewrap.Descriptors(filter_fd, (info_fd, go_fd))
+        options = bubblewrap.arguments(mounts, STAGE, passed_to_it, network=False, rename=host.renames)
         options_fd = descriptors.memfd("\0".join(options).encode() + b"\0")
         command = [str(host.python), "-I", "-S", "-B", "-c", BROWSER_SANDBOX_PROBE]
         argv = [str(host.bubblewrap), "--args", str(options_fd), "--", *command]
         plan = LaunchPlan(mounts, argv, host.test_uid, (), LIMITS, host.namespace_descriptor)
         plan_fd = descriptors.memfd(plan.encode())
-        passed = [filter_fd, options_fd, plan_fd]
+        passed = [filter_fd, info_fd, go_fd, options_fd, plan_fd]
         passed += [] if host.user_namespace is None else [host.user_namespace.descriptor]
         try:
             ended = run_program(launcher_command(plan_fd), SELF_TEST_SECONDS, pass_fds=passed, cwd="/", env={})
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
+        finally:
+            _await_init(os.pread(info_fd, MAX_INFO_BYTES, 0))
     return "" if ended.returncode == 0 else ended.stderr.strip() or f"exit status {ended.returncode}"
+
+
+def _await_init(info: bytes) -> None:
+    """bubblewrap may end before init. Where this process inherits orphans, init would stay as its zombie."""
+    if info:
+        with suppress(ChildProcessError):
+            os.waitpid(int(json.loads(info)["child-pid"]), 0)
