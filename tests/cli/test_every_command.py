@@ -140,6 +140,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("EDITOR", "sh -c 'echo pool.runners = 4 > $0'")
         (folder / "load.jsonl").write_text('{"at": 0, "service_seconds": 1.5, "jobs": 3}\n')
         (folder / "trust.toml").write_text("")
+        state = {"cookies": [{"name": "a", "value": "b", "domain": "x.test", "path": "/"}]}
+        (folder / "state.json").write_text(json.dumps(state))
         (folder / "central.conf").write_text("pool.runners = 3\n")
         (folder / "load.jsonl").write_text('{"at": 0, "service_seconds": 1}\n')
         assert run_for(["module", "new", "acme.prices"])[0] == 0

@@ -32,8 +32,8 @@ class ProfileSettings(Section, frozen=True):
     """Seconds after which a worker runs the login probe of a module again on a profile of which it has heard nothing
     since. It follows a job of the profile, and so does the probe after a job that a login has blocked."""
     checkpoint_seconds: Annotated[float, Meta(ge=0)] = 60.0
-    """While a profile is open, its cookies and storage are kept at this interval if a job has ended since. If the
-    browser is killed, the next one gets them. 0: never."""
+    """Seconds between two checkpoints of an open profile: its cookies and storage are kept if a job has ended since.
+    If the browser is killed, the next one gets them. 0: never."""
     page: dict[str, dict[str, Any]] = {}
     """Options of the browser context, as in `[page]` of a module, by `TENANT/PROFILE` or a glob of it: `acme/berlin-*`.
     The longest matching key wins. An option of the profile replaces the module's. Values of `http_credentials` and
