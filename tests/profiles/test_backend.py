@@ -18,7 +18,7 @@ async def test_what_a_browser_leaves_is_found_by_the_next_one(tmp_path: Path) ->
     for backend in backends:
         lease = await backend.open("acme", "p", 1, None)
         (lease.path / "x").write_text("x")
-        assert (await backend.measure(lease.path)).files == 1
+        assert (await backend.measure(lease.path)).files == 2, "and the marker of this opening"
         await backend.release(lease, 1, clean=True, browser_version="1")
         lease.close()
         lease = await backend.open("acme", "p", 2, None)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pw_profiles import act_in_process
 
+from pageworker_profiles import opening_marker
 from pageworker_profiles.errors import StoreDamaged
 from pageworker_profiles.folders import ProfileFolders
 from pageworker_profiles.lease import ProfileLease
@@ -39,6 +40,7 @@ async def test_the_mark_is_what_was_written_last(local: LocalFolders, lease: Pro
 
 
 async def test_a_folder_that_is_replaced_loses_its_mark_first(local: LocalFolders, lease: ProfileLease) -> None:
+    (lease.path / opening_marker.FILE).unlink()
     assert not await local.has_data(lease)
     (lease.path / "old").touch()
     assert await local.has_data(lease)
