@@ -1,5 +1,6 @@
 """`workerctl profile unlock` on a real Redis."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pw_queue import QueueHarness, ticket
 from pageworker_supervisor.admin.control_socket import control_path
 from pageworker_supervisor.cli.app import run
 from pageworker_supervisor.cli.profile_unlock import has_ended
+from pageworker_supervisor.worker_identity import FILE
 
 
 @pytest.fixture
@@ -76,3 +78,6 @@ def test_only_the_last_worker_of_the_folder_counts_as_ended(tmp_path: Path) -> N
     listening(tmp_path, "w1").close()
     assert has_ended(tmp_path, "w1")
     assert not has_ended(tmp_path, "w2")
+    (tmp_path / FILE).unlink()
+    os.mkfifo(tmp_path / FILE)
+    assert not has_ended(tmp_path, "w1"), "a pipe of the worker's user is not waited for"

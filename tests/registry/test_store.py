@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pageworker_supervisor.registry.store import Store
+from pageworker_supervisor.registry.errors import RegistryAway
+from pageworker_supervisor.registry.store import LOCK_FILE, Store
 
 SCRIPT = """
 import asyncio, os, resource, sys
@@ -66,3 +67,14 @@ def test_a_store_without_descriptors_fails_and_comes_back(built: str, said: list
 )
 def test_a_label_has_no_password_or_token(source: str, label: str) -> None:
     assert Store(source).label == label
+
+
+async def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    """Another user of the folder could have root create a file anywhere."""
+    registry, elsewhere = tmp_path / "registry", tmp_path / "elsewhere"
+    registry.mkdir()
+    (registry / LOCK_FILE).symlink_to(elsewhere)
+    with pytest.raises(RegistryAway):
+        async with Store(str(registry)).locked():
+            pass
+    assert not elsewhere.exists()

@@ -1,6 +1,7 @@
 """`workerctl profile unlock`: releases the lock of a worker that is gone."""
 
 import asyncio
+import os
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +14,14 @@ from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
 from pageworker_supervisor.cli.profile_name import ProfileName, profile_named
 from pageworker_supervisor.cli.profile_rows import ProfileChange
-from pageworker_supervisor.config.data_dir import chosen_data_dir
+from pageworker_supervisor.config.data_dir import chosen_data_dir, open_regular
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue.profile_locks import ProfileLock
 from pageworker_supervisor.worker_identity import FILE
 
 CONNECT_SECONDS = 1.0
+MOST_BYTES = 1000
+"""Of the file with the worker's name, which the worker's user may have written."""
 
 
 def unlock(
@@ -76,8 +79,9 @@ async def _unlock(profile: ProfileName, force: bool, reason: str | None, config:
 def has_ended(data_dir: Path, holder: str) -> bool:
     """Whether `holder` was the last worker of this data folder, and its process has ended. Read without its help."""
     try:
-        if (data_dir / FILE).read_text().strip() != holder:
-            return False
+        with os.fdopen(open_regular(data_dir / FILE), "rb") as file:
+            if file.read(MOST_BYTES).decode(errors="replace").strip() != holder:
+                return False
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(CONNECT_SECONDS)
             connection.connect(str(control_path(data_dir)))

@@ -99,7 +99,8 @@ class Store:
             return
         with _translated(LOCK_FILE):
             self._make()
-            descriptor = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(self.folder / LOCK_FILE, flags, 0o644)
         # A thread of its own: waiting publishers must not use up the threads that the writing one needs.
         waiting = ThreadPoolExecutor(1)
         try:
