@@ -324,11 +324,12 @@ class SnapshotFolders:
             self._some_left.set()
 
     async def _publish_one(self, tenant_id: str, profile_id: str) -> None:
+        # Before anything is read: a release that fails meanwhile adds it again.
+        self._left.discard((tenant_id, profile_id))
         try:
             # Without the lock: to take it for a moment would make an opening fail.
             copy = await self._folders.in_thread(lambda: read_copy(self._folders.folder(tenant_id, profile_id)))
             if copy is None or copy.state != "unpublished":
-                self._left.discard((tenant_id, profile_id))
                 return
             with closing(await self._folders.hold(tenant_id, profile_id, None, None)) as lease:
                 copy = await self._local.copy(lease)
@@ -336,12 +337,11 @@ class SnapshotFolders:
                     await self._publish_or_set_aside(lease, copy)
         except ProfileBusy:
             # A runner has it: its end publishes it, or marks it again.
-            return
+            self._left.add((tenant_id, profile_id))
         except ProfileError as error:
             self._events.failed("publish", tenant_id, profile_id, error)
             if error.retryable:
-                return
-        self._left.discard((tenant_id, profile_id))
+                self._left.add((tenant_id, profile_id))
 
     def _remember(self, lease: ProfileLease) -> None:
         self._left.add((lease.tenant_id, lease.profile_id))

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from pageworker_profiles.errors import (
     SnapshotsUnusable,
     StaleFence,
 )
+from pageworker_profiles.snapshots import snapshot_folders
 from pageworker_profiles.snapshots.folder_objects import FolderObjects
+from pageworker_profiles.snapshots.local_copy import LocalCopy, read_copy
 
 Worker = Callable[..., SnapshotWorker]
 
@@ -262,6 +265,34 @@ async def test_the_same_worker_tries_again_by_itself(worker: Worker, store: Path
         while len(a.failed) < 2:  # noqa: ASYNC110 - no event tells when it has tried again
             await asyncio.sleep(0.02)
         hidden.rename(store)
+        while not a.moved:  # noqa: ASYNC110 - no event tells when it is done
+            await asyncio.sleep(0.02)
+        running.cancel()
+    assert await worker("b").visit(2) == "late"
+
+
+async def test_a_release_that_fails_while_the_folder_is_looked_at_is_not_forgotten(worker: Worker, store: Path) -> None:
+    a = worker("a")
+    lease = await a.open(1)
+    put(lease.path, "late")
+    hidden = store.rename(store.with_name("hidden"))
+    looked, released = threading.Event(), threading.Event()
+
+    def slowly(folder: Path) -> LocalCopy | None:
+        copy = read_copy(folder)  # the folder is still open
+        looked.set()
+        released.wait(20)
+        return copy
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        patch = pytest.MonkeyPatch()
+        patch.setattr(snapshot_folders, "read_copy", slowly)
+        running = tasks.create_task(a.profiles.run(lambda error: None))
+        await asyncio.to_thread(looked.wait, 20)
+        await a.close(lease, 1)
+        hidden.rename(store)
+        patch.undo()
+        released.set()
         while not a.moved:  # noqa: ASYNC110 - no event tells when it is done
             await asyncio.sleep(0.02)
         running.cancel()
