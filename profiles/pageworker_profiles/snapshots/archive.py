@@ -64,9 +64,21 @@ def unpack(source: IO[bytes], folder: int, most: FolderSize) -> FolderSize:
             for member in tar:
                 amount.add(member.size if member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) else 0)
                 _put(tar, member, folder)
+        _read_end(source)
     except tarfile.TarError as error:
         raise SnapshotTampered(f"the archive is damaged: {error}") from error
     return FolderSize(amount.files, amount.bytes)
+
+
+def _read_end(source: IO[bytes]) -> None:
+    """Read what may follow the end of a tar. Raises SnapshotTampered if it is more.
+
+    Two blocks of zeros are the end, and tarfile reads no further than the first one. With the second one a record may
+    begin, which is filled with zeros: for one archive in twenty.
+    """
+    rest = source.read(tarfile.RECORDSIZE + 1)
+    if len(rest) > tarfile.RECORDSIZE or any(rest):
+        raise SnapshotTampered("the archive goes on after its end")
 
 
 def check_path(path: str) -> None:

@@ -69,6 +69,29 @@ def test_a_folder_comes_back_as_it_was_without_its_caches(folder: Path, tmp_path
     assert abs((tmp_path / "there/Default/Cookies").stat().st_mtime - (folder / "Default/Cookies").stat().st_mtime) < 2
 
 
+@pytest.mark.parametrize("files", range(21))
+def test_an_archive_of_any_length_is_read_to_its_end(files: int, tmp_path: Path) -> None:
+    """A tar has records of 20 blocks. An empty file is one block, so that the two blocks at the end stand anywhere."""
+    (tmp_path / "from").mkdir()
+    for number in range(files):
+        (tmp_path / "from" / str(number)).touch()
+    source = io.BytesIO(packed(tmp_path / "from"))
+    (tmp_path / "to").mkdir()
+    with descriptor(tmp_path / "to") as top:
+        assert archive.unpack(source, top, MOST).files == files
+    assert source.read() == b""
+
+
+@pytest.mark.parametrize("more", [b"x", bytes(20_000), bytes(600) + b"x"])
+@pytest.mark.parametrize("files", [1, 19])
+def test_what_follows_an_archive_is_refused(files: int, more: bytes, tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    for number in range(files):
+        (tmp_path / "from" / str(number)).touch()
+    with pytest.raises(SnapshotTampered, match="after its end"):
+        unpacked(packed(tmp_path / "from") + more, tmp_path / "to")
+
+
 def test_what_is_no_file_or_folder_is_left_out(folder: Path, tmp_path: Path) -> None:
     kept = {path: data for path, data in content(folder).items() if not path.startswith("Default/Cache")}
     (folder / "link").symlink_to("/etc/passwd")
