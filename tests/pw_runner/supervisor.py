@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -19,8 +18,9 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
 from pageworker_sandbox.wire.message_rules import MessageRules
-from pageworker_sandbox.wire.profile_report import ProbeWish, ProfileReport
+from pageworker_sandbox.wire.profile_report import ProbeWish
 from pageworker_sandbox.wire.request_failure import failure_pipe
+from pw_runner.attempt_report import AttemptReport as AttemptReport
 from pw_runner.bundles import Packed
 from pw_runner.site import Site
 
@@ -31,45 +31,6 @@ STOP_SECONDS = 15
 ROOT = Path(__file__).resolve().parents[2]
 
 Word = TypeVar("Word", bound=m.Message)
-
-
-@dataclass
-class AttemptReport:
-    """The messages of a runner about one attempt."""
-
-    logs: list[m.LogLine] = field(default_factory=list)
-    artifacts: list[tuple[m.ArtifactData, bytes]] = field(default_factory=list)
-    accepted: m.Accepted | None = None
-    done: m.Done | None = None
-    spans: m.Spans | None = None
-    probed: ProfileReport | None = None
-    """What its login probe has found."""
-    order: list[str] = field(default_factory=list)
-
-    @property
-    def data(self) -> Any:
-        """The result."""
-        assert self.done is not None
-        assert self.done.outcome == "succeeded", self.done
-        return msgspec.msgpack.decode(self.done.data)
-
-    @property
-    def ended(self) -> m.Done:
-        """The end that the runner reported."""
-        assert self.done is not None
-        return self.done
-
-    @property
-    def failure(self) -> m.Failure:
-        """Why it failed."""
-        assert self.done is not None
-        assert self.done.failure is not None, self.done
-        return self.done.failure
-
-    @property
-    def detail(self) -> Any:
-        """The failure's detail."""
-        return msgspec.msgpack.decode(self.failure.detail)
 
 
 class Supervisor:
