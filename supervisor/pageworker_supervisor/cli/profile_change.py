@@ -1,7 +1,8 @@
 """`workerctl profile delete|restore|quarantine|reset`."""
 
 import asyncio
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -9,9 +10,12 @@ from pageworker_supervisor.cli.audited import Reason
 from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.held_profile import Wait, changing
 from pageworker_supervisor.cli.output import CommandError, Json, show
-from pageworker_supervisor.cli.profile_name import profile_named
+from pageworker_supervisor.cli.profile_name import ProfileName, profile_named
 from pageworker_supervisor.cli.profile_rows import ProfileChange
 from pageworker_supervisor.contract.printable import printable
+
+WHY = {"quarantine": "withdrawn by an operator", "reset": "reset by an operator"}
+"""On record where the operator gives no reason."""
 
 
 def delete(
@@ -111,18 +115,7 @@ def quarantine(
         Tenant and profile, `TENANT/PROFILE`.
     """
     profile = profile_named(name)
-
-    async def act() -> str:
-        why = reason or "withdrawn by an operator"
-        async with changing(profile, "profile quarantine", reason, config, wait_seconds=wait) as held:
-            await held.refuse_elsewhere()
-            kept = await held.once_closed(lambda: held.place.quarantine(profile, why, held.fence))
-            if kept is None:
-                raise held.nowhere
-            await held.forget_login(profile)
-            return kept
-
-    kept = asyncio.run(act())
+    kept = asyncio.run(_take_away(profile, "quarantine", wait, reason, config))
     report = ProfileChange(
         tenant_id=profile.tenant_id, profile_id=profile.profile_id, change="quarantined", snapshot=kept
     )
@@ -144,17 +137,20 @@ def reset(name: str, *, wait: Wait = 0.0, reason: Reason = None, config: Config 
         Tenant and profile, `TENANT/PROFILE`.
     """
     profile = profile_named(name)
-
-    async def act() -> str:
-        why = reason or "reset by an operator"
-        async with changing(profile, "profile reset", reason, config, wait_seconds=wait) as held:
-            await held.refuse_elsewhere()
-            changed = await held.once_closed(lambda: held.place.reset(profile, why, held.fence))
-            if changed is None:
-                raise held.nowhere
-            await held.forget_login(profile)
-            return changed
-
-    changed = asyncio.run(act())
+    changed = asyncio.run(_take_away(profile, "reset", wait, reason, config))
     report = ProfileChange(tenant_id=profile.tenant_id, profile_id=profile.profile_id, change="reset", snapshot=changed)
     show(report, f"{profile} is empty", json)
+
+
+async def _take_away(
+    profile: ProfileName, how: Literal["quarantine", "reset"], wait: float, reason: str | None, config: Path | None
+) -> str:
+    """Take its data from a profile. Returns the name of what is kept, or of what is new. Raises CommandError."""
+    async with changing(profile, f"profile {how}", reason, config, wait_seconds=wait) as held:
+        await held.refuse_elsewhere()
+        take = held.place.quarantine if how == "quarantine" else held.place.reset
+        changed = await held.once_closed(lambda: take(profile, reason or WHY[how], held.fence))
+        if changed is None:
+            raise held.nowhere
+        await held.forget_login(profile)
+        return changed

@@ -5,14 +5,7 @@ redis-py imports the whole SDK of OpenTelemetry where that is installed, for met
 ImportError.
 """
 
-import sys
+from pageworker_supervisor.hidden_module import hidden
 
-HIDDEN = "opentelemetry"
-
-if HIDDEN not in sys.modules:
-    # None makes an import of the name fail. Source: Python's documentation, "The import system", 5.3.1.
-    sys.modules[HIDDEN] = None  # type: ignore[assignment]  # typeshed knows modules only
-    try:
-        import redis.asyncio  # noqa: F401 - for its effect
-    finally:
-        del sys.modules[HIDDEN]
+with hidden("opentelemetry"):
+    import redis.asyncio  # noqa: F401 - for its effect
