@@ -53,7 +53,7 @@ class EchoWorker:
         return sum(row["calls"] for row in (await self.client.info("commandstats")).values())
 
     async def push(self, tenant: str, numbers: range, milliseconds: int = 0) -> None:
-        """Push jobs that hold their page for so long."""
+        """Push jobs, each of which holds its page for `milliseconds`."""
         payload = {"do": "echo", "ms": milliseconds}
         jobs = [
             json.dumps({"job_id": f"j{number}", "tenant_id": tenant, "endpoint_module": MODULE, "payload": payload})
@@ -62,7 +62,7 @@ class EchoWorker:
         await self.client.rpush("pw:inbox", *jobs)
 
     async def await_results(self, count: int) -> None:
-        """So many results of the tenant. Raises TimeoutError."""
+        """Wait for `count` results of the tenant. Raises TimeoutError."""
         async with asyncio.timeout(RESULT_SECONDS):
             while count:
                 message = await self.results.get_message(ignore_subscribe_messages=True, timeout=RESULT_SECONDS)

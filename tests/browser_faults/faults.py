@@ -24,7 +24,7 @@ async def service_worker(scene: FaultScene) -> None:
 
 
 async def popups(scene: FaultScene) -> None:
-    """A page opens so many windows."""
+    """A page opens `scene.popups` windows."""
     result = await scene.run("popups", count=scene.popups)
     assert result["status"] == "succeeded", result
     assert result["data"]["pages"] == scene.popups + 1

@@ -22,7 +22,7 @@ class ObjectServer(ThreadingHTTPServer):
         self.endless = False
         """True: every answer is much too large."""
         self.breaks_after: int | None = None
-        """After so many bytes of a bundle, the connection is closed."""
+        """Bytes of a bundle after which the connection is closed."""
         self.ranges = True
         """False: a part of an object cannot be asked for."""
         self.sent_bytes = 0

@@ -18,7 +18,7 @@ def main() -> int:
     """Run it and return the exit code."""
     parser = argparse.ArgumentParser(prog="soak", description=__doc__)
     parser.add_argument("--jobs", type=int, default=5000, help=f"at least {2 * WINDOW}")
-    parser.add_argument("--max-jobs", type=int, default=NEVER, help="after so many jobs a runner is replaced")
+    parser.add_argument("--max-jobs", type=int, default=NEVER, help="jobs after which a runner is replaced")
     parser.add_argument("--minutes", type=float, help="watch a worker whose runners retire often, for so long")
     given = parser.parse_args()
     if given.minutes is not None:

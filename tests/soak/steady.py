@@ -141,7 +141,7 @@ def _descriptors(pid: int) -> int:
 
 
 async def run_steady(jobs: int, max_jobs: int) -> int:
-    """Print the result as one line of JSON. Returns the exit code. `max_jobs`: after so many a runner is replaced."""
+    """Print the result as one line of JSON. Returns the exit code. `max_jobs`: a runner is replaced after them."""
     async with _place() as (here, address):
         with here.worker(
             browser=HEADLESS_SHELL,

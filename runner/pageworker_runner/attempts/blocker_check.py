@@ -1,8 +1,8 @@
 """Looks for a blocker on an attempt's page: when it failed, when its handler returned if the module wants that, and
 when the handler asks.
 
-A blocker that is found ends the attempt as `blocked`. What the author has said in so many words counts more: an attempt
-that ended by `Failed`, `RetryLater` or `Blocked` keeps its end.
+A blocker that is found ends the attempt as `blocked`. An attempt that ended by `Failed`,
+`RetryLater` or `Blocked` is not looked at: its author has said why.
 """
 
 from msgspec import structs

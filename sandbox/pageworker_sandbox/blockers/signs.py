@@ -36,18 +36,12 @@ class PageSight(Struct, frozen=True, kw_only=True):
 
 
 class Sign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="sign"):
-    """One sign. `weight` is added to its rule's sum if it is found; below 0, it speaks against the rule."""
+    """What all signs have. `weight` is added to the sum of the rule if the sign is found; below 0, it is against it.
+
+    Each kind also has `name` for the evidence, and `found`: what was found, for the evidence; None if nothing was.
+    """
 
     weight: Weight
-
-    @property
-    def name(self) -> str:
-        """For the evidence."""
-        raise NotImplementedError
-
-    def found(self, sight: PageSight) -> str | None:
-        """What was found, for the evidence. None: nothing."""
-        raise NotImplementedError
 
 
 class StatusSign(Sign, frozen=True, kw_only=True, tag="status"):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pageworker_sandbox.egress.stream import Stream
 
 LARGE_BYTES = 256 * 1024
-"""A transfer is large once so many bytes have come, if as many are still to come."""
+"""A transfer is large once this number of bytes has come, if at least the same number is still to come."""
 ENDED = "the connection ended"
 
 

@@ -75,7 +75,7 @@ class HttpSide:
         return held
 
     def sent_elsewhere(self, count: int) -> None:
-        """So many bytes of a body were sent by another way. Raises h11.LocalProtocolError."""
+        """`count` bytes of a body were sent in another way. Raises h11.LocalProtocolError."""
         # h11 passes on what it gets, and asks it for its length alone (h11, "sendfile").
         self.state.send_with_data_passthrough(h11.Data(data=cast(bytes, range(count))))
 

@@ -19,7 +19,7 @@ PIECES_PER_TURN = 8
 """Pieces that are moved before other connections get their turn."""
 SMALL_BYTES = 16 * 1024
 SMALL_PIECES = 16
-"""After so many small pieces in a row, the transfer is no large one any more."""
+"""A transfer that has brought more small pieces than this, one after another, is not large any more."""
 FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
 DESCRIPTORS = 4
 """Descriptors that one transfer uses."""

@@ -81,8 +81,8 @@ OLD_OPTIONS: dict[tuple[str, ...], dict[str, str]] = {
 """By command: options under the name that they had before. `--help` and completion do not list them."""
 
 NEW_OBJECTS = 100_000
-"""A garbage collection begins after so many. With Python's own 700 they take 10 % of the time of a short command, for
-they look again and again at what was imported."""
+"""New objects that start a garbage collection. Python's own number is 700: then collections take 10 % of the time of a
+short command, because each looks again at what was imported."""
 
 CALLED = frozenset(name for name, _, _ in COMMANDS)
 

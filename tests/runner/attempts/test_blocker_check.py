@@ -1,4 +1,4 @@
-"""A failed attempt is looked at for a blocker; what the author said in so many words counts more."""
+"""A failed attempt is looked at for a blocker; one whose author has said why is not."""
 
 from collections.abc import Awaitable, Callable
 
