@@ -16,6 +16,9 @@ from pageworker_profiles.snapshots.caches import is_cache
 
 MAX_PATH_BYTES = 4096
 COPY_BYTES = 256 * 1024
+UNPACKED_AT = 0
+"""Unix seconds: the time of each unpacked file. Every checkpoint must be newer, and the times in the archive come from
+another host's clock."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _TAR: dict[str, Any] = {"format": tarfile.GNU_FORMAT, "encoding": "utf-8", "errors": "surrogateescape"}
@@ -157,7 +160,9 @@ def _put(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: int) -> None:
         with os.fdopen(os.open(member.name, _NEW, 0o600, dir_fd=folder), "wb") as file:
             while data := content.read(COPY_BYTES):
                 file.write(data)
-            os.utime(file.fileno(), (member.mtime, member.mtime))
+            # Before the descriptor's times are set, or what is written at the closing would set them again.
+            file.flush()
+            os.utime(file.fileno(), (UNPACKED_AT, UNPACKED_AT))
     except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
         name = member.name[:200]
         raise SnapshotTampered(f"the archive has {name!r} twice, or before its folder") from error

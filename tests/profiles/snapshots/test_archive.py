@@ -66,7 +66,14 @@ def test_a_folder_comes_back_as_it_was_without_its_caches(folder: Path, tmp_path
     assert content(tmp_path / "there") == kept
     assert size.files == len(kept)
     assert (tmp_path / "there/Default/Cookies").stat().st_mode & 0o777 == 0o600
-    assert abs((tmp_path / "there/Default/Cookies").stat().st_mtime - (folder / "Default/Cookies").stat().st_mtime) < 2
+
+
+@pytest.mark.parametrize("content", [b"", b"a few bytes", bytes(1_000_000)], ids=["empty", "small", "large"])
+def test_an_unpacked_file_is_older_than_any_checkpoint(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from/000003.log").write_bytes(content)
+    unpacked(packed(tmp_path / "from"), tmp_path / "to")
+    assert (tmp_path / "to/000003.log").stat().st_mtime == 0
 
 
 @pytest.mark.parametrize("files", range(21))
