@@ -47,7 +47,7 @@ class Sign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
 class StatusSign(Sign, frozen=True, kw_only=True, tag="status"):
     """The answer has one of these HTTP statuses."""
 
-    any_of: tuple[Annotated[int, Meta(ge=100, le=599)], ...]
+    any_of: tuple[Annotated[int, Meta(ge=100, le=999)], ...]
 
     @property
     def name(self) -> str:
