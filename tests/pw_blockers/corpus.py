@@ -27,7 +27,7 @@ class ExpectedBlocker(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CorpusPage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One page. `expected` is None for a page that blocks nobody. `source` describes pages of this kind publicly."""
+    """One page. `expected` is None for an innocent page. `source` describes pages of this kind publicly."""
 
     name: str
     expected: ExpectedBlocker | None

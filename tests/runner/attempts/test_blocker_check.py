@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from pw_blockers.corpus import page_named
 from pw_runner.bundles import handler
 from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import CHROMIUM, HEADLESS_SHELL, Supervisor
 
-from pageworker_sandbox.blockers.rules import released_rules
+from pageworker_sandbox.blockers.recognition import recognise
+from pageworker_sandbox.blockers.rules import decode_rules, released_rules
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 Start = Callable[..., Awaitable[Supervisor]]
@@ -123,6 +125,22 @@ async def test_a_handler_asks(start: Start) -> None:
     report = await runner.run(ASKS, {"path": "/challenge"}, blocker_check="off")
     assert (report.ended.outcome, report.ended.obstacle and report.ended.obstacle.kind) == ("blocked", "challenge")
     assert (await runner.run(ASKS, {"path": "/hostile"})).data == {"blocked": False}
+
+
+async def test_a_browser_sees_pages_of_the_corpus_as_the_corpus_says(start: Start) -> None:
+    runner = await runner_of(start)
+    for name in ("imperva-frame-200", "article-1020", "contact-recaptcha", "akamai-denied"):
+        page = page_named(name)
+        headers = [f"{header}: {value}" for header, value in page.headers.items()]
+        cookies = [f"set-cookie: {cookie}=1" for cookie in page.cookies]
+        runner.site.pages["/page"] = SiteAnswer(page.html, f"{page.status} -", headers=(*headers, *cookies))
+        report = await runner.run(ASKS, {"path": "/page"}, blocker_check="off")
+        said = recognise(decode_rules(released_rules()), page.sight, 1.0)
+        seen = report.ended.obstacle
+        assert (seen and (seen.kind, seen.provider, seen.evidence)) == (
+            said and (said.kind, said.provider, said.evidence)
+        ), name
+        assert (said is None) == (page.expected is None)
 
 
 async def test_a_page_that_does_not_answer_is_known_by_what_it_came_with(start: Start) -> None:

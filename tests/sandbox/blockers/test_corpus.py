@@ -1,8 +1,15 @@
-"""The corpus itself: enough pages, each with its source, and two halves that share nothing."""
+"""How well the rules of the release do on the corpus: no innocent page is flagged, and blocked ones are named right."""
 
 from collections import Counter
 
-from pw_blockers.corpus import pages_of
+import pytest
+from pw_blockers.corpus import CorpusPage, ExpectedBlocker, Half, pages_of
+
+from pageworker_sandbox.blockers.recognition import recognise
+from pageworker_sandbox.blockers.rules import decode_rules, released_rules
+from pageworker_supervisor.config.blocker_settings import BlockerSettings
+
+RULES = decode_rules(released_rules())
 
 
 def test_the_corpus_is_large_and_every_page_has_a_source() -> None:
@@ -17,3 +24,26 @@ def test_the_corpus_is_large_and_every_page_has_a_source() -> None:
 def test_the_frozen_half_has_no_provider_that_the_open_half_lacks() -> None:
     known = {page.expected for page in pages_of("open")}
     assert {page.expected for page in pages_of("frozen")} <= known
+
+
+def said_of(page: CorpusPage) -> ExpectedBlocker | None:
+    """What the rules of the release say, at the default threshold."""
+    found = recognise(RULES, page.sight, BlockerSettings().threshold)
+    return None if found is None else ExpectedBlocker(found.kind, found.provider)
+
+
+@pytest.mark.parametrize("half", ["open", "frozen"])
+def test_no_innocent_page_is_flagged(half: Half) -> None:
+    assert {page.name: said_of(page) for page in pages_of(half) if page.expected is None and said_of(page)} == {}
+
+
+def test_every_blocked_page_of_the_open_half_is_named_right() -> None:
+    wrong = {page.name: said_of(page) for page in pages_of("open") if page.expected and said_of(page) != page.expected}
+    assert wrong == {}
+
+
+def test_the_frozen_half_is_named_right_but_for_one_page() -> None:
+    # Counted once, when the rules of 2026.11.2 were frozen. The page is a rate limit, without the name of its provider.
+    missed = {page.name for page in pages_of("frozen") if page.expected and said_of(page) != page.expected}
+    assert missed == {"cloudflare-1015"}
+    assert len(missed) <= 0.05 * sum(page.expected is not None for page in pages_of("frozen"))
