@@ -7,6 +7,7 @@ modules jobs get.
 """
 
 from pageworker_supervisor.config.live import Live
+from pageworker_supervisor.queue.access_tokens import AccessTokens
 from pageworker_supervisor.queue.audit_store import AuditStore
 from pageworker_supervisor.queue.config_store import ConfigStore
 from pageworker_supervisor.queue.consumer import JobConsumer
@@ -53,6 +54,7 @@ class QueueClient:
         self.limits = LimitsInForce(self._shards)
         self.config = ConfigStore(self._shards)
         self.audit = AuditStore(self._shards)
+        self.access_tokens = AccessTokens(self._shards)
         self.pauses = Pauses(self._shards)
         self.tenants = Tenants(self._shards)
         self.workers = FleetWorkers(self._shards)

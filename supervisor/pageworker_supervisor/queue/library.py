@@ -90,6 +90,9 @@ SHARD_KEYS = {
     "config_votes": "config:votes",
     "config_workers": "config:workers",
     "config_outcome": "config:outcome:<id>",
+    # access tokens, on shard 0 alone
+    "access_token": "access_token:<id>",
+    "access_tokens_of": "access_tokens_of:<tenant>",
     # the audit log, on shard 0 alone
     "audit": "audit",
     "audit_head": "audit:head",
@@ -161,6 +164,7 @@ FILES = (
     *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
     *("fn_inspect", "fn_tenants", "fn_profiles", "fn_demand", "fn_check_consistency", "fn_record", "fn_rollouts"),
     "fn_profile_logins",
+    "fn_access_tokens",
     "fn_apply_event",
     "register",
 )
@@ -183,6 +187,7 @@ ENCLOSED = frozenset(
         "fn_tenants",
         "fn_profiles",
         "fn_profile_logins",
+        "fn_access_tokens",
         "fn_rollouts",
     )
 )
