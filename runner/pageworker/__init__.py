@@ -8,9 +8,11 @@ async def handler(page: Page, payload: dict, helpers: Helpers, context: Context)
 from playwright.async_api import Download, Locator, Page, Response
 from playwright.async_api import TimeoutError as PageTimeout
 
+from pageworker.context import Context
 from pageworker.device_list import devices
-from pageworker.helpers import Context, DownloadedFile, Helpers, Log, Sink
+from pageworker.helpers import Helpers, Log
 from pageworker.outcomes import Blocked, BlockerKind, Failed, ProfileState, RetryLater
+from pageworker.sink import DownloadedFile, Sink
 
 __version__ = "1.2.0"
 """Semantic version of this package, apart from that of the worker. `sdk` in module.toml names a range of it."""

@@ -1,124 +1,19 @@
-"""What a handler gets beside its page and payload: its helpers, and the context of its attempt.
-
-Helpers write to a sink. The runner has one; a unit test of a module may use its own.
-"""
+"""The helpers that a handler gets beside its page and payload. They write to a sink."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass, field
-from typing import Literal, NoReturn, Protocol, TypeVar
+from typing import NoReturn
 
 from playwright.async_api import Download, Locator, Page
-from playwright.async_api import Error as BrowserError
 from playwright.async_api import TimeoutError as PageTimeout
 
-from pageworker.navigation import is_interrupted_by_navigation
+from pageworker import page_reading
+from pageworker.extraction import READ_FIELDS, split_field
 from pageworker.outcomes import Blocked, BlockerKind, Failed, ProfileState
+from pageworker.page_reading import on_one_document
+from pageworker.sink import DownloadedFile, Sink
 from pageworker.well_formed import well_formed
-
-T = TypeVar("T")
-
-SETTLE_SECONDS = 10.0
-"""Longest time in which a page may go elsewhere by itself while it is read, and longest wait for its HTML."""
-
-Level = Literal["debug", "info", "warning", "error"]
-
-# One evaluation for all fields: a round trip per field would cost more than the page's own work.
-READ_FIELDS = """fields => Object.fromEntries(Object.entries(fields).map(([name, [selector, attribute]]) => {
-  const element = selector ? document.querySelector(selector) : document.documentElement;
-  if (!element) return [name, null];
-  const value = attribute ? element.getAttribute(attribute) : element.textContent;
-  // A page may hold half of a surrogate pair, which neither JSON nor UTF-8 can encode.
-  return [name, value === null ? null : value.trim().toWellFormed()];
-}))"""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Context:
-    """One attempt of one job. Read only."""
-
-    job_id: str
-    """Unique within its tenant."""
-    tenant_id: str
-    profile_id: str | None
-    """None: the job runs in the tenant's ephemeral browser context, which is wiped once none of its jobs runs."""
-    attempt: int
-    """1 for the first attempt."""
-    trace_id: str
-    """32 hex digits."""
-    module: str
-    version: str
-    """Of the module."""
-    worker_id: str
-    runner_id: str
-    flags: Mapping[str, bool] = field(default_factory=dict)
-    """Flags of the operator, and whether each is on for this job: `context.flags.get("new_cart", False)`. A name that
-    the operator has not set up is missing."""
-    deadline: float
-    """When the attempt is stopped, in seconds of `time.monotonic()`."""
-
-    def remaining_seconds(self) -> float:
-        """Seconds until the deadline, never below 0."""
-        return max(0.0, self.deadline - time.monotonic())
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DownloadedFile:
-    """A download that was stored beside the result."""
-
-    name: str
-    """As the server or the page suggests it, without a folder."""
-    url: str
-    content_type: str
-    """By the ending of its name: a browser does not tell the server's."""
-    bytes: int
-    sha256: str
-    """Hex."""
-
-
-class Sink(Protocol):
-    """Takes what a handler stores and logs through its helpers."""
-
-    async def artifact(self, kind: str, data: bytes, content_type: str) -> None:
-        """Store bytes beside the result. Raises ValueError if a limit is exceeded or an argument is not valid."""
-
-    async def download(self, kind: str, download: Download) -> DownloadedFile:
-        """Store the bytes of a download beside the result. Raises ValueError if a limit is exceeded."""
-
-    def har(self, kind: str, page: Page, *, bodies: bool, url: str | None) -> AbstractAsyncContextManager[None]:
-        """Store a HAR of what the block does. Raises Playwright's Error, and ValueError if a limit is exceeded."""
-
-    def trace(self, kind: str, page: Page, *, snapshots: bool, screenshots: bool) -> AbstractAsyncContextManager[None]:
-        """Store a trace of what the block does. Raises Playwright's Error, and ValueError if a limit is exceeded."""
-
-    def span(self, name: str, attributes: Mapping[str, object]) -> AbstractContextManager[None]:
-        """A step of the handler in the job's trace, for the block."""
-
-    def set_test_id_attribute(self, name: str) -> None:
-        """Have `get_by_test_id` look for this attribute, until the attempt ends."""
-
-    async def detect_blocker(self) -> Blocked | None:
-        """What blocks the job's own page, by the worker's blocker rules. None: nothing that they know."""
-
-    def profile_state(self, state: ProfileState, evidence: Mapping[str, object]) -> None:
-        """Report whether the profile is logged in. Raises ValueError."""
-
-    async def screenshot(self, page: Page, full_page: bool) -> bytes:
-        """A PNG of a page, in bounded time. Raises Playwright's TimeoutError if the page draws nothing."""
-
-    async def secret(self, name: str) -> str:
-        """The value of a secret. Raises Failed (`secret_denied`)."""
-
-    async def totp(self, name: str) -> str:
-        """The one-time password of now. Raises Failed (`secret_denied`)."""
-
-    async def fill_secret(self, locator: Locator, name: str) -> None:
-        """Fill a secret into a field. Raises Failed (`secret_denied`), and Playwright's errors."""
-
-    def log(self, level: Level, message: str, fields: Mapping[str, object]) -> None:
-        """Write one line to the worker's log."""
 
 
 class Log:
@@ -264,12 +159,12 @@ class Helpers:
         """
         target = page or self._page
         try:
-            async with asyncio.timeout(SETTLE_SECONDS):
-                text = await _on_one_document(target, target.content)
+            async with asyncio.timeout(page_reading.SETTLE_SECONDS):
+                text = await on_one_document(target, target.content)
         except TimeoutError:
             raise PageTimeout(
-                f"helpers.html: the page did not give its HTML within {SETTLE_SECONDS:g} s: a navigation of it has no "
-                "answer yet, a dialog is open, or its script never ends."
+                f"helpers.html: the page did not give its HTML within {page_reading.SETTLE_SECONDS:g} s: a navigation "
+                "of it has no answer yet, a dialog is open, or its script never ends."
             ) from None
         await self._sink.artifact(kind, well_formed(text).encode(), "text/html; charset=utf-8")
 
@@ -336,7 +231,7 @@ class Helpers:
         if unknown := [name for name in required if name not in fields]:
             raise ValueError(f"helpers.extract: `required` names fields that are not in `fields`: {', '.join(unknown)}")
         parsed = {name: [css, attribute] for name, spec in fields.items() for css, attribute in [split_field(spec)]}
-        found: dict[str, str | None] = await _on_one_document(
+        found: dict[str, str | None] = await on_one_document(
             self._page, lambda: self._page.evaluate(READ_FIELDS, parsed)
         )
         missing = [name for name in required if found[name] is None]
@@ -372,27 +267,3 @@ class Helpers:
     def blocked(self, kind: BlockerKind, provider: str | None = None, **evidence: object) -> NoReturn:
         """End the attempt as `blocked`. Raises Blocked, which has what the arguments mean."""
         raise Blocked(kind, provider, evidence)
-
-
-async def _on_one_document(page: Page, read: Callable[[], Awaitable[T]]) -> T:
-    """Repeat `read` on the next document while a navigation of the page interrupts it, for at most SETTLE_SECONDS."""
-    until = time.monotonic() + SETTLE_SECONDS
-    while True:
-        try:
-            return await read()
-        except BrowserError as error:
-            left = until - time.monotonic()
-            if left <= 0 or not is_interrupted_by_navigation(str(error)):
-                raise
-            await page.wait_for_load_state("domcontentloaded", timeout=left * 1000)
-
-
-def split_field(spec: str) -> tuple[str, str]:
-    """Selector and attribute of a field: `a.more@href` is `a.more` and `href`. The attribute is "" for text.
-
-    An `@` inside a CSS string or bracket does not separate.
-    """
-    selector, at, attribute = spec.rpartition("@")
-    if at and attribute.replace("-", "").replace("_", "").replace(":", "").isalnum():
-        return selector, attribute
-    return spec, ""

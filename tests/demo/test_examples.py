@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import BrowserContext, Locator, Page, async_playwright
 
 from pageworker import Blocked, Context, Download, DownloadedFile, Failed, Helpers, ProfileState
-from pageworker.helpers import Level
+from pageworker.sink import Level
 from pageworker_demo.loopback_server import served
 from pageworker_demo.shop import Shop
 from pageworker_demo.shop_data import PRODUCTS

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.async_api import ConsoleMessage, Page, WebError
 
-from pageworker.helpers import Level
+from pageworker.sink import Level
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.reporting.sanitize import fit
 from pageworker_sandbox.wire.messages import BrowserLevel

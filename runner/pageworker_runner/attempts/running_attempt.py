@@ -18,7 +18,7 @@ from playwright.async_api import Download, Locator, Page
 from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker import Blocked, Context, DownloadedFile, Failed, Helpers, ProfileState
-from pageworker.helpers import Level
+from pageworker.sink import Level
 from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.attempt_result import AttemptResult
 from pageworker_runner.attempts.blocker_check import BlockerChecks, exception_of

@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from pageworker.helpers import Level
+from pageworker.sink import Level
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.reporting.sanitize import fit, fit_fields
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT

@@ -111,8 +111,8 @@ async def test_html_that_never_comes_is_given_up(runner: Supervisor) -> None:
     runner.site.pages["/p"] = SiteAnswer("<h1>here</h1>")
     module = handler(
         """
-        import pageworker.helpers
-        pageworker.helpers.SETTLE_SECONDS = 0.5
+        import pageworker.page_reading
+        pageworker.page_reading.SETTLE_SECONDS = 0.5
         await page.goto("http://shop.example/p")
         await page.evaluate("setTimeout(() => { for (;;); }, 0)")
         try:
@@ -120,7 +120,7 @@ async def test_html_that_never_comes_is_given_up(runner: Supervisor) -> None:
         except PageTimeout as error:
             return {"text": str(error)}
         finally:
-            pageworker.helpers.SETTLE_SECONDS = 10.0
+            pageworker.page_reading.SETTLE_SECONDS = 10.0
         """,
         name="spins",
     )

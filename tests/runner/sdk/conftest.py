@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Locator, Page
 
 from pageworker import Blocked, Download, DownloadedFile, ProfileState
-from pageworker.helpers import Level
+from pageworker.sink import Level
 
 
 class RecordingSink:

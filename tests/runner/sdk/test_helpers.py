@@ -1,16 +1,15 @@
 """What a handler gets, without a browser. `attempts/test_kept_artifacts.py` has the helpers on a real page."""
 
 import inspect
-import time
-from dataclasses import FrozenInstanceError
 from typing import Any, get_args, get_type_hints
 
 import pytest
 from playwright.async_api import Error as BrowserError
 from pw_doubles import any_typed
 
-from pageworker import Blocked, Context, Helpers, Log, Sink
-from pageworker.helpers import SETTLE_SECONDS, Level, split_field
+from pageworker import Blocked, Helpers, Log, Sink
+from pageworker.page_reading import SETTLE_SECONDS
+from pageworker.sink import Level
 from pageworker_runner.attempts.running_attempt import RunningAttempt
 from pageworker_sandbox.wire import messages as m
 
@@ -62,23 +61,6 @@ def helpers(sink: Any, page: AnsweringPage | None = None) -> Helpers:
     return Helpers(fake, sink)
 
 
-@pytest.mark.parametrize(
-    ("spec", "selector", "attribute"),
-    [
-        ("h1", "h1", ""),
-        ("a.more@href", "a.more", "href"),
-        ("@lang", "", "lang"),
-        ("use@xlink:href", "use", "xlink:href"),
-        ("div@data-sku_id", "div", "data-sku_id"),
-        ("a[href='mailto:x@y.example']", "a[href='mailto:x@y.example']", ""),
-        ("a[title='@']@href", "a[title='@']", "href"),
-        ("a@", "a@", ""),
-    ],
-)
-def test_a_field_is_a_selector_and_perhaps_an_attribute(spec: str, selector: str, attribute: str) -> None:
-    assert split_field(spec) == (selector, attribute)
-
-
 async def test_text_is_stored_as_utf_8_and_half_a_surrogate_pair_costs_one_character(sink: Any) -> None:
     await helpers(sink).artifact("invoice", "ü", "text/plain")
     await helpers(sink).html()
@@ -112,7 +94,7 @@ async def test_a_page_that_goes_elsewhere_is_read_again(sink: Any) -> None:
 
 
 async def test_a_page_that_never_settles_is_given_up(sink: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pageworker.helpers.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("pageworker.page_reading.SETTLE_SECONDS", 0.0)
     with pytest.raises(BrowserError, match="Execution context was destroyed"):
         await helpers(sink, MovingPage(1)).extract({"title": "title"})
 
@@ -184,33 +166,3 @@ def test_the_runners_sink_has_the_protocols_signatures(method: str, sink: Any) -
 
 def test_every_level_can_cross_the_wire() -> None:
     assert set(get_args(Level)) == set(get_args(get_type_hints(m.LogLine)["level"]))
-
-
-def context(deadline: float) -> Context:
-    return Context(
-        job_id="j",
-        tenant_id="acme",
-        profile_id=None,
-        attempt=1,
-        trace_id="0" * 32,
-        module="shop.product",
-        version="1.0.0",
-        worker_id="w",
-        runner_id="r",
-        deadline=deadline,
-    )
-
-
-def test_the_remaining_time_counts_down_to_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    attempt = context(deadline=110.0)
-    for now, remaining in ((100.0, 10.0), (109.5, 0.5), (110.0, 0.0), (200.0, 0.0)):
-        monkeypatch.setattr(time, "monotonic", lambda now=now: now)
-        assert attempt.remaining_seconds() == remaining
-
-
-def test_a_module_can_neither_change_it_nor_add_to_it() -> None:
-    attempt = context(deadline=1.0)
-    with pytest.raises(FrozenInstanceError):
-        attempt.deadline = 1e9  # type: ignore[misc]  # frozen: the point
-    with pytest.raises((AttributeError, TypeError)):
-        object.__setattr__(attempt, "extra", 1)
