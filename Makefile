@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover \
   browser-faults profiles-load e2e-n8n playwright-suite \
-  image image-test sbom sdk lock install clean
+  image image-test sbom sdk package lock install clean
 
 install:
 	@./install.sh dev
@@ -122,6 +122,10 @@ playwright-suite: install
 sdk: install
 	rm -rf build/sdk && mkdir -p build/sdk && cp -RL runner/pyproject.toml runner/LICENSE runner/pageworker build/sdk
 	$(PYTHON) -m pip wheel -q --disable-pip-version-check --no-index --no-deps --no-build-isolation -w dist build/sdk
+
+# Wheel and sdist, in dist/. Built twice, compared, and installed into a new environment, where the demo runs.
+package: install
+	deploy/release/package.sh dist
 
 lock: install
 	$(PYTHON) -m pip install -q pip-tools

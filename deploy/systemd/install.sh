@@ -9,7 +9,7 @@ prefix=/opt/pageworker
 lib=/usr/local/lib
 
 # A release is never changed: a daemon that runs may import a module from it at any time.
-sources="setup.cfg pyproject.toml README.md LICENSE requirements supervisor sandbox runner profiles seccomp examples docs/workerctl.1"
+sources="setup.cfg pyproject.toml README.md LICENSE NOTICE requirements supervisor sandbox runner profiles seccomp examples docs/workerctl.1"
 pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go=rX \
   --exclude=__pycache__ --exclude='*.egg-info' -cf - $sources; }
 release=releases/$( { pack; "$python" --version; } | sha256sum | cut -c1-12)
