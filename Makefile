@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover \
   browser-faults profiles-load e2e-n8n playwright-suite \
-  image image-test sbom sdk package lock install clean
+  image image-test sbom sdk package release lock install clean
 
 install:
 	@./install.sh dev
@@ -126,6 +126,12 @@ sdk: install
 # Wheel and sdist, in dist/. Built twice, compared, and installed into a new environment, where the demo runs.
 package: install
 	deploy/release/package.sh dist
+
+# BASE as for `image`. RELEASE=--snapshot: without a section in CHANGELOG.md. RELEASE="--runtime runc": options of podman
+# itself. OPTIONS: of `podman build`.
+release: install
+	.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes --target .venv-sbom -r requirements/sbom.txt
+	PYTHONPATH=.venv-sbom $(PYTHON) deploy/release/release.py $(RELEASE) dist "$(BASE)" -- $(OPTIONS)
 
 lock: install
 	$(PYTHON) -m pip install -q pip-tools
