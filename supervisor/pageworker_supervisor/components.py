@@ -168,13 +168,7 @@ class Components:
             settings.egress.proxy_ca,
         )
         self.gateway.use(settings.egress)
-        self.artifacts = ArtifactStore.open(
-            settings.artifacts.url,
-            environment.data_dir,
-            metrics,
-            settings.artifacts.waiting_bytes,
-            None if settings.artifacts.links == "plain" else settings.artifacts.link_seconds,
-        )
+        self.artifacts = ArtifactStore.of(settings.artifacts, environment.data_dir, metrics)
         self.secrets = SecretStore(environment.secret_backend or open_backend(settings.secrets, environment.environ))
         secret_service = SecretService(self.secrets, SecretGrants(live.part(lambda now: now.secrets.grants)), metrics)
         mask_lines(partial(secret_service.log_masker.text, cut=False))

@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pageworker_sandbox.task_group import TaskGroup
+
+if TYPE_CHECKING:
+    from loguru import Logger
 
 
 class TaskExitedUnexpectedly(RuntimeError):
@@ -20,6 +23,21 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
             yield from leaves(inner)
     else:
         yield error
+
+
+async def contained(work: Awaitable[None], log: "Logger") -> None:
+    """Do this work. A bug in it is logged, and ends nothing else. Raises what ends the worker."""
+    try:
+        await work
+    except Exception as bug:
+        if ends_the_worker(bug):
+            raise
+        log.opt(exception=bug).error("a step of an attempt met a bug")
+
+
+def ends_the_worker(error: BaseException) -> bool:
+    """Whether a task ended that must not."""
+    return any(isinstance(leaf, TaskExitedUnexpectedly) for leaf in leaves(error))
 
 
 async def run_forever(works: Mapping[str, Coroutine[Any, Any, object]]) -> None:

@@ -24,6 +24,12 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 PNG = b"\x89PNG" + b"x" * 1000
 
 
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow each other at once."""
+    monkeypatch.setattr(store_module, "RETRY_SECONDS", 0.0)
+
+
 def of_url(url: str) -> Path:
     return Path(url2pathname(urlsplit(url).path))
 
@@ -84,11 +90,12 @@ async def test_what_is_too_large_is_not_kept(tmp_path: Path) -> None:
     assert caught.value.type == "too_large"
 
 
+@pytest.mark.parametrize("name", ["PUT_SECONDS", "TRY_SECONDS"])
 async def test_a_store_that_hangs_costs_one_job_its_time_and_the_next_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A real object store client against a server that accepts and never answers."""
-    monkeypatch.setattr(store_module, "PUT_SECONDS", 0.3)
+    monkeypatch.setattr(store_module, name, 0.1)
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
@@ -116,7 +123,8 @@ async def test_slow_artifacts_of_one_tenant_delay_no_other_tenant(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """All places of the store were taken by them; then it paused for all tenants."""
-    monkeypatch.setattr(store_module, "PUT_SECONDS", 2.0)
+    monkeypatch.setattr(store_module, "TRY_SECONDS", 2.0)
+    monkeypatch.setattr(store_module, "TRIES", 1)
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
@@ -137,16 +145,43 @@ async def test_slow_artifacts_of_one_tenant_delay_no_other_tenant(
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     async with server, asyncio.timeout(30):
         monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        store = ArtifactStore.open("s3://bucket/prefix", tmp_path)
+        store = ArtifactStore.open("s3://bucket/prefix", tmp_path, concurrency=8)
         with pytest.raises(ExceptionGroup) as caught:
             async with asyncio.TaskGroup() as tasks:
-                for number in range(store_module.CONCURRENCY):
+                for number in range(8):
                     tasks.create_task(store.put(JobRef("slow", f"j{number}"), 1, "html", "text/html", b"x"))
                 await store.put(JobRef("quick", "j"), 1, "html", "text/html", b"x")
         assert caught.group_contains(ArtifactError, match="not stored within")
         await store.put(JobRef("quick", "j"), 2, "html", "text/html", b"x")
         gone.set()
         await asyncio.gather(*answering)
+
+
+async def test_what_fails_in_passing_is_tried_again_and_a_refusal_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in s3.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    statuses: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 %b\r\nETag: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % statuses.pop(0))
+            await writer.drain()
+
+    metrics = Metrics()
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        monkeypatch.setenv("AWS_ENDPOINT", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        store = ArtifactStore.open("s3://bucket", tmp_path, metrics)
+        statuses[:] = [b"503 Slow Down", b"500 Internal Error", b"200 OK"]
+        await store.put(JobRef("t", "j"), 1, "html", "text/html", b"x")
+        statuses[:] = [b"403 Forbidden", b"200 OK"]
+        with pytest.raises(ArtifactError) as caught:
+            await store.put(JobRef("t", "j"), 1, "html", "text/html", b"x")
+    assert (caught.value.type, caught.value.retryable, statuses) == ("denied", False, [b"200 OK"])
+    assert b'pageworker_artifacts_total{outcome="stored"} 1.0' in metrics.expose()
+    assert b'pageworker_artifacts_total{outcome="denied"} 1.0' in metrics.expose()
 
 
 async def test_bytes_are_read_and_hashed_beside_the_loop(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import msgspec
 
 from pageworker_profiles.errors import ProfileBusy, StaleFence
 from pageworker_sandbox.launch import Host
+from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.profile_report import ProfileReport
@@ -72,6 +73,8 @@ class EchoRunner(Runner):
         self._stopping = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._answers: dict[str, asyncio.Task[None]] = {}
+        self._granted: dict[str, asyncio.Event] = {}
+        """Of the artifact that an attempt has offered last."""
         self._thawed = asyncio.Event()
         self._thawed.set()
         self.released = asyncio.Event()
@@ -131,6 +134,12 @@ class EchoRunner(Runner):
         if self._thawed.is_set() and (answer := self._answers.get(attempt_id)) is not None:
             answer.cancel(outcome)
 
+    async def grant(self, page: PageReservation, offer: m.Offer) -> None:
+        """Hand over what the attempt has offered."""
+        message = m.ArtifactData(attempt_id=offer.attempt_id, kind=f"kept.{offer.number}", content_type="text/plain")
+        page.deliver(message, seal(b"x" * offer.bytes, "kept"))
+        self._granted[offer.attempt_id].set()
+
     def _here(self) -> asyncio.TaskGroup:
         if self._tasks is None or self._stopping.is_set():
             raise self._end or RunnerLost("the runner is going", charged=False)
@@ -151,11 +160,21 @@ class EchoRunner(Runner):
         await asyncio.sleep(RECYCLE_SECONDS)
         self._pages.free(words.attempt_id)
 
+    async def _keep(self, words: m.Run, count: int) -> None:
+        """Keep artifacts, one after the other, as a handler does."""
+        page = self._pages.running[words.attempt_id]
+        for number in range(count):
+            granted = self._granted[words.attempt_id] = asyncio.Event()
+            page.offer(m.Offer(attempt_id=words.attempt_id, number=number, bytes=100 + number))
+            await granted.wait()
+
     async def _do(self, words: m.Run, payload: dict[str, Any]) -> m.Done:
         self.used_bytes += payload.get("bytes", 0)
         await asyncio.sleep(payload["ms"] / 1000)
         await self._thawed.wait()
         match payload["do"]:
+            case "keep":
+                await self._keep(words, payload["artifacts"])
             case "hold":
                 await self.released.wait()
             case "crash" if random.random() < payload["often"]:

@@ -85,7 +85,7 @@ def test_plain_data_stays_itself() -> None:
 def ended_page(breach: BudgetBreach | None) -> Any:
     """A page whose attempt has ended."""
     runner = SimpleNamespace(runner_id="w1.3")
-    of_attempt = {"began_at": 5.0, "started_at": NOW, "artifacts": [], "budget_breach": breach}
+    of_attempt = {"began_at": 5.0, "started_at": NOW, "artifacts": [], "artifacts_lost": [], "budget_breach": breach}
     return SimpleNamespace(runner=runner, end_traffic=lambda: None, **of_attempt)
 
 

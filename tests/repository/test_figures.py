@@ -17,6 +17,7 @@ from pageworker_supervisor.cli import connect
 from pageworker_supervisor.components import GAUGES_SECONDS, SELF_CHECKS_SECONDS
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract import job, job_errors
+from pageworker_supervisor.dispatch import artifact_uploads
 from pageworker_supervisor.dispatch.heartbeat import HEARTBEATS_PER_LEASE
 from pageworker_supervisor.host import descriptor_limit
 from pageworker_supervisor.host.uid_ranges import AREAS
@@ -102,7 +103,13 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
         ("Checked every {} seconds", (WORDS[int(watchdog.PING_SECONDS)],)),
         ("| `result_too_large` | {} MiB |", (m.MAX_DATA_BYTES // MIB,)),
         ("{:g} s of processor time and {} MiB", (APART.seconds, APART.memory_bytes // MIB)),
-        ("half of the {} uploads", (WORDS[store.CONCURRENCY],)),
+        (
+            "one try took longer than {:g} s, or all of them together longer than {:g} s",
+            (store.TRY_SECONDS, store.PUT_SECONDS),
+        ),
+        ("too slow for this tenant within the last {:g} s", (store.PAUSE_SECONDS,)),
+        ("up to {} of one attempt at once", (WORDS[artifact_uploads.UPLOADS_AT_ONCE],)),
+        ("each counted as at least {} KiB", (artifact_uploads.LEAST_CLAIM_BYTES // KIB,)),
         (
             "{} products, {} pictures, {} s per request",
             (site.PRODUCTS, site.PICTURES, site.LATENCY_SECONDS),

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly, run_forever
+from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly, contained, run_forever
+from pageworker_supervisor.telemetry import log
 
 
 async def for_ever() -> None:
@@ -51,6 +52,16 @@ async def test_cancelled_it_ends_all_without_a_word() -> None:
         await asyncio.sleep(0)
         whole.cancel()
     assert whole.cancelled()
+
+
+async def test_a_bug_is_contained_and_the_end_of_a_task_of_the_worker_is_not() -> None:
+    records: list[Any] = []
+    handler = log.add(lambda message: records.append(message.record))
+    await contained(fails(), log)
+    log.remove(handler)
+    assert [(each["level"].name, each["message"]) for each in records] == [("ERROR", "a step of an attempt met a bug")]
+    with pytest.raises(ExceptionGroup):
+        await contained(run_forever({"ends": returns()}), log)
 
 
 async def _time_limits_work() -> None:

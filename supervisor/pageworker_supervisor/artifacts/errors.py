@@ -2,7 +2,10 @@
 
 from typing import Literal
 
-ArtifactFailure = Literal["unavailable", "full", "denied", "too_slow", "too_large", "paused", "unsigned"]
+ArtifactFailure = Literal["unavailable", "full", "denied", "too_slow", "too_large", "paused", "unsigned", "drained"]
+"""`paused`: the store was too slow for this tenant a moment ago. `drained`: the worker stopped before it was stored."""
+PASSING: frozenset[ArtifactFailure] = frozenset({"unavailable", "too_slow"})
+"""Another try may succeed."""
 
 
 class ArtifactError(Exception):
@@ -11,3 +14,8 @@ class ArtifactError(Exception):
     def __init__(self, type_: ArtifactFailure, message: str) -> None:
         super().__init__(message)
         self.type: ArtifactFailure = type_
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another try may succeed."""
+        return self.type in PASSING

@@ -5,6 +5,7 @@ import datetime as dt
 import errno
 import hashlib
 import os
+import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,17 +26,23 @@ from pageworker_supervisor.artifacts.shares import TenantShares
 from pageworker_supervisor.artifacts.sweep import overdue, sweep
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.redact import redact_url
+from pageworker_supervisor.config.settings import ArtifactSettings
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.result import ArtifactRecord
 from pageworker_supervisor.obstore_panics import panics_as_os_errors
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
-CONCURRENCY = 8
+CONCURRENCY = 32
 """Artifacts stored at the same time; for one tenant half as many."""
-PUT_SECONDS = 20.0
+TRIES = 3
+TRY_SECONDS = 20.0
+PUT_SECONDS = 60.0
+"""For all tries of one artifact, the waiting before and between them included."""
+RETRY_SECONDS = 1.0
+"""Most of the pause before the second try. Each further pause may be twice as long."""
 PAUSE_SECONDS = 15.0
-"""After a `put` timed out, further ones of the same tenant fail at once for this time: each job would wait in vain."""
+"""After a try timed out, new artifacts of the same tenant fail at once for this time: each job would wait in vain."""
 WAITING_BYTES = 4 * MAX_ARTIFACT_BYTES
 THREADS = 4
 SWEEP_SECONDS = 3600.0
@@ -51,7 +58,13 @@ class ArtifactStore:
     """One store. Use `open`. `root` is its folder; None for an object store."""
 
     def __init__(
-        self, url: str, root: Path | None, metrics: Metrics | None, waiting_bytes: int, link_seconds: int | None
+        self,
+        url: str,
+        root: Path | None,
+        metrics: Metrics | None,
+        waiting_bytes: int,
+        link_seconds: int | None,
+        concurrency: int,
     ) -> None:
         self.root = root
         self.pending_bytes = TenantShares(waiting_bytes, waiting_bytes // 2)
@@ -60,7 +73,7 @@ class ArtifactStore:
         self._link_seconds = link_seconds if root is None else None
         self._metrics = metrics
         self._store: ObjectStore | None = None
-        self._slots = TenantShares(CONCURRENCY, CONCURRENCY // 2)
+        self._slots = TenantShares(concurrency, concurrency // 2)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="artifact")
         self._paused_until: dict[str, float] = {}
 
@@ -72,22 +85,30 @@ class ArtifactStore:
         metrics: Metrics | None = None,
         waiting_bytes: int = WAITING_BYTES,
         link_seconds: int | None = None,
+        concurrency: int = CONCURRENCY,
     ) -> Self:
         """The store at `url`; None: folder `artifacts` in the data folder. Nothing is created before the first
-        `put`. `link_seconds`: how long the signed links of an object store work; None: its plain addresses."""
+        `put`. `link_seconds`: how long the signed links of an object store work; None: its plain addresses.
+        `concurrency`: artifacts that are stored at the same time, at least 2."""
         if url is None:
             root = data_dir / "artifacts"
-            return cls(root.absolute().as_uri(), root, metrics, waiting_bytes, link_seconds)
+            return cls(root.absolute().as_uri(), root, metrics, waiting_bytes, link_seconds, concurrency)
         parts = urlsplit(url)
         folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
-        return cls(url, folder, metrics, waiting_bytes, link_seconds)
+        return cls(url, folder, metrics, waiting_bytes, link_seconds, concurrency)
+
+    @classmethod
+    def of(cls, settings: ArtifactSettings, data_dir: Path, metrics: Metrics) -> Self:
+        """The store of a worker."""
+        link_seconds = None if settings.links == "plain" else settings.link_seconds
+        return cls.open(settings.url, data_dir, metrics, settings.waiting_bytes, link_seconds, settings.concurrency)
 
     async def read(self, descriptor: int) -> bytes:
         """The bytes of a sealed memfd. The caller holds its share of `pending_bytes`."""
         return await self._in_thread(memfd.read_sealed, descriptor, MAX_ARTIFACT_BYTES)
 
     async def put(self, ref: JobRef, attempt: int, kind: str, content_type: str, data: bytes) -> ArtifactRecord:
-        """Store `data`. Raises ArtifactError, after PUT_SECONDS at the latest."""
+        """Store `data`, in TRIES tries at most. Raises ArtifactError, after PUT_SECONDS at the latest."""
         try:
             artifact = await self._put(ref, attempt, kind, content_type, data)
         except ArtifactError as error:
@@ -109,19 +130,42 @@ class ArtifactStore:
         today = dt.datetime.now(dt.UTC).date()
         key = key_of(ref, today, attempt, kind, content_type, sha256)
         try:
-            with self._slots.claim(ref.tenant_id, 1) as slot:
-                async with asyncio.timeout(PUT_SECONDS):
-                    await slot.granted
-                    with panics_as_os_errors():
-                        # First: without a link, the artifact could not be opened.
-                        url = await self._link(key)
-                        await self._write(key, content_type, data)
+            async with asyncio.timeout(PUT_SECONDS):
+                url = await self._tried(ref.tenant_id, key, content_type, data)
         except TimeoutError:
             self._pause(ref.tenant_id)
             raise ArtifactError("too_slow", f"not stored within {PUT_SECONDS:g} s") from None
+        return ArtifactRecord(kind=kind, url=url, sha256=sha256, bytes=len(data), content_type=content_type)
+
+    async def _tried(self, tenant_id: str, key: str, content_type: str, data: bytes) -> str:
+        """Store it under `key` and return its URL. Raises ArtifactError after the last try."""
+        for number in range(1, TRIES + 1):
+            try:
+                with self._slots.claim(tenant_id, 1) as slot:
+                    await slot.granted
+                    url = await self._try(key, content_type, data)
+                self._paused_until.pop(tenant_id, None)
+                return url
+            except ArtifactError as error:
+                if error.type == "too_slow":
+                    self._pause(tenant_id)
+                if not error.retryable or number == TRIES:
+                    raise
+            await asyncio.sleep(RETRY_SECONDS * 2 ** (number - 1) * random.random())
+        raise AssertionError("the last try returns or raises")
+
+    async def _try(self, key: str, content_type: str, data: bytes) -> str:
+        try:
+            async with asyncio.timeout(TRY_SECONDS):
+                with panics_as_os_errors():
+                    # First: without a link, the artifact could not be opened.
+                    url = await self._link(key)
+                    await self._write(key, content_type, data)
+                    return url
+        except TimeoutError:
+            raise ArtifactError("too_slow", f"not stored within {TRY_SECONDS:g} s") from None
         except (BaseError, OSError, ValueError) as error:
             raise _explain(error) from error
-        return ArtifactRecord(kind=kind, url=url, sha256=sha256, bytes=len(data), content_type=content_type)
 
     async def _link(self, key: str) -> str:
         """The URL of an artifact. A signed link is computed here; only some credentials need a server for it."""
@@ -189,9 +233,9 @@ class ArtifactStore:
 def _remote(url: str) -> ObjectStore:
     if url.startswith("memory:"):
         return from_url(url)
-    # Few and short retries: the result of the job waits for them. No client options: they would replace those of the
+    # No retries of its own: `ArtifactStore.put` tries again. No client options: they would replace those of the
     # environment (AWS_ALLOW_HTTP, AWS_ENDPOINT and so on), with which operators configure object stores.
-    return from_url(url, retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=PUT_SECONDS)})
+    return from_url(url, retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=TRY_SECONDS)})
 
 
 def _sha256(data: bytes) -> str:

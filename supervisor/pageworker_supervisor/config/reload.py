@@ -94,6 +94,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "link_seconds": RESTART,
         "on_failure": HOT,
         "waiting_bytes": RESTART,
+        "concurrency": RESTART,
         "keep_days": HOT,
     },
     "callbacks": HOT,

@@ -38,6 +38,16 @@ class ArtifactRecord(Struct, frozen=True, kw_only=True):
     content_type: str
 
 
+class LostArtifact(Struct, frozen=True, kw_only=True):
+    """An artifact that was not stored, and why. `type`: a label of the metric `pageworker_artifacts_total`. `message`
+    holds no secret and no path of the host."""
+
+    kind: str
+    type: str
+    message: str
+    bytes: int
+
+
 class AttemptRecord(Struct, frozen=True, kw_only=True):
     """One attempt to run the job. `attempt` counts from 1. `outcome` is a status or `lost`; `reason` says how it was
     lost, if the worker could tell.
@@ -93,6 +103,8 @@ class Result(Struct, frozen=True, kw_only=True):
     error: ResultError | None = None
     blocker: Blocker | None = None
     artifacts: tuple[ArtifactRecord, ...] = ()
+    artifacts_lost: tuple[LostArtifact, ...] = ()
+    """Of the last attempt, as `artifacts`."""
     attempts: tuple[AttemptRecord, ...] = ()
     module_version: str | None = None
     worker_id: str | None = None

@@ -15,7 +15,7 @@ from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.job_fields import fields_of_job
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
-from pageworker_supervisor.dispatch.artifact_keeper import keep_artifacts
+from pageworker_supervisor.dispatch.artifact_uploads import ArtifactUploads
 from pageworker_supervisor.dispatch.attempt_services import AttemptServices
 from pageworker_supervisor.dispatch.attempt_spans import attempt_trace, handler_ended, settled_as, stepped
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
@@ -26,21 +26,19 @@ from pageworker_supervisor.dispatch.handler_stop import end_past_budget, stop_ha
 from pageworker_supervisor.dispatch.outcome import (
     UNREADABLE,
     UNREADABLE_MODULE,
-    EndJob,
     NotJson,
     attempt_number,
     end_without_running,
-    error,
     outcome_of_answer,
     outcome_of_breach,
     trace_of,
     unbegun,
 )
 from pageworker_supervisor.dispatch.output_check import final_done
+from pageworker_supervisor.dispatch.rejection import rejection_of
 from pageworker_supervisor.dispatch.run_message import run_message
 from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, secret_user
 from pageworker_supervisor.dispatch.wanted_context import wanted_context
-from pageworker_supervisor.input_schema.errors import PayloadInvalid
 from pageworker_supervisor.proxies.choice import ProxyRefused
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry.errors import ModuleError
@@ -55,7 +53,7 @@ from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.secrets.errors import SecretUnavailable
-from pageworker_supervisor.task_supervision import TaskExitedUnexpectedly, leaves
+from pageworker_supervisor.task_supervision import contained, ends_the_worker
 from pageworker_supervisor.telemetry import log
 
 if TYPE_CHECKING:
@@ -97,6 +95,8 @@ class Attempt:
         self._services = services
         self._settlement = services.settlement
         self._page: PageReservation | None = None
+        self._uploads: ArtifactUploads | None = None
+        self._over = asyncio.Event()
         self._budget = NO_BUDGET
         self._told_to: Literal["timed_out", "cancelled"] | None = None
         self._guard = BeginGuard(lease.begin_before)
@@ -140,11 +140,12 @@ class Attempt:
             await self._serve()
         except Exception as bug:
             # The job may have caused it, and would end every worker in turn.
-            if any(isinstance(leaf, TaskExitedUnexpectedly) for leaf in leaves(bug)):
+            if ends_the_worker(bug):
                 raise
             await self._on_bug(bug)
         finally:
             self._step(AttemptEvent.END)
+            self._over.set()
 
     async def _serve(self) -> None:
         try:
@@ -158,22 +159,16 @@ class Attempt:
                 with page:
                     await stepped(self.trace, "page reservation", self._prepare(page, bundle))
                     self._guard.check()
-                    await self._conclude(page, await self._run(page, bundle))
+                    await self._run_and_conclude(page, bundle)
         except ContextBroken as broken:
             await self._settle(self._settlement.not_started, broken, self.runner.runner_id if self.runner else None)
         except NotBegun as not_begun:
             await self._settle(self._settlement.end, unbegun(not_begun.status))
-        except ProxyRefused as refused:
-            await self._reject(refused.type, refused, refused.detail)
-        except PayloadInvalid as invalid:
-            await self._reject(invalid.type, invalid, invalid.mistakes)
-        except ModuleError as failed:
-            if failed.retryable:
+        except (ModuleError, ProxyRefused, SpawnFailed) as failed:
+            if isinstance(failed, SpawnFailed) or failed.retryable:
                 await self._settle(self._settlement.defer, str(failed))
             else:
-                await self._reject(failed.type, failed, {"mend": failed.mend})
-        except SpawnFailed as failed:
-            await self._settle(self._settlement.defer, str(failed))
+                await self._settle(self._settlement.end, rejection_of(failed))
         except RunnerLost as lost:
             await self._on_runner_lost(lost)
         except SecretUnavailable as away:
@@ -187,12 +182,7 @@ class Attempt:
 
         Where the step did not settle the job, the lease runs out, and the job is claimed again.
         """
-        try:
-            await step
-        except Exception as bug:
-            if any(isinstance(leaf, TaskExitedUnexpectedly) for leaf in leaves(bug)):
-                raise
-            self.log.opt(exception=bug).error("a step of an attempt met a bug")
+        await contained(step, self.log)
 
     async def close(self) -> None:
         """End a job that the queue says is to be ended without running."""
@@ -214,6 +204,8 @@ class Attempt:
         """Cancel or time out the handler, or keep it from beginning; kill its runner if it does not stop."""
         self._guard.stop()
         self._told_to = outcome
+        if self._uploads is not None and self._uploads.storing:
+            self._uploads.give_up("the job was stopped before it was stored")
         if (page := self._sent) is not None:
             grace_seconds = self._services.kill_grace_seconds
             await stop_handler(page, self.lease.token, self.job.ref, outcome, grace_seconds)
@@ -227,6 +219,11 @@ class Attempt:
     async def requeue(self, reason: str) -> None:
         """The drain's deadline has passed: stop, and let another worker have the job, uncharged."""
         if self.state in (AttemptState.DETACHED, AttemptState.ENDED):
+            return
+        if self._uploads is not None and self._uploads.storing:
+            # Only artifacts are missing. Their job does not run again for them.
+            self._uploads.give_up("the worker stopped before it was stored")
+            await self._over.wait()
             return
         self._step(AttemptEvent.DETACH)
         settled_as(self.trace, "requeue")
@@ -251,10 +248,6 @@ class Attempt:
         await self._services.proxies.ready(self.proxy)
         return bundle
 
-    async def _reject(self, type_: str, refused: Exception, detail: object = None) -> None:
-        why = error(type_, str(refused), retryable=False, detail=detail)
-        await self._settle(self._settlement.end, EndJob("rejected", why))
-
     async def _place(self, bundle: VerifiedBundle) -> PageReservation | None:
         """A page on a runner with exactly the job's hosts and options. None: there is none now, the job is requeued."""
         lease, of = self.lease, self._services
@@ -266,12 +259,8 @@ class Attempt:
         except FlavorMissing as missing:
             await self._settle(self._settlement.defer, str(missing), OTHER_WORKER_SECONDS)
             return None
-        except DigestCollision as collision:
-            await self._reject("module_invalid", collision)
-            return None
-        except OptionRefused as refused:
-            detail = {"field": f"page.{refused.key}", "rule": refused.rule, "hint": refused.hint}
-            await self._reject("invalid_field", refused, detail)
+        except (DigestCollision, OptionRefused) as refused:
+            await self._settle(self._settlement.end, rejection_of(refused))
             return None
         self._page = self._services.fleet.reserve(context, lease.profile_fence, exclusive=lease.exclusive)
         if self._page is not None:
@@ -295,7 +284,19 @@ class Attempt:
         # Not interrupted: half a message would be the end of the runner.
         await page.runner.load(bundle)
 
-    async def _run(self, page: PageReservation, bundle: VerifiedBundle) -> m.Done:
+    async def _run_and_conclude(self, page: PageReservation, bundle: VerifiedBundle) -> None:
+        store = self._services.artifacts
+        async with ArtifactUploads(page, self.lease.ref, self.number, store, self.log, self.trace) as self._uploads:
+            try:
+                done = await self._run(page, bundle, self._uploads)
+            except RunnerLost as lost:
+                await self._on_runner_lost(lost)
+                return
+            if self.state is not AttemptState.DETACHED:
+                await self._uploads.stored()
+            await self._conclude(page, done)
+
+    async def _run(self, page: PageReservation, bundle: VerifiedBundle, uploads: ArtifactUploads) -> m.Done:
         job, lease, probe = self.job, self.lease, self._settlement.logins.probe(self.job, bundle.manifest)
         message = run_message(job, lease, self.number, bundle, self._services, probe, spans=self.trace is not None)
         self.log.debug("job starts")
@@ -303,8 +304,7 @@ class Attempt:
         self._step(AttemptEvent.SEND)
         lost = None
         async with TaskGroup() as tasks:
-            store = self._services.artifacts
-            keeping = tasks.create_task(keep_artifacts(page, lease.ref, self.number, store, self.log, self.trace))
+            keeping = tasks.create_task(uploads.accept())
             user = secret_user(job, self.number, bundle)
             asking = tasks.create_task(answer_secret_requests(page, user, self._services.secrets, self.stop))
             grace_seconds = self._services.kill_grace_seconds
@@ -361,6 +361,9 @@ class Attempt:
         if not lost.charged:
             await self._settle(self._settlement.requeue, lost.reason, begun=self.begun)
         elif breach is not None and page is not None:
+            if self._uploads is not None:
+                # Its runner is gone, and what it handed over is not.
+                await self._uploads.stored()
             cancelled = self._told_to == "cancelled"
             outcome = outcome_of_breach(breach, page, self.claimed_at, cancelled=cancelled, begun=self.begun)
             await self._settle(self._settlement.attempt_ended, outcome)

@@ -21,6 +21,7 @@ from pageworker_supervisor.contract.result import (
     ArtifactRecord,
     AttemptRecord,
     Blocker,
+    LostArtifact,
     Result,
     ResultError,
     ResultTiming,
@@ -72,6 +73,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     profile: ProfileReport | None = None
     """What the module found last of the login of its profile."""
     artifacts: tuple[ArtifactRecord, ...] = ()
+    artifacts_lost: tuple[LostArtifact, ...] = ()
     begun: bool = True
     """Whether the handler began. The module may fail to load, and the page may crash before."""
 
@@ -96,6 +98,7 @@ def outcome_of_answer(
         obstacle=done.obstacle,
         profile=done.profile,
         artifacts=tuple(page.artifacts),
+        artifacts_lost=tuple(page.artifacts_lost),
         begun=begun,
     )
     breach = page.budget_breach
@@ -124,6 +127,7 @@ def outcome_of_breach(
         failure=_failure_of(breach),
         detail=msgspec.Raw(msgspec.json.encode(breach.detail)),
         artifacts=tuple(page.artifacts),
+        artifacts_lost=tuple(page.artifacts_lost),
         begun=begun,
     )
 
@@ -315,6 +319,7 @@ def build_result(
             error=end.error,
             blocker=end.blocker,
             artifacts=outcome.artifacts if outcome else (),
+            artifacts_lost=outcome.artifacts_lost if outcome else (),
             attempts=past + last,
             module_version=version,
             worker_id=worker_id,

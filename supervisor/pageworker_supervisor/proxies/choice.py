@@ -15,6 +15,7 @@ class ProxyRefused(Exception):
     """There is no such policy, or the tenant may not use it. `rule` and `hint` are for the job's sender."""
 
     type = "proxy_unknown"
+    retryable = False
 
     def __init__(self, name: str, asked_by: str, rule: str, hint: str) -> None:
         super().__init__(f"`proxy`: {asked_by} {rule}; {hint}")

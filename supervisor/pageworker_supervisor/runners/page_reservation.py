@@ -20,7 +20,7 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import OutputExceeded, ProtocolViolation
 from pageworker_sandbox.wire.profile_report import PROBE_SECONDS, ProfileReport
 from pageworker_supervisor.config.egress_budget import NO_BUDGET, EgressBudget
-from pageworker_supervisor.contract.result import ArtifactRecord
+from pageworker_supervisor.contract.result import ArtifactRecord, LostArtifact
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.runners.budget_breach import BudgetBreach, budget_breach
@@ -49,6 +49,7 @@ class ArtifactHandover:
     kind: str
     content_type: str
     descriptor: int
+    bytes: int
 
     def close(self) -> None:
         """Close the memfd. May be called again."""
@@ -86,6 +87,8 @@ class PageReservation:
         """An artifact that was handed over and not taken yet."""
         self.artifacts: list[ArtifactRecord] = []
         """Artifacts that are stored."""
+        self.artifacts_lost: list[LostArtifact] = []
+        """Artifacts that the runner handed over and that could not be stored."""
         self.spans: m.Spans | None = None
         """What the runner says of the steps within the handler."""
         self.masker = SecretMasker()
@@ -220,7 +223,7 @@ class PageReservation:
         self._handed_over_bytes += size
         self.discard()
         self._offer = None
-        self.delivery = ArtifactHandover(message.kind, message.content_type, descriptor)
+        self.delivery = ArtifactHandover(message.kind, message.content_type, descriptor, size)
         self.changed.set()
 
     def is_open(self, offer: m.Offer) -> bool:
