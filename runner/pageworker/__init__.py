@@ -14,7 +14,7 @@ from pageworker.helpers import Helpers, Log
 from pageworker.outcomes import Blocked, BlockerKind, Failed, ProfileState, RetryLater
 from pageworker.sink import DownloadedFile, Sink
 
-__version__ = "1.2.0"
+__version__ = "1.3.0"
 """Semantic version of this package, apart from that of the worker. `sdk` in module.toml names a range of it."""
 
 __all__ = [

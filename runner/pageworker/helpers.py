@@ -117,6 +117,19 @@ class Helpers:
         """
         return self._sink.span(name, attributes)
 
+    def step(self, text: str, **fields: object) -> AbstractContextManager[None]:
+        """Report a step of the work: it is in the result's `steps`, however the attempt ends, and in the job's log.
+
+            helpers.step("cart opened", items=3)
+            with helpers.step("pay"):
+                await page.click("text=Pay")
+
+        As a block it also tells its duration, and the type of the exception that ended it. It is an event `progress` of
+        the tenant as well, at most one per second. Text (500 characters) and fields are stored as short strings: give
+        no secret. An attempt has 1000 steps at most.
+        """
+        return self._sink.step(text, fields)
+
     def set_test_id_attribute(self, name: str) -> None:
         """Have `page.get_by_test_id` look for this attribute instead of `data-testid`, until the attempt ends.
 

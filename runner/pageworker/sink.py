@@ -44,6 +44,9 @@ class Sink(Protocol):
     def span(self, name: str, attributes: Mapping[str, object]) -> AbstractContextManager[None]:
         """A step of the handler in the job's trace, for the block."""
 
+    def step(self, text: str, fields: Mapping[str, object]) -> AbstractContextManager[None]:
+        """Report a step now. It also tells its duration if what is returned is used as a block."""
+
     def set_test_id_attribute(self, name: str) -> None:
         """Have `get_by_test_id` look for this attribute, until the attempt ends."""
 

@@ -110,6 +110,10 @@ class LocalConsumer(JobConsumer):
         """Jobs here do not expire."""
         return True
 
+    async def progress(self, lease: Lease, step: bytes, event: bytes) -> bool:
+        """The log has a line of it."""
+        return True
+
     async def crash(
         self,
         lease: Lease,

@@ -170,6 +170,9 @@ class EchoRunner(Runner):
 
     async def _do(self, words: m.Run, payload: dict[str, Any]) -> m.Done:
         self.used_bytes += payload.get("bytes", 0)
+        for number, text in enumerate(payload.get("steps", ()), 1):
+            step = m.StepReport(attempt_id=words.attempt_id, number=number, text=text, at_seconds=0.001 * number)
+            self._receive(step, [])
         await asyncio.sleep(payload["ms"] / 1000)
         await self._thawed.wait()
         match payload["do"]:

@@ -8,7 +8,7 @@ from pageworker_supervisor.contract.result import Blocker, Result, encode_result
 
 FIELDS = {
     "job_id", "tenant_id", "status", "endpoint_module", "profile_id", "trace_id", "meta", "data", "error", "blocker",
-    "artifacts", "artifacts_lost", "attempts", "module_version", "worker_id", "runner_id", "timing", "usage",
+    "artifacts", "artifacts_lost", "attempts", "module_version", "worker_id", "runner_id", "timing", "usage", "steps",
 }  # fmt: skip
 
 

@@ -42,6 +42,9 @@ class ListSink:
     def span(self, name: str, attributes: Mapping[str, object]) -> AbstractContextManager[None]:
         raise AssertionError("no example calls this")
 
+    def step(self, text: str, fields: Mapping[str, object]) -> AbstractContextManager[None]:
+        raise AssertionError("no example calls this")
+
     def set_test_id_attribute(self, name: str) -> None:
         raise AssertionError("no example calls this")
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
+from pageworker_supervisor.dispatch.begin_guard import BeginGuard, ImpossibleOutcome, NotBegun, begun_outcome
 from pageworker_supervisor.queue.claim import boot_seconds
 
 
@@ -65,3 +65,18 @@ async def _status(waiting: Awaitable[None]) -> str:
     except NotBegun as not_begun:
         return not_begun.status
     return "begun"
+
+
+def test_a_handler_that_did_not_begin_was_cancelled_or_has_expired() -> None:
+    for reported in ("cancelled", "expired"):
+        with pytest.raises(NotBegun) as caught:
+            begun_outcome(reported, begun=False, may_expire=True)
+        assert caught.value.status == reported
+    assert begun_outcome("failed", begun=False, may_expire=False) == "failed"
+    assert begun_outcome("cancelled", begun=True, may_expire=False) == "cancelled"
+
+
+def test_a_runner_cannot_report_that_an_attempt_expired_which_has_begun_or_does_not_expire() -> None:
+    for begun, may_expire in ((True, True), (False, False)):
+        with pytest.raises(ImpossibleOutcome):
+            begun_outcome("expired", begun=begun, may_expire=may_expire)

@@ -15,12 +15,12 @@ from pageworker_sandbox.wire.messages import Done, Failure, Obstacle
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.traffic import Traffic
+from pageworker_supervisor.dispatch.begin_guard import OutcomeName
 from pageworker_supervisor.dispatch.outcome import (
     WORKER_LOST,
     EndJob,
     NotJson,
     Outcome,
-    OutcomeName,
     RetryJob,
     attempt_number,
     attempt_of,

@@ -17,8 +17,9 @@ from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.traffic import Traffic
+from pageworker_supervisor.dispatch.begin_guard import OutcomeName
 from pageworker_supervisor.dispatch.login_reports import LoginReports
-from pageworker_supervisor.dispatch.outcome import EndJob, Outcome, OutcomeName, error, trace_of
+from pageworker_supervisor.dispatch.outcome import EndJob, Outcome, error, trace_of
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
@@ -70,6 +71,7 @@ def attempt(*, unused: bool = False) -> Any:
         log=log.bind(),
         trace=None,
         traffic=USED,
+        steps=(),
         has_unused_profile=unused,
         use=lambda *how: json.dumps(how).encode(),
     )

@@ -18,6 +18,7 @@ class AttemptReport:
     accepted: m.Accepted | None = None
     done: m.Done | None = None
     spans: m.Spans | None = None
+    steps: list[m.StepReport] = field(default_factory=list)
     probed: ProfileReport | None = None
     """What its login probe has found."""
     order: list[str] = field(default_factory=list)

@@ -361,6 +361,8 @@ class Supervisor:
                 os.close(descriptors[0])
             case m.Spans() if report is not None:
                 report.spans = message
+            case m.StepReport() if report is not None:
+                report.steps.append(message)
             case m.Done() if report is not None:
                 report.done = message
             case m.Free():

@@ -33,26 +33,27 @@ MESSAGES: dict[str, m.Message] = {
     "Retire": m.Retire(cause="jobs", reason=""),
     "PermitRequest": m.PermitRequest(number=1, host="shop.test"),
     "Spans": m.Spans(attempt_id="a", spans=()),
+    "StepReport": m.StepReport(attempt_id="a", number=1, text="x", at_seconds=0),
     "CheckpointTaken": m.CheckpointTaken(number=1),
 }
 
 CONNECTION_GRID = """
-           hello   listener  ready spare_ready assign log_line   pong       accepted offer artifact_data secret_request done  free  retire     permit_request spans checkpoint_taken
-started    greeted -         -     -           -      -          -          -        -     -             -              -     -     -          -              -     -
-greeted    -       listening -     -           -      greeted    -          -        -     -             -              -     -     -          -              -     -
-listening  -       -         ready unassigned  -      listening  -          -        -     -             -              -     -     -          -              -     -
-unassigned -       -         -     -           ready  unassigned unassigned -        -     -             -              -     -     unassigned -              -     -
-ready      -       -         -     -           -      ready      ready      ready    ready ready         ready          ready ready ready      ready          ready ready
+           hello   listener  ready spare_ready assign log_line   pong       accepted offer artifact_data secret_request done  free  retire     permit_request spans checkpoint_taken step_report
+started    greeted -         -     -           -      -          -          -        -     -             -              -     -     -          -              -     - -
+greeted    -       listening -     -           -      greeted    -          -        -     -             -              -     -     -          -              -     - -
+listening  -       -         ready unassigned  -      listening  -          -        -     -             -              -     -     -          -              -     - -
+unassigned -       -         -     -           ready  unassigned unassigned -        -     -             -              -     -     unassigned -              -     - -
+ready      -       -         -     -           -      ready      ready      ready    ready ready         ready          ready ready ready      ready          ready ready ready
 """  # noqa: E501 - one column per message
 
 ATTEMPT_GRID = """
-         log_line  accepted  offer    grant    artifact_data  secret_request  spans    done  free
-sent     sent      running   -        -        -              -               -        done  -
-running  running   -         offered  -        -              running         running  done  -
-offered  offered   -         offered  granted  -              offered         offered  done  -
-granted  granted   -         offered  -        running        granted         granted  done  -
-done     -         -         -        -        -              -               -        -     freed
-freed    -         -         -        -        -              -               -        -     -
+         log_line  accepted  offer    grant    artifact_data  secret_request  spans    done  free step_report
+sent     sent      running   -        -        -              -               -        done  - -
+running  running   -         offered  -        -              running         running  done  - running
+offered  offered   -         offered  granted  -              offered         offered  done  - offered
+granted  granted   -         offered  -        running        granted         granted  done  - granted
+done     -         -         -        -        -              -               -        -     freed -
+freed    -         -         -        -        -              -               -        -     - -
 """
 
 
@@ -233,3 +234,16 @@ def test_a_checkpoint_is_handed_over_once_and_only_if_it_is_asked_for() -> None:
     rules.receive(m.CheckpointTaken(number=2))
     with pytest.raises(ProtocolViolation, match="a second time"):
         rules.receive(m.CheckpointTaken(number=2))
+
+
+def test_an_attempt_reports_a_bounded_number_of_steps() -> None:
+    rules = MessageRules()
+    rules.state = ConnectionState.READY
+    for attempt_id in ("a", "b"):
+        rules.sent(attempt_id)
+        rules.receive(m.Accepted(attempt_id=attempt_id, page=0))
+    for _ in range(2 * m.MAX_STEPS):
+        rules.receive(MESSAGES["StepReport"])
+    rules.receive(m.StepReport(attempt_id="b", number=1, text="x", at_seconds=0))
+    with pytest.raises(ProtocolViolation, match="more than 2000 step reports"):
+        rules.receive(MESSAGES["StepReport"])

@@ -26,6 +26,7 @@ from pageworker_runner.attempts.open_recordings import OpenRecordings
 from pageworker_runner.attempts.profile_report import profile_report
 from pageworker_runner.attempts.secret_requests import SecretRequests
 from pageworker_runner.attempts.span_recorder import SpanRecorder
+from pageworker_runner.attempts.step_recorder import StepRecorder
 from pageworker_runner.errors import BrowserLost, OutputLimit, PageLost
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.modules.catalog import ModuleVersion
@@ -97,7 +98,7 @@ class RunningAttempt:
         self._recordings = recordings
         self._test_ids = test_ids
         self._blockers = blockers
-        self.open_recordings = OpenRecordings(self.artifact, lambda text: self.log("warning", text, {}))
+        self.open_recordings = OpenRecordings(self.artifact, self._warn)
         self._artifacts = 0
         self._bytes = 0
         self._closed = False
@@ -107,6 +108,7 @@ class RunningAttempt:
         self.spans = SpanRecorder() if run.spans else None
         """None: the job is not sampled."""
         self.secrets = SecretRequests(run.attempt_id, reporter.send_queue.put)
+        self._steps = StepRecorder(run.attempt_id, reporter.send_queue.put, self._warn, self.began)
 
     def why_not_begin(self) -> AttemptResult | None:
         """The result of an attempt whose handler must not begin any more. None: it may begin."""
@@ -122,7 +124,7 @@ class RunningAttempt:
     ) -> AttemptResult:
         """Call the module until its code returns, raises, or is stopped."""
         self.handler_began = True
-        self.began = time.monotonic()
+        self.began = self._steps.began = time.monotonic()
         seconds = min(self.default_timeout, CALL_SHARE * self.context.remaining_seconds())
         use_timeout(slot.page, self.default_timeout, seconds)
         task = tasks.spawn(
@@ -223,6 +225,10 @@ class RunningAttempt:
         """See pageworker.Sink."""
         return nullcontext() if self.spans is None else self.spans.span(name, attributes)
 
+    def step(self, text: str, fields: Mapping[str, object]) -> AbstractContextManager[None]:
+        """See pageworker.Sink."""
+        return self._steps.step(text, fields)
+
     def set_test_id_attribute(self, name: str) -> None:
         """See pageworker.Sink."""
         self._test_ids.begin(self.attempt_id, name)
@@ -303,9 +309,13 @@ class RunningAttempt:
         """See pageworker.Sink."""
         self._lines.write(level, str(message), fields)
 
+    def _warn(self, text: str) -> None:
+        self.log("warning", text, {})
+
     def close(self) -> None:
         """The result is about to be sent: a task that the module left running can store nothing more."""
         self._closed = True
+        self._steps.close()
         self.secrets.close()
         if self._granted is not None and not self._granted.done():
             self._granted.set_exception(ValueError("The attempt ended before its artifact was accepted."))

@@ -1,13 +1,13 @@
 """Which message a runner may send when: one table for the connection, one for each attempt.
 
 A runner says hello, hands over its listening socket, and is ready. Only a ready runner may speak of attempts, and
-only of those that the supervisor sent. An attempt is accepted, asks for secrets, offers artifacts one at a time and
-hands each over after a grant, is done, and frees its page. A ready runner asks for permits at any time: requests
-of its pages need not belong to an attempt. It hands over one checkpoint of its profile per TakeCheckpoint. A spare
-runner has no tenant at first: it may only log, answer pings and ask to retire until it is assigned to a tenant, and
-that happens once. Feed every received message to
-`MessageRules.receive`: a message that the tables do not permit raises ProtocolViolation, and the supervisor kills the
-runner. The shape is OpenSSH's monitor: one table of permitted requests per phase. Pure.
+only of those that the supervisor sent. An attempt is accepted, asks for secrets, reports its steps, offers artifacts
+one at a time and hands each over after a grant, is done, and frees its page. A ready runner asks for permits at any
+time: requests of its pages need not belong to an attempt. It hands over one checkpoint of its profile per
+TakeCheckpoint. A spare runner has no tenant at first: it may only log, answer pings and ask to retire until it is
+assigned to a tenant, and that happens once. Feed every received message to `MessageRules.receive`: a message that the
+tables do not permit raises ProtocolViolation, and the supervisor kills the runner. The shape is OpenSSH's monitor: one
+table of permitted requests per phase. Pure.
 """
 
 from collections import Counter
@@ -49,6 +49,7 @@ class RunnerMessage(Enum):
     RETIRE = "Retire"
     PERMIT_REQUEST = "PermitRequest"
     SPANS = "Spans"
+    STEP_REPORT = "StepReport"
     CHECKPOINT_TAKEN = "CheckpointTaken"
 
 
@@ -76,6 +77,7 @@ class AttemptMessage(Enum):
     ARTIFACT_DATA = "ArtifactData"
     SECRET_REQUEST = "SecretRequest"  # noqa: S105 - the name of a message
     SPANS = "Spans"
+    STEP_REPORT = "StepReport"
     DONE = "Done"
     FREE = "Free"
 
@@ -102,6 +104,7 @@ CONNECTION_TRANSITIONS: TransitionTable[ConnectionState, RunnerMessage] = {
     (ConnectionState.READY, RunnerMessage.RETIRE): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.PERMIT_REQUEST): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.SPANS): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.STEP_REPORT): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.CHECKPOINT_TAKEN): ConnectionState.READY,
 }
 
@@ -113,18 +116,21 @@ ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
     (SentAttemptState.RUNNING, AttemptMessage.OFFER): SentAttemptState.OFFERED,
     (SentAttemptState.RUNNING, AttemptMessage.SECRET_REQUEST): SentAttemptState.RUNNING,
     (SentAttemptState.RUNNING, AttemptMessage.SPANS): SentAttemptState.RUNNING,
+    (SentAttemptState.RUNNING, AttemptMessage.STEP_REPORT): SentAttemptState.RUNNING,
     (SentAttemptState.RUNNING, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.OFFERED, AttemptMessage.LOG_LINE): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.OFFER): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.GRANT): SentAttemptState.GRANTED,
     (SentAttemptState.OFFERED, AttemptMessage.SECRET_REQUEST): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.SPANS): SentAttemptState.OFFERED,
+    (SentAttemptState.OFFERED, AttemptMessage.STEP_REPORT): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.GRANTED, AttemptMessage.LOG_LINE): SentAttemptState.GRANTED,
     (SentAttemptState.GRANTED, AttemptMessage.OFFER): SentAttemptState.OFFERED,
     (SentAttemptState.GRANTED, AttemptMessage.ARTIFACT_DATA): SentAttemptState.RUNNING,
     (SentAttemptState.GRANTED, AttemptMessage.SECRET_REQUEST): SentAttemptState.GRANTED,
     (SentAttemptState.GRANTED, AttemptMessage.SPANS): SentAttemptState.GRANTED,
+    (SentAttemptState.GRANTED, AttemptMessage.STEP_REPORT): SentAttemptState.GRANTED,
     (SentAttemptState.GRANTED, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.DONE, AttemptMessage.FREE): SentAttemptState.FREED,
 }
@@ -139,6 +145,7 @@ class MessageRules:
         self._spare = spare
         self.attempts: dict[str, SentAttemptState] = {}
         self._secret_requests: Counter[str] = Counter()
+        self._step_reports: Counter[str] = Counter()
         self._may_send_spans: set[str] = set()
         """Attempts whose Run asked for spans, and that have sent none yet."""
         self._waiting_permits = 0
@@ -197,6 +204,10 @@ class MessageRules:
             self._secret_requests[message.attempt_id] += 1
             if self._secret_requests[message.attempt_id] > m.MAX_SECRET_REQUESTS:
                 raise ProtocolViolation(f"more than {m.MAX_SECRET_REQUESTS} secret requests of one attempt")
+        if isinstance(message, m.StepReport):
+            self._step_reports[message.attempt_id] += 1
+            if self._step_reports[message.attempt_id] > 2 * m.MAX_STEPS:
+                raise ProtocolViolation(f"more than {2 * m.MAX_STEPS} step reports of one attempt")
         if isinstance(message, m.PermitRequest):
             self._waiting_permits += 1
             if self._waiting_permits > m.MAX_WAITING_PERMITS:
@@ -224,6 +235,7 @@ class MessageRules:
         if after is SentAttemptState.FREED:
             del self.attempts[attempt_id]
             self._secret_requests.pop(attempt_id, None)
+            self._step_reports.pop(attempt_id, None)
             self._may_send_spans.discard(attempt_id)
         else:
             self.attempts[attempt_id] = after

@@ -7,8 +7,11 @@ bytes (bundles, screenshots, HTML) cross as sealed memfds beside the frame.
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
+from pageworker_sandbox.wire.message import Id as Id
+from pageworker_sandbox.wire.message import Message as Message
+from pageworker_sandbox.wire.message import MessageSpec as MessageSpec
 from pageworker_sandbox.wire.obstacle import MAX_BLOCKER_URL as MAX_BLOCKER_URL
 from pageworker_sandbox.wire.obstacle import Obstacle as Obstacle
 from pageworker_sandbox.wire.page_options import BlockedType, PageOptions
@@ -17,6 +20,8 @@ from pageworker_sandbox.wire.runner_span import MAX_SPAN_ATTRIBUTES as MAX_SPAN_
 from pageworker_sandbox.wire.runner_span import MAX_SPAN_NAME as MAX_SPAN_NAME
 from pageworker_sandbox.wire.runner_span import MAX_SPANS as MAX_SPANS
 from pageworker_sandbox.wire.runner_span import RunnerSpan as RunnerSpan
+from pageworker_sandbox.wire.step_report import MAX_STEPS as MAX_STEPS
+from pageworker_sandbox.wire.step_report import StepReport as StepReport
 
 PROTOCOL = 11
 MAX_DATA_BYTES = 1024 * 1024
@@ -44,7 +49,6 @@ MAX_CHECKPOINT_BYTES = 8 * 1024 * 1024
 MAX_LINES = 2000
 """Log lines per attempt. A runner has the same number for lines of its own, in its whole life."""
 
-Id = Annotated[str, Meta(min_length=1, max_length=160)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=8192)]
 FLAG_NAME = r"^[a-z][a-z0-9_.-]{0,62}\Z"
@@ -66,10 +70,6 @@ BlockerCheck = Literal["failures", "always", "off"]
 """When a runner looks for a blocker by itself: when an attempt has failed, also when it succeeds, never."""
 Outcome = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled", "expired"]
 """expired: the handler did not begin before the job expired."""
-
-
-class Message(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all messages."""
 
 
 # ---- supervisor to runner ----
@@ -157,7 +157,9 @@ class Run(Message, frozen=True):
     timeout_seconds: float
     """The rest of the attempt's time budget."""
     trace_id: str
-    flags: Annotated[dict[Annotated[str, Meta(pattern=FLAG_NAME)], bool], Meta(max_length=MAX_FLAGS)] = {}
+    flags: Annotated[dict[Annotated[str, Meta(pattern=FLAG_NAME)], bool], Meta(max_length=MAX_FLAGS)] = field(
+        default_factory=dict
+    )
     """Flags of the configuration, and whether each is on for this job."""
     begin_before: float | None = None
     """The handler must not begin later. Seconds of CLOCK_BOOTTIME, which all processes of a host share."""
@@ -260,7 +262,9 @@ class LogLine(Message, frozen=True):
     level: Level
     message: Text
     source: Literal["module", "browser"] = "module"
-    fields: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=1024)]] = {}
+    fields: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=1024)]] = field(
+        default_factory=dict
+    )
 
 
 class SecretRequest(Message, frozen=True):
@@ -334,7 +338,7 @@ class Done(Message, frozen=True):
     failure: Failure | None = None
     obstacle: Obstacle | None = None
     ran_seconds: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
-    blocked: dict[BlockedKind, Annotated[int, Meta(ge=1, le=MAX_BLOCKED)]] = {}
+    blocked: dict[BlockedKind, Annotated[int, Meta(ge=1, le=MAX_BLOCKED)]] = field(default_factory=dict)
     """Requests that the browser did not send because of `block` and `block_hosts`, by kind."""
     profile: ProfileReport | None = None
     """What the module found last of the login of its profile."""
@@ -353,14 +357,6 @@ class Retire(Message, frozen=True):
 
     cause: RetireCause
     reason: Text
-
-
-class MessageSpec(Struct, frozen=True):
-    """One row of a protocol: a message, its maximum size, and the number of descriptors that it carries."""
-
-    message: type[Message]
-    max_bytes: int
-    descriptors: int = 0
 
 
 KIB = 1024
@@ -394,5 +390,6 @@ TO_SUPERVISOR: dict[int, MessageSpec] = {
     75: MessageSpec(SecretRequest, 1 * KIB),
     90: MessageSpec(PermitRequest, 512),
     91: MessageSpec(Spans, 256 * KIB),
+    92: MessageSpec(StepReport, 32 * KIB),
     110: MessageSpec(CheckpointTaken, 64, 1),
 }

@@ -57,7 +57,9 @@ def _facts(details: JobDetails) -> list[tuple[str, object]]:
     for name, value in fields.items():
         if value is None or value is False or name == "history":
             continue
-        if name == "used":
+        if name == "progress":
+            rows.append((name, f"{value['number']}: {value['text']}"))
+        elif name == "used":
             rows += [(key.replace("_", " "), text) for key, text in value.items()]
         elif name.endswith("_at_ms"):
             at = utc_time(value / 1000)

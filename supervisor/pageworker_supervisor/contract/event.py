@@ -8,7 +8,9 @@ from msgspec import Struct, field
 
 from pageworker_supervisor.contract.result import ResultError
 
-EventName = Literal["rejected", "retrying", "blocked", "dead", "worker_lost", "callback_failed", "duplicate"]
+EventName = Literal[
+    "rejected", "retrying", "blocked", "dead", "worker_lost", "callback_failed", "duplicate", "progress"
+]
 """Events of one job, which a worker publishes. The queue itself publishes `worker_lost`, `duplicate` and, of a tenant
 or the fleet, `throttled`, `paused` and `unpaused` (queue/lua)."""
 

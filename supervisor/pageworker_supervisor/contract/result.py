@@ -66,6 +66,22 @@ class AttemptRecord(Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class StepRecord(Struct, frozen=True, kw_only=True):
+    """A step that the module reported. `number` counts from 1 within its attempt: a gap shows that steps were left out.
+
+    `at`: when it began. `seconds`: how long its block took; null without a block, and for one that did not end.
+    `error`: type of the exception that ended its block.
+    """
+
+    attempt: int = 0
+    number: int
+    at: dt.datetime
+    text: str
+    fields: dict[str, str] = {}
+    seconds: float | None = None
+    error: str | None = None
+
+
 class ResultTiming(Struct, frozen=True, kw_only=True):
     """Seconds. `queued`: ready to run and not claimed, before all attempts together. `admitted`: from the last claim to
     the handler. `ran`: in the handlers of all attempts. `total`: from the push, as far as known, to the result; delays
@@ -111,6 +127,7 @@ class Result(Struct, frozen=True, kw_only=True):
     runner_id: str | None = None
     timing: ResultTiming = ResultTiming()
     usage: ResultUsage = ResultUsage()
+    steps: tuple[StepRecord, ...] = ()
 
 
 _encoder = msgspec.json.Encoder()

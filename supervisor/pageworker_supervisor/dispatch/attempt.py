@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
 from pageworker_sandbox.page_rules import OptionRefused
@@ -14,13 +15,14 @@ from pageworker_supervisor.config.egress_budget import NO_BUDGET
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.job_fields import fields_of_job
+from pageworker_supervisor.contract.result import StepRecord
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.dispatch.artifact_uploads import ArtifactUploads
 from pageworker_supervisor.dispatch.attempt_services import AttemptServices
 from pageworker_supervisor.dispatch.attempt_spans import attempt_trace, handler_ended, settled_as, stepped
 from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEvent, AttemptState
 from pageworker_supervisor.dispatch.attempt_use import attempt_use
-from pageworker_supervisor.dispatch.begin_guard import BeginGuard, NotBegun
+from pageworker_supervisor.dispatch.begin_guard import BeginGuard, ImpossibleOutcome, NotBegun, begun_outcome
 from pageworker_supervisor.dispatch.chosen_release import chosen_release
 from pageworker_supervisor.dispatch.handler_stop import end_past_budget, stop_handler
 from pageworker_supervisor.dispatch.outcome import (
@@ -35,6 +37,7 @@ from pageworker_supervisor.dispatch.outcome import (
     unbegun,
 )
 from pageworker_supervisor.dispatch.output_check import final_done
+from pageworker_supervisor.dispatch.progress import tell_progress
 from pageworker_supervisor.dispatch.rejection import rejection_of
 from pageworker_supervisor.dispatch.run_message import run_message
 from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, secret_user
@@ -118,6 +121,11 @@ class Attempt:
         """What it has used of the network: so far, or in all once it has ended."""
         return self._page.traffic if self._page is not None else NO_TRAFFIC
 
+    @property
+    def steps(self) -> tuple[StepRecord, ...]:
+        """What its module has reported so far."""
+        return self._page.steps.records(self._page.started_at, self._page.masker) if self._page is not None else ()
+
     def use(self, outcome: str | None = None, error: str | None = None) -> bytes:
         """JSON of what it has used, for the job's history. `outcome` and `error`, an error type: how it ended."""
         now = self._services.config_version()
@@ -195,8 +203,7 @@ class Attempt:
         self._step(AttemptEvent.END)
 
     async def tell_begun(self) -> None:
-        """Tell the queue once the handler has begun: the job does not expire any more, and its history tells what it
-        used, even if this worker dies."""
+        """Tell the queue once the handler has begun: the job expires no more, and its history tells what it used."""
         await self._began.wait()
         await self._settlement.begun(self)
 
@@ -207,8 +214,7 @@ class Attempt:
         if self._uploads is not None and self._uploads.storing:
             self._uploads.give_up("the job was stopped before it was stored")
         if (page := self._sent) is not None:
-            grace_seconds = self._services.kill_grace_seconds
-            await stop_handler(page, self.lease.token, self.job.ref, outcome, grace_seconds)
+            await stop_handler(page, self.lease.token, self.job.ref, outcome, self._services.kill_grace_seconds)
 
     async def on_lease_lost(self) -> None:
         """Another worker may own the job: stop the work and settle nothing."""
@@ -307,6 +313,7 @@ class Attempt:
             keeping = tasks.create_task(uploads.accept())
             user = secret_user(job, self.number, bundle)
             asking = tasks.create_task(answer_secret_requests(page, user, self._services.secrets, self.stop))
+            telling = tasks.create_task(tell_progress(page, partial(self._settlement.progress, self)))
             grace_seconds = self._services.kill_grace_seconds
             watching = tasks.create_task(end_past_budget(page, lease.token, lambda: self._told_to, grace_seconds))
             try:
@@ -315,6 +322,7 @@ class Attempt:
                 lost = gone
                 for task in (keeping, asking, watching):
                     task.cancel()
+            telling.cancel()  # it may wait for Redis
         handler_ended(self.trace, page)
         self.proxy = await page.used_proxy()
         if (why_not := page.secret_outage or lost) is not None:
@@ -333,19 +341,11 @@ class Attempt:
     async def _conclude(self, page: PageReservation, done: m.Done) -> None:
         if self.state is AttemptState.DETACHED:
             return
-        if done.outcome == "expired":
-            if self.begun or self.lease.begin_before is None:
-                page.runner.kill(
-                    f"it reports {self.job.ref} as expired, which is impossible", charged=True, restart="protocol"
-                )
-                raise RunnerLost("it reports an impossible outcome", charged=True)
-            raise NotBegun("expired")
-        if done.outcome == "cancelled" and not self.begun:
-            raise NotBegun("cancelled")
         try:
-            outcome = outcome_of_answer(done, done.outcome, page, self.claimed_at, begun=self.begun)
-        except NotJson as invalid:
-            page.runner.kill(f"its answer to {self.job.ref} is no data: {invalid}", charged=True, restart="protocol")
+            reported = begun_outcome(done.outcome, begun=self.begun, may_expire=self.lease.begin_before is not None)
+            outcome = outcome_of_answer(done, reported, page, self.claimed_at, begun=self.begun)
+        except (NotJson, ImpossibleOutcome) as invalid:
+            page.runner.kill(f"its answer to {self.job.ref} is wrong: {invalid}", charged=True, restart="protocol")
             raise RunnerLost(str(invalid), charged=True) from invalid
         if done.failure is not None and done.failure.type in LIMIT_FAILURES:
             self._services.metrics.runners.limit_breached(done.failure.type)

@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
+from pageworker_sandbox.wire.messages import Outcome as ReportedOutcome
 from pageworker_supervisor.queue.claim import boot_seconds
 
+OutcomeName = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled"]
+"""How an attempt ends."""
 UnbegunStatus = Literal["cancelled", "expired"]
 """How a job ends whose handler did not begin."""
 
@@ -17,6 +20,21 @@ class NotBegun(Exception):
     def __init__(self, status: UnbegunStatus) -> None:
         super().__init__(status)
         self.status = status
+
+
+class ImpossibleOutcome(Exception):
+    """The runner reports an end that the attempt cannot have had."""
+
+
+def begun_outcome(reported: ReportedOutcome, *, begun: bool, may_expire: bool) -> OutcomeName:
+    """How an attempt ended whose handler began, or that failed before. Raises NotBegun, ImpossibleOutcome."""
+    if reported == "expired":
+        if begun or not may_expire:
+            raise ImpossibleOutcome("its handler began, or it does not expire")
+        raise NotBegun("expired")
+    if reported == "cancelled" and not begun:
+        raise NotBegun("cancelled")
+    return reported
 
 
 class BeginGuard:

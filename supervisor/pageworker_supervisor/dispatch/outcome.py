@@ -8,7 +8,6 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 from msgspec import Struct, structs
@@ -27,10 +26,12 @@ from pageworker_supervisor.contract.result import (
     ResultTiming,
     ResultUsage,
     Status,
+    StepRecord,
     encode_result,
 )
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
-from pageworker_supervisor.dispatch.begin_guard import UnbegunStatus
+from pageworker_supervisor.dispatch.attempt_steps import result_steps
+from pageworker_supervisor.dispatch.begin_guard import OutcomeName, UnbegunStatus
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.runners.budget_breach import ERROR_TYPE as BUDGET_ERROR
 from pageworker_supervisor.runners.budget_breach import BudgetBreach
@@ -39,8 +40,6 @@ from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.tracing.trace_context import trace_id_of
 
 _attempts = msgspec.json.Decoder(AttemptRecord)
-
-OutcomeName = Literal["succeeded", "failed", "blocked", "timed_out", "cancelled"]
 
 
 WORKER_LOST = "the worker stopped renewing the job's lease: it ended, hung, or lost Redis"
@@ -300,9 +299,10 @@ def build_result(
     held_seconds: float = 0.0,
     proxy: str | None = None,
     traffic: Traffic = NO_TRAFFIC,
+    steps: tuple[StepRecord, ...] = (),
 ) -> bytes:
-    """The result's JSON. `outcome` and `proxy` are those of the last attempt, if one ran. `held_seconds`: how long
-    the last lease ran. `traffic`: what it used of the network."""
+    """The result's JSON. `outcome`, `proxy` and `steps` are those of the last attempt, if one ran. `held_seconds`: how
+    long the last lease ran. `traffic`: what it used of the network."""
     used = lease.traffic + traffic
     past = past_attempts(job, lease)
     last = (attempt_of(job, lease, outcome, worker_id, version, proxy),) if outcome else ()
@@ -336,6 +336,7 @@ def build_result(
                 bytes_in=used.bytes_in,
                 bytes_out=used.bytes_out,
             ),
+            steps=result_steps(job, lease, steps),
         )
     )
 

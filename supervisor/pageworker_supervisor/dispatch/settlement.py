@@ -18,14 +18,16 @@ from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.event import EventName, TenantEvent, encode_event
 from pageworker_supervisor.contract.job import Job
-from pageworker_supervisor.contract.result import AttemptRecord, Blocker, ResultError, Status
+from pageworker_supervisor.contract.result import AttemptRecord, Blocker, ResultError, Status, StepRecord
 from pageworker_supervisor.contract.traffic import Traffic
+from pageworker_supervisor.dispatch.attempt_steps import past_attempt
 from pageworker_supervisor.dispatch.job_observation import job_observation
 from pageworker_supervisor.dispatch.login_reports import LoginReports
 from pageworker_supervisor.dispatch.outcome import (
     EndJob,
     Outcome,
     RetryJob,
+    attempt_number,
     attempt_of,
     backoff_seconds,
     build_result,
@@ -39,6 +41,7 @@ from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.redis_client.availability import Availability
+from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.rollouts.rollout_entry import Rollout
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.secrets.errors import SecretUnavailable
@@ -76,6 +79,10 @@ class ClaimedJob(Protocol):
     @property
     def traffic(self) -> Traffic:
         """What this attempt has used of the network."""
+
+    @property
+    def steps(self) -> tuple[StepRecord, ...]:
+        """What its module has reported so far."""
 
     @property
     def has_unused_profile(self) -> bool: ...
@@ -162,6 +169,7 @@ class Settlement:
             held_seconds=held,
             proxy=attempt.proxy,
             traffic=attempt.traffic,
+            steps=attempt.steps,
         )
         dead = None
         if end.status in DEAD_LETTERED:
@@ -250,7 +258,7 @@ class Settlement:
         delay = backoff_seconds(attempt.lease.crashes + 1, self._jobs) * random.random()
         await self._availability.retry_until_available(
             lambda: self._queue.crash(
-                *(attempt.lease, _ms(delay), msgspec.json.encode(record)),
+                *(attempt.lease, _ms(delay), past_attempt(record, attempt.steps)),
                 begun=begun,
                 traffic=attempt.traffic,
                 used=attempt.use("lost", reason),
@@ -260,6 +268,20 @@ class Settlement:
     async def begun(self, attempt: ClaimedJob) -> None:
         """Its handler has begun."""
         await self._availability.retry_until_available(lambda: self._queue.begin(attempt.lease, used=attempt.use()))
+
+    async def progress(self, attempt: ClaimedJob, step: StepRecord) -> None:
+        """Publish the newest step, and keep it in the job's record. If Redis does not answer, it is not told again."""
+        event = TenantEvent(
+            event="progress",
+            job_id=attempt.job.job_id,
+            tenant_id=attempt.job.tenant_id,
+            attempt=attempt_number(attempt.job, attempt.lease),
+            detail=msgspec.to_builtins(step, str_keys=True),
+        )
+        try:
+            await self._queue.progress(attempt.lease, msgspec.json.encode(step), encode_event(event))
+        except RedisClientError as error:
+            attempt.log.debug("a step was not published", reason=str(error))
 
     async def secret_outage(self, attempt: ClaimedJob, away: SecretUnavailable, *, begun: bool) -> None:
         """The secret backend does not answer, and no value is left within its lease."""
@@ -315,7 +337,7 @@ class Settlement:
         event = self._event(attempt, "retrying", retry.error)
         await self._availability.retry_until_available(
             lambda: self._queue.retry(
-                *(attempt.lease, _ms(retry.delay_seconds), msgspec.json.encode(record), (event,)),
+                *(attempt.lease, _ms(retry.delay_seconds), past_attempt(record, attempt.steps), (event,)),
                 begun=begun,
                 traffic=attempt.traffic,
                 used=attempt.use(record.outcome, retry.error.type),

@@ -165,6 +165,10 @@ class JobConsumer:
         """A handler of this job has begun: it does not expire any more. False: the lease was lost."""
         return await self._on_lease(lease, "begin", **_optional(used))
 
+    async def progress(self, lease: Lease, step: bytes, event: bytes) -> bool:
+        """The newest step (JSON) of a handler, and the event (JSON) that tells it. False: the lease was lost."""
+        return await self._on_lease(lease, "progress", step=opaque(step), event=opaque(event))
+
     # The next methods put a job back into the queue. `begun`: a handler had begun in this lease. Until then it may
     # expire. `traffic`: what this lease used of the network.
 

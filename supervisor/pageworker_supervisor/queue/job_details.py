@@ -18,6 +18,7 @@ class JobDetails(Struct, frozen=True, kw_only=True):
     """One job. Times are milliseconds since the epoch, on Redis' clock. None: not known, or it does not apply.
 
     `state`: of `JobState`; `ended` once it has its result. `used`: of the attempt that runs, as `AttemptUse`.
+    `progress`: the newest step that its handler reported, as in the result's `steps`.
     `history`: of this job and, if it was revived from a dead letter, of its earlier lives.
     """
 
@@ -39,6 +40,7 @@ class JobDetails(Struct, frozen=True, kw_only=True):
     token: str | None = None
     started_at_ms: int | None = None
     used: dict[str, Any] | None = None
+    progress: dict[str, Any] | None = None
     cancel_requested: bool = False
     ending: str | None = None
     why: str | None = None
@@ -113,6 +115,7 @@ def _waiting(ref: JobRef, record: dict[str, Any], body: bytes, history: bytes) -
         token=record.get("token"),
         started_at_ms=_number(record.get("started_at")),
         used=_object(record.get("used")) or None,
+        progress=_object(record.get("progress")) or None,
         cancel_requested="cancel_requested" in record,
         ending=record.get("ending"),
         why=record.get("throttled") or (record.get("defer_reason") if waits else None),

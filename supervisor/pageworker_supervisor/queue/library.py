@@ -144,6 +144,7 @@ JOB_FIELDS = {
     "fence": "lease: the fence of its profile's lock",
     "permits": "lease: what it holds of limits beside its tenant's and domain's: `f` the fleet's, `m` its module's",
     "lease_traffic": "lease: what it had used of the network at the last heartbeat: requests, bytes in, bytes out",
+    "progress": "lease: the newest step that its handler reported, as JSON",
     "used": "lease: what its attempt uses, as JSON; written when a handler begins",
     "history": "its transitions so far, one per line",
     "last_token": "the last token that was given up; a repeated call with it gets the same answer",
@@ -163,8 +164,7 @@ FILES = (
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
     *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
     *("fn_inspect", "fn_tenants", "fn_profiles", "fn_demand", "fn_check_consistency", "fn_record", "fn_rollouts"),
-    "fn_profile_logins",
-    "fn_access_tokens",
+    *("fn_profile_logins", "fn_access_tokens", "fn_progress"),
     "fn_apply_event",
     "register",
 )

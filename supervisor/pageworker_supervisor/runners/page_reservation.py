@@ -26,6 +26,7 @@ from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.runners.budget_breach import BudgetBreach, budget_breach
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
+from pageworker_supervisor.runners.step_log import StepLog
 from pageworker_supervisor.secrets.errors import SecretUnavailable
 from pageworker_supervisor.secrets.masker import SecretMasker
 from pageworker_supervisor.telemetry import log
@@ -90,7 +91,8 @@ class PageReservation:
         self.artifacts_lost: list[LostArtifact] = []
         """Artifacts that the runner handed over and that could not be stored."""
         self.spans: m.Spans | None = None
-        """What the runner says of the steps within the handler."""
+        """What the runner says of the spans within the handler."""
+        self.steps = StepLog()
         self.masker = SecretMasker()
         """The secrets that the attempt was granted."""
         self.secrets_asked: list[str] = []

@@ -15,6 +15,7 @@ from pageworker_supervisor.config.settings import PoolSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.runners.adoption import Adoption
+from pageworker_supervisor.runners.attempt_messages import tell_page
 from pageworker_supervisor.runners.errors import RunnerFailure, RunnerLost
 from pageworker_supervisor.runners.limit_breach import EXHAUSTED, Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation, RunnerPages
@@ -299,16 +300,8 @@ class Runner(ABC):
             case m.Retire():
                 self._resources.metrics.runners.retirement_asked(message.cause)
                 self.retire(message.reason, restart="retired")
-            case m.Accepted():
-                self.running[message.attempt_id].accept(message.page)
-            case m.Offer():
-                self.running[message.attempt_id].offer(message)
-            case m.ArtifactData():
-                self.running[message.attempt_id].deliver(message, descriptors.pop())
-            case m.Spans():
-                self.running[message.attempt_id].spans = message
-            case m.SecretRequest():
-                self.running[message.attempt_id].ask_secret(message)
+            case m.Accepted() | m.Offer() | m.ArtifactData() | m.Spans() | m.SecretRequest() | m.StepReport():
+                tell_page(self.running[message.attempt_id], message, descriptors)
             case m.Done(failure=m.Failure()) if self._fails_past_a_limit(message):
                 self._log.debug("the attempt's end is its runner's breach", attempt_id=message.attempt_id)
             case m.Done():

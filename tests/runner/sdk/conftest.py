@@ -20,6 +20,7 @@ class RecordingSink:
         self.recorded: list[tuple[str, Page, dict[str, object]]] = []
         self.lines: list[tuple[Level, str, dict[str, object]]] = []
         self.spans: list[tuple[str, dict[str, object]]] = []
+        self.steps: list[tuple[str, dict[str, object]]] = []
         self.profile_states: list[tuple[ProfileState, dict[str, object]]] = []
         self.secrets = {"shop_login": "correct-horse"}
 
@@ -39,6 +40,10 @@ class RecordingSink:
 
     def span(self, name: str, attributes: Mapping[str, object]) -> AbstractContextManager[None]:
         self.spans.append((name, dict(attributes)))
+        return nullcontext()
+
+    def step(self, text: str, fields: Mapping[str, object]) -> AbstractContextManager[None]:
+        self.steps.append((text, dict(fields)))
         return nullcontext()
 
     def set_test_id_attribute(self, name: str) -> None:

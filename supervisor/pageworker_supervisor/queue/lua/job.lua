@@ -229,7 +229,10 @@ function Job.take_back(id, job, event, begun, traffic, reason)
   else
     call('HSET', Key.job(id), 'last_token', job.token)
   end
-  call('HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason', 'permits', 'lease_traffic', 'used')
+  call(
+    'HDEL', Key.job(id), 'token', 'worker', 'entry', 'started_at', 'fence', 'defer_reason', 'permits', 'lease_traffic',
+    'progress', 'used'
+  )
   job.defer_reason = reason
   if job.state == State.FINISHING then
     Job.mark_ending(id, job, event, job.ending)
