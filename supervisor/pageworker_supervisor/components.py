@@ -47,9 +47,10 @@ from pageworker_supervisor.profile_stores.open_store import ProfileHost, open_pr
 from pageworker_supervisor.proxies.health import UpstreamReports
 from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS, QueueOptions, queue_options
+from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS, queue_options
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.registry.blocker_rules import BlockerRulesFollower
 from pageworker_supervisor.runners.browser_flavors import BrowserFlavors
 from pageworker_supervisor.runners.dial_rules import Policies, dial_rules, dialled_policies
 from pageworker_supervisor.runners.egress_sets import EgressSets
@@ -123,20 +124,6 @@ class HostEnvironment:
         return Live(self.settings)
 
 
-def worker_queue(environment: HostEnvironment, redis_client: RedisClient, *, replicas: int) -> QueueClient:
-    """A client of the queue with the worker's settings. `replicas`: how many have to confirm a write that must last."""
-    settings, timeouts = environment.settings, environment.timeouts
-    return QueueClient(
-        redis_client,
-        prefix=settings.redis.prefix,
-        shards=settings.redis.shards,
-        options=queue_options(
-            settings,
-            QueueOptions(replicas=replicas, lease_ms=timeouts.lease_ms, outbox_lease_ms=timeouts.outbox_lease_ms),
-        ),
-    )
-
-
 class Components:
     """Everything that runs while the worker is up."""
 
@@ -199,6 +186,8 @@ class Components:
             worker_id=settings.worker.id,
         )
         isolation = ModuleIsolation(live.part(lambda now: now.modules))
+        rules_dir = environment.data_dir / "blocker_rules"
+        self.blocker_rules = BlockerRulesFollower(settings.blockers.rules, rules_dir, lambda: registry.trust)
         self._resources = resources = RunnerResources(
             worker_id=settings.worker.id,
             pool=settings.pool,
@@ -220,6 +209,7 @@ class Components:
             requests=self.requests,
             host_memory_bytes=host_memory_bytes(),
             checkpoint_seconds=lambda: live.value.profiles.checkpoint_seconds,
+            blocker_rules=lambda: self.blocker_rules.file,
         )
         about = (name, settings.worker.id, settings.jobs)
         logins = LoginReports(queue.profile_logins, metrics, settings.profiles.probe_seconds)
@@ -316,6 +306,7 @@ class Components:
             "egress": self.gateway.run(),
             "open_requests": self.requests.run(),
             "registry": self.registry.run(),
+            "blocker_rules": self.blocker_rules.run(lambda: self.fleet.use(self._resources)),
             "input_checks": self.input_checks.run(),
             "artifacts": self.artifacts.run_sweeps(self._artifact_days),
             "secrets": self.secrets.run(),

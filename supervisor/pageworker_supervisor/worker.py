@@ -18,7 +18,7 @@ from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.server import Endpoints, HttpBounds
 from pageworker_supervisor.admin.status import AdmissionReport, Cancelled, ConfigReport, DrainLine, StatusReport
 from pageworker_supervisor.audit.decision_recorder import DecisionRecorder
-from pageworker_supervisor.components import Components, HostEnvironment, worker_queue
+from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.job import JobRef
@@ -40,7 +40,7 @@ from pageworker_supervisor.runners.uid_pool import UidPool
 from pageworker_supervisor.self_checks.worker_checks import WorkerChecks
 from pageworker_supervisor.task_supervision import run_forever
 from pageworker_supervisor.telemetry import log
-from pageworker_supervisor.worker_config import WorkerConfig
+from pageworker_supervisor.worker_config import WorkerConfig, worker_queue
 from pageworker_supervisor.worker_identity import claim_data_dir
 from pageworker_supervisor.worker_report import CALLBACK_GRACE_SECONDS, REQUEUE_SECONDS, longest_stop_seconds
 from pageworker_supervisor.worker_rollouts import WorkerRollouts
@@ -269,6 +269,7 @@ class Worker:
             redis=reports.redis_report(self._redis_client),
             config=self._config.report() if self._config is not None else ConfigReport(),
             trust_trouble=self._trust.trouble if self._trust is not None else "",
+            blocker_rules=reports.rules_report(components),
             runners=reports.runner_reports(components, now),
             jobs=reports.running_jobs(components.dispatcher.attempts.values() if components else (), now),
             counters=self._environment.metrics.totals(),

@@ -1,4 +1,5 @@
-"""A worker's part in the central configuration: from its start, through each version, to its end."""
+"""A worker's part in the central configuration: from its start, through each version, to its end. And the client of
+the queue with its settings."""
 
 import asyncio
 import contextlib
@@ -15,7 +16,7 @@ from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.reload import running, waiting
 from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.queue.options import queue_options
+from pageworker_supervisor.queue.options import QueueOptions, queue_options
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.telemetry import log_to
@@ -125,3 +126,17 @@ class WorkerConfig:
             await applied.wait()
             applied.clear()
             await components.limits.apply(self._live.value, self._version)
+
+
+def worker_queue(environment: HostEnvironment, redis_client: RedisClient, *, replicas: int) -> QueueClient:
+    """A client of the queue with the worker's settings. `replicas`: how many have to confirm a write that must last."""
+    settings, timeouts = environment.settings, environment.timeouts
+    return QueueClient(
+        redis_client,
+        prefix=settings.redis.prefix,
+        shards=settings.redis.shards,
+        options=queue_options(
+            settings,
+            QueueOptions(replicas=replicas, lease_ms=timeouts.lease_ms, outbox_lease_ms=timeouts.outbox_lease_ms),
+        ),
+    )

@@ -31,6 +31,7 @@ from pageworker_supervisor.host.capabilities import own_rights
 from pageworker_supervisor.host.load_level import LoadLevel
 from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.registry.blocker_rules import BlockerRulesFollower, BlockerRulesReport
 from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.load_watch import LoadWatch
 from pageworker_supervisor.runners.runner import Runner
@@ -49,6 +50,17 @@ REPORTED: dict[WorkerState, ReportedState] = {
     WorkerState.DRAINED: "draining",
     WorkerState.STOPPING: "stopped",
 }
+
+
+class RulesHolder(Protocol):
+    """What has the blocker rules of a worker."""
+
+    blocker_rules: BlockerRulesFollower
+
+
+def rules_report(holder: RulesHolder | None) -> BlockerRulesReport:
+    """The blocker rules that count now."""
+    return holder.blocker_rules.report() if holder else BlockerRulesReport()
 
 
 def redis_trouble(redis_client: RedisClient | None) -> str:

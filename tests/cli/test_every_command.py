@@ -21,6 +21,7 @@ from pw_queue import JobEnd, QueueHarness, open_harness, ticket
 from pw_servers import redis_server
 
 from pageworker_profiles.exports import ProfileExport, write_export
+from pageworker_sandbox.blockers.rules import released_rules
 from pageworker_supervisor.admin.server import Endpoints
 from pageworker_supervisor.admin.status import DrainLine
 from pageworker_supervisor.cli.app import run
@@ -100,6 +101,8 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("module pack", "acme.prices"),
     ("module sign", f"{BUNDLE} --key release.key"),
     ("module verify", f"{BUNDLE} --trusted release.pub"),
+    ("blockers sign", "rules.json --key release.key"),
+    ("blockers verify", "rules.json --trusted release.pub"),
     ("module publish", f"{BUNDLE} {SHELF}"),
     ("module reproduce", f"{BUNDLE} acme.prices"),
     ("module reproduce", f"{BUNDLE} next"),
@@ -149,6 +152,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         head = ProfileExport(tenant_id="acme", profile_id="main", exported_at=0)
         write_export(folder / "main.tar", head, lambda tar: tar.write(bytes(1024)))
         shutil.copytree("acme.prices", "next")
+        (folder / "rules.json").write_bytes(released_rules())
         manifest = folder / "next" / "module.toml"
         manifest.write_text(manifest.read_text().replace('"0.1.0"', '"0.2.0"'))
 

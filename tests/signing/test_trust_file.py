@@ -61,13 +61,18 @@ reason = "lost"
 
 
 def test_a_whole_file() -> None:
-    scope = KeyScope(("shop.*",), ("acme-*",), ("canary",), True, SOON)
+    scope = KeyScope(("shop.*",), ("acme-*",), ("canary",), True, SOON, False)
     both = frozenset([ONE.id, TWO.id])
     assert parsed(FULL) == TrustFile(
-        (TrustedKey(ONE, scope, "one"), TrustedKey(TWO, KeyScope(may_index=False))),
+        (TrustedKey(ONE, scope, "one"), TrustedKey(TWO, KeyScope(may_index=False, may_rules=False))),
         ((TWO.id, Revocation(SOON, "lost")),),
         (SignatureRule(("pay.*",), 2, both), SignatureRule(("x",), 1)),
     )
+
+
+def test_a_key_for_rules_alone() -> None:
+    entry = parsed(f'[[key]]\nkey = "{ONE.line()}"\nmodules = []\nmay_rules = true\n').keys[0]
+    assert entry.scope == KeyScope(modules=(), may_index=False, may_rules=True)
 
 
 def test_an_empty_file_trusts_no_key() -> None:
@@ -92,6 +97,7 @@ def test_every_mistake_is_listed() -> None:
     tenants = "acme"
     channels = []
     may_index = 1
+    may_rules = "yes"
     not_after = 2027-01-01
     until = 1
     [[key]]

@@ -25,6 +25,10 @@ UNKNOWN_LENGTH = 10**9
 """Of a text that was not read: it must not count as a short one."""
 SCRIPT = """(selectors, most) => {
   const visible = element => element.checkVisibility({opacityProperty: true, visibilityProperty: true});
+  const shown = selector => {
+    // Rules of an operator's own may have a selector that is none. It must not disable the others.
+    try { return [...document.querySelectorAll(selector)].some(visible); } catch { return false; }
+  };
   const text = document.body ? document.body.innerText : '';
   const sources = [];
   for (const element of document.querySelectorAll('script[src], iframe[src], form[action]')) {
@@ -39,7 +43,7 @@ SCRIPT = """(selectors, most) => {
     text: text.slice(0, most.text).toWellFormed(),
     text_length: text.length,
     sources,
-    elements: selectors.filter(selector => [...document.querySelectorAll(selector)].some(visible)),
+    elements: selectors.filter(shown),
   };
 }"""
 

@@ -1,8 +1,10 @@
 """The file of the blocker rules: read and checked as a whole. Pure, but for the file of the release.
 
-A file is JSON: `{"version": "2026.11.1", "rules": [{"kind", "provider", "signs": [{"sign": "status", …}]}]}`.
+A file is JSON: `{"version": "2026.11.1", "rules": [{"kind", "provider", "signs": [{"sign": "status", …}]}]}`. A file
+that an operator signs also has `serial` and `expires`.
 """
 
+from datetime import datetime
 from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Annotated, Literal
@@ -36,6 +38,10 @@ class BlockerRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """All rules of one version."""
 
     version: Annotated[str, Meta(min_length=1, max_length=32)]
+    serial: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    """Of signed rules: each new file has a higher one. 0: the rules of the release."""
+    expires: Annotated[datetime, Meta(tz=True)] | None = None
+    """Of signed rules: from then on the file is not accepted any more."""
     rules: Annotated[tuple[BlockerRule, ...], Meta(max_length=MAX_RULES)]
 
     @cached_property

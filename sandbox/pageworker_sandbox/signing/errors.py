@@ -114,6 +114,15 @@ class IndexOutOfScope(OutOfScope):
     )
 
 
+class RulesOutOfScope(OutOfScope):
+    """The key that signed the blocker rules may not sign any. Never in a result: it is in the status of the worker."""
+
+    mend = (
+        "sign the rules with a key that may sign them (`workerctl blockers sign`); or the operator sets "
+        "`may_rules = true` for this key in the trust file"
+    )
+
+
 class SignaturesMissing(Untrusted):
     """The bundle needs signatures by more keys than it has."""
 
@@ -137,6 +146,27 @@ class IndexRolledBack(Untrusted):
 
     reason = "rolled_back"
     mend = "publish again to the current registry; an attacker may be replaying an old index"
+
+
+class RulesRolledBack(Untrusted):
+    """The blocker rules are older than some that were already accepted. Never in a result."""
+
+    reason = "rolled_back"
+    mend = "sign rules with a higher `serial`; an attacker may be replaying an old file"
+
+
+class RulesExpired(Untrusted):
+    """The `expires` of the blocker rules has passed. Never in a result."""
+
+    reason = "expired"
+    mend = "sign the rules again with a later `expires` (`workerctl blockers sign`), and check the clock of this host"
+
+
+class RulesMalformed(Untrusted):
+    """The blocker rules are signed correctly, and are not valid. Never in a result."""
+
+    reason = "malformed"
+    mend = "correct the rules, then sign them again: `workerctl blockers sign` checks them"
 
 
 class BundleMalformed(ModuleError):

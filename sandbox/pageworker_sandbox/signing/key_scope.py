@@ -15,7 +15,8 @@ EVERYTHING = ("*",)
 class KeyScope:
     """What one key may sign: modules, for tenants, on channels, all as globs. The default is everything.
 
-    `may_index`: whether it may sign the index. From `not_after` on, its signatures do not count.
+    `may_index`: whether it may sign the index. `may_rules`: whether it may sign blocker rules. From `not_after` on, its
+    signatures do not count.
     """
 
     modules: tuple[str, ...] = EVERYTHING
@@ -23,6 +24,7 @@ class KeyScope:
     channels: tuple[str, ...] = EVERYTHING
     may_index: bool = True
     not_after: datetime | None = None
+    may_rules: bool = True
 
     def text(self, *, tenants: bool = False) -> str:
         """The scope for people. The names of tenants only on demand: a result must not show them to another tenant."""

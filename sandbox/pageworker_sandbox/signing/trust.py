@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from pageworker_sandbox.signing.errors import IndexOutOfScope, KeyExpired, KeyRevoked, KeyUnusable, UntrustedKey
+from pageworker_sandbox.signing.errors import (
+    IndexOutOfScope,
+    KeyExpired,
+    KeyRevoked,
+    KeyUnusable,
+    RulesOutOfScope,
+    UntrustedKey,
+)
 from pageworker_sandbox.signing.instant import instant_text
 from pageworker_sandbox.signing.key_scope import FULL_SCOPE, Revocation, SignatureRule, TrustedKey
 from pageworker_sandbox.signing.keys import PublicKey, key_name, parse_public
@@ -101,4 +108,11 @@ class TrustStore:
         key = self.usable(key_id, now)
         if not key.scope.may_index:
             raise IndexOutOfScope(f"the index is signed with key {key.name}, which may sign modules only")
+        return key.public
+
+    def rules_key(self, key_id: bytes, now: datetime | None = None) -> PublicKey:
+        """The same for the signature of blocker rules. Raises RulesOutOfScope, too."""
+        key = self.usable(key_id, now)
+        if not key.scope.may_rules:
+            raise RulesOutOfScope(f"signed with key {key.name}, which may not sign blocker rules")
         return key.public

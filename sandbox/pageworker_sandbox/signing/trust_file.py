@@ -7,6 +7,7 @@ modules = ["shop.*"]
 tenants = ["acme-*"]
 channels = ["canary"]
 may_index = true
+may_rules = true                          # blocker rules; with `modules = []`, nothing else
 not_after = 2027-01-01T00:00:00Z
 
 [[scope]]                                 # modules that need several signatures
@@ -62,10 +63,10 @@ class TrustFile:
         return TrustStore([*self.keys, *plain_keys], dict(self.revoked), self.rules)
 
 
-def _globs(pattern: re.Pattern[str]) -> Check:
+def _globs(pattern: re.Pattern[str], least: int = 1) -> Check:
     return lambda value: (
         isinstance(value, list)
-        and 1 <= len(value) <= MOST_ENTRIES
+        and least <= len(value) <= MOST_ENTRIES
         and all(isinstance(entry, str) and pattern.fullmatch(entry) for entry in value)
     )
 
@@ -78,10 +79,11 @@ _MODULES = (_globs(MODULE_GLOB), 'a list of module globs such as ["shop.*"]')
 KEY_RULES: Rules = {
     "key": (lambda value: isinstance(value, str), "the base64 line of a minisign public key, or a .pub file", True),
     "name": (_text(KEY_LABEL), "a name of letters, digits and ._- such as release-2026", False),
-    "modules": (*_MODULES, False),
+    "modules": (_globs(MODULE_GLOB, least=0), _MODULES[1], False),
     "tenants": (_globs(TENANT_GLOB), 'a list of tenant globs such as ["acme-*"]', False),
     "channels": (_globs(CHANNEL_GLOB), 'a list of channel globs such as ["canary"]', False),
     "may_index": (lambda value: isinstance(value, bool), "true or false", False),
+    "may_rules": (lambda value: isinstance(value, bool), "true or false", False),
     "not_after": (is_instant, INSTANT, False),
 }
 SCOPE_RULES: Rules = {
@@ -160,6 +162,7 @@ def _key(file: str, at: str, entry: dict[str, Any], read_key: ReadKey, mistakes:
         channels=tuple(entry.get("channels", EVERYTHING)),
         may_index=entry.get("may_index", False),
         not_after=entry.get("not_after"),
+        may_rules=entry.get("may_rules", False),
     )
     return TrustedKey(public, scope, entry.get("name", ""))
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.worker_report import ReportedState
 from pageworker_supervisor.proxies.health import DownUpstream
+from pageworker_supervisor.registry.blocker_rules import BlockerRulesReport
 
 CancelAnswer = Literal["cancelled", "cancelling", "finished", "unknown"]
 
@@ -128,6 +129,7 @@ class StatusReport(Struct, frozen=True, kw_only=True):
     """Upstream proxies that do not work now, by policy."""
     trust_trouble: str = ""
     """Why the trust file, as it is now, is not in effect."""
+    blocker_rules: BlockerRulesReport = BlockerRulesReport()
 
 
 class DrainLine(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -104,6 +104,17 @@ class SignedAnswer(Struct, frozen=True):
     key: str
 
 
+class SignedRulesAnswer(Struct, frozen=True):
+    """Of `blockers sign` and `blockers verify`: the file, how many rules it has, and the id of its key."""
+
+    file: str
+    version: str
+    serial: int
+    expires: dt.datetime
+    rules: int
+    key: str
+
+
 class TrustedKeyAnswer(Struct, frozen=True, kw_only=True):
     """Of `key trusted`: a key, what it may sign, and why it is revoked. `label`: its name in the trust file."""
 
@@ -114,6 +125,7 @@ class TrustedKeyAnswer(Struct, frozen=True, kw_only=True):
     tenants: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     may_index: bool = False
+    may_rules: bool = False
     not_after: dt.datetime | None = None
     reason: str = ""
 

@@ -61,6 +61,7 @@ COMMANDS = (
     ("completion", "pageworker_supervisor.cli.completion:completion", "Print a script for the completion of a shell."),
     ("audit", "pageworker_supervisor.cli.audit:app", "List, verify and export the log of who changed what."),
     ("module", "pageworker_supervisor.cli.module:app", "Write, run, pack, sign, verify and publish modules."),
+    ("blockers", "pageworker_supervisor.cli.blockers:app", "Show, sign and check blocker rules of your own."),
     ("rollout", "pageworker_supervisor.cli.rollout:rollouts", "List the rollouts of all modules."),
     ("key", "pageworker_supervisor.cli.key:app", "Create, show and revoke the keys that sign modules."),
 )

@@ -19,6 +19,8 @@ ANYTHING = "any"
 PRINTED: dict[str, tuple[str, ...]] = {
     "audit list": ("audit.record:AuditLine[]",),
     "audit verify": ("audit.chain:ChainReport",),
+    "blockers sign": ("cli.answers:SignedRulesAnswer",),
+    "blockers verify": ("cli.answers:SignedRulesAnswer",),
     "cancel": ("cli.answers:CancelOutcome",),
     "config check": ("cli.answers:ValidSettings",),
     "config diff": ("builtins:str[]",),

@@ -33,7 +33,7 @@ def list_trusted(*, config: Config = None, json: Json = False) -> None:
     answers = [_answer(key, trust, now) for key in trust.trusted]
     known = {key.public.id for key in trust.trusted}
     answers += [_unknown(key_id, revoked) for key_id, revoked in trust.revoked.items() if key_id not in known]
-    head = ("ID", "NAME", "STATE", "MODULES", "TENANTS", "CHANNELS", "INDEX", "UNTIL", "WHY")
+    head = ("ID", "NAME", "STATE", "MODULES", "TENANTS", "CHANNELS", "INDEX", "RULES", "UNTIL", "WHY")
     rows = [
         (
             one.key,
@@ -43,6 +43,7 @@ def list_trusted(*, config: Config = None, json: Json = False) -> None:
             ", ".join(one.tenants) or "-",
             ", ".join(one.channels) or "-",
             "yes" if one.may_index else "no",
+            "yes" if one.may_rules else "no",
             f"{one.not_after:%Y-%m-%d}" if one.not_after else "-",
             printable(one.reason) or "-",
         )
@@ -107,6 +108,7 @@ def _answer(key: TrustedKey, trust: TrustStore, now: datetime) -> TrustedKeyAnsw
         tenants=scope.tenants,
         channels=scope.channels,
         may_index=scope.may_index,
+        may_rules=scope.may_rules,
         not_after=scope.not_after,
         reason=revoked.reason if revoked else "",
     )

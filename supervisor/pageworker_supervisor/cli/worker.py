@@ -187,6 +187,10 @@ def _text(report: StatusReport) -> str:
         parts.append(f"central configuration: {printable(report.config.source_trouble)}")
     if report.trust_trouble:
         parts.append(f"trust file refused, the keys from before still count: {printable(report.trust_trouble)}")
+    if report.blocker_rules.serial:
+        parts.append(f"blocker rules {printable(report.blocker_rules.version)}, serial {report.blocker_rules.serial}")
+    if report.blocker_rules.trouble:
+        parts.append(f"blocker rules refused, those from before still count: {printable(report.blocker_rules.trouble)}")
     if report.upstreams_down:
         down = [(one.policy, one.upstream, one.country or "-", one.reason) for one in report.upstreams_down]
         parts.append(table(("PROXY", "UPSTREAM DOWN", "COUNTRY", "REASON"), down))

@@ -38,7 +38,8 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     "worker": {"id": LOCAL, "data_dir": LOCAL, "user": LOCAL, "tags": LOCAL, "drain_seconds": HOT},
     "pool": HOT,
     "admission": HOT,
-    "blockers": HOT,
+    # Where rules come from. Who may sign them is in `modules`.
+    "blockers": {"threshold": HOT, "rules": LOCAL},
     # Which program is started, and what this host has installed.
     "browser": LOCAL,
     # The boundary itself.

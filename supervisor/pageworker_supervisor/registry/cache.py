@@ -43,12 +43,12 @@ class Cache:
 
     def highest_serial(self) -> int:
         """The highest serial that this worker ever accepted, or 0. Raises OSError, msgspec.DecodeError."""
-        untrusted = _read(self._folder / SERIAL, 64)
+        untrusted = read_at_most(self._folder / SERIAL, 64)
         return 0 if untrusted is None else msgspec.json.decode(untrusted, type=int)
 
     def latest_clock(self) -> datetime | None:
         """The latest time of this host at which a refresh succeeded, as far as it was stored. Raises OSError."""
-        untrusted = _read(self._folder / CLOCK, 64)
+        untrusted = read_at_most(self._folder / CLOCK, 64)
         try:
             return None if untrusted is None else msgspec.json.decode(untrusted, type=datetime)
         except msgspec.DecodeError:
@@ -56,12 +56,12 @@ class Cache:
 
     def save_clock(self, now: datetime) -> None:
         """Store the time durably. Raises OSError."""
-        _write(self._folder / CLOCK, msgspec.json.encode(now))
+        write_durably(self._folder / CLOCK, msgspec.json.encode(now))
 
     def load_index(self) -> UntrustedIndex | None:
         """The last accepted index, not verified. None if there is none."""
-        data = _read(self._folder / INDEX, LIMITS.index_bytes)
-        signature = _read(self._folder / (INDEX + SIGNATURE), LIMITS.index_bytes)
+        data = read_at_most(self._folder / INDEX, LIMITS.index_bytes)
+        signature = read_at_most(self._folder / (INDEX + SIGNATURE), LIMITS.index_bytes)
         return None if data is None or signature is None else UntrustedIndex(data, signature)
 
     def save_index(self, index: UntrustedIndex, serial: int) -> None:
@@ -69,17 +69,17 @@ class Cache:
 
         Raises OSError.
         """
-        _write(self._folder / SERIAL, str(serial).encode())
-        _write(self._folder / INDEX, index.data)
-        _write(self._folder / (INDEX + SIGNATURE), index.signature)
+        write_durably(self._folder / SERIAL, str(serial).encode())
+        write_durably(self._folder / INDEX, index.data)
+        write_durably(self._folder / (INDEX + SIGNATURE), index.signature)
 
     def load_bundle(self, sha256: str) -> UntrustedBundle | None:
         """A bundle that was stored before, not verified. None if there is none."""
         path = self._bundles / f"{sha256}.zip"
-        data = _read(path, LIMITS.bundle_bytes)
+        data = read_at_most(path, LIMITS.bundle_bytes)
         signatures = []
         for number in range(MOST_SIGNATURES):
-            signature = _read(self._bundles / signature_file(path.name, number), MAX_SIGNATURE_BYTES)
+            signature = read_at_most(self._bundles / signature_file(path.name, number), MAX_SIGNATURE_BYTES)
             if signature is None:
                 break
             signatures.append(signature)
@@ -92,8 +92,8 @@ class Cache:
         """Store a bundle durably. Raises OSError."""
         path = self._bundles / f"{sha256}.zip"
         for number, signature in enumerate((bundle.signature, *bundle.more_signatures)):
-            _write(self._bundles / signature_file(path.name, number), signature)
-        _write(path, bundle.data)
+            write_durably(self._bundles / signature_file(path.name, number), signature)
+        write_durably(path, bundle.data)
         _mark_used(path)
         path.with_suffix(BEGUN).unlink(missing_ok=True)
         self._delete_least_used(sha256)
@@ -103,11 +103,11 @@ class Cache:
 
         Raises OSError.
         """
-        return _read(self._bundles / (sha256 + BEGUN), LIMITS.bundle_bytes) or b""
+        return read_at_most(self._bundles / (sha256 + BEGUN), LIMITS.bundle_bytes) or b""
 
     def save_begun(self, sha256: str, data: bytes) -> None:
         """Store the first bytes of a bundle, for the next try. Raises OSError."""
-        _write(self._bundles / (sha256 + BEGUN), data)
+        write_durably(self._bundles / (sha256 + BEGUN), data)
         self._delete_least_used(sha256)
 
     def drop_begun(self, sha256: str) -> None:
@@ -133,7 +133,8 @@ class Cache:
                 path.unlink(missing_ok=True)
 
 
-def _read(path: Path, most_bytes: int) -> bytes | None:
+def read_at_most(path: Path, most_bytes: int) -> bytes | None:
+    """The bytes of a file. None: it does not exist, or is larger. Raises OSError."""
     try:
         with path.open("rb") as file:
             untrusted = file.read(most_bytes + 1)
@@ -148,7 +149,8 @@ def _mark_used(path: Path) -> None:
     os.utime(path, ns=(now, now))
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace a file in one step, and write it to the disk. Raises OSError."""
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:

@@ -170,6 +170,11 @@ class Registry:
         """A module as the accepted index lists it."""
         return self._index.modules.get(name) if self._index is not None else None
 
+    @property
+    def trust(self) -> TrustStore:
+        """The keys that are trusted now."""
+        return self._trust
+
     def use_trust(self, trust: TrustStore) -> None:
         """Trust these keys from the next job on. The index and the bundles are verified again."""
         self._trust = trust

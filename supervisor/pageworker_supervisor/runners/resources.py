@@ -116,6 +116,8 @@ class RunnerResources:
     browser_versions: BrowserVersions = field(default_factory=BrowserVersions)
     checkpoint_seconds: Callable[[], float] = lambda: 0.0
     """Interval of the checkpoints of profiles now; 0: off."""
+    blocker_rules: Callable[[], bytes] = released_rules
+    """The file of the blocker rules that count now. A runner that was started with others takes no more jobs."""
 
     @property
     def pool_rules(self) -> PoolRules:
@@ -175,7 +177,7 @@ class RunnerResources:
             options=self.option_sets.options(context.options),
             memory_bytes=self.sandbox.memory_bytes,
             limited_hosts=self.limited_hosts(context),
-            blocker_rules=released_rules(),
+            blocker_rules=self.blocker_rules(),
             spare=context == SPARE,
         )
 
@@ -196,7 +198,7 @@ class RunnerResources:
         pool = self.pool
         return (
             *(pool.pages, pool.recycle_seconds, pool.max_jobs, self.failure_artifacts, self.browser_log),
-            *(self._reach(context), self.proxies.standing(context), self.limited_hosts(context)),
+            *(self._reach(context), self.proxies.standing(context), self.limited_hosts(context), self.blocker_rules()),
         )
 
     def wants(self, context: ContextKey) -> Wants:
