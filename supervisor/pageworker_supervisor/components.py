@@ -30,6 +30,7 @@ from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.delivery.callback_secrets import CallbackSecrets
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.dispatch.attempt_services import AttemptServices
+from pageworker_supervisor.dispatch.blocker_response import BlockerResponse
 from pageworker_supervisor.dispatch.dispatcher import Dispatcher
 from pageworker_supervisor.dispatch.heartbeat import Heartbeat
 from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
@@ -213,7 +214,12 @@ class Components:
         )
         about = (name, settings.worker.id, settings.jobs)
         logins = LoginReports(queue.profile_logins, metrics, settings.profiles.probe_seconds)
-        self.settlement = Settlement(*about, queue.consumer, availability, metrics, logins, registry.running_rollout)
+        blockers = BlockerResponse(
+            lambda tenant: tenant_settings(tenant).blockers, queue.profile_cooling, queue.pauses, metrics
+        )
+        self.settlement = Settlement(
+            *(*about, queue.consumer, availability, metrics, logins, registry.running_rollout, blockers)
+        )
         self.fleet = self._fleet(name, resources, (settings.sandbox.python, settings.browser.executable))
         self.services = services = AttemptServices(
             jobs=settings.jobs,

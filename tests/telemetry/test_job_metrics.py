@@ -13,6 +13,7 @@ CALLS: list[Call] = [
         {"pageworker_job_latency_seconds_sum": 2.5},
     ),
     (lambda metrics: metrics.jobs.blocked("shop.product", "captcha"), {"pageworker_blockers_total": 1}),
+    (lambda metrics: metrics.jobs.blocker_action("retry", "captcha"), {"pageworker_blocker_actions_total": 1}),
     (
         lambda metrics: metrics.jobs.finished("shop.product", "acme", "succeeded", 0.5, 2.0),
         {

@@ -131,6 +131,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "egress_budget_bytes": HOT,
         "egress_budget_requests": HOT,
         "modules": HOT,
+        "blockers": HOT,
     },
     "domains": HOT,
     "limits": HOT,

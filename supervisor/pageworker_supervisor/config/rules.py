@@ -12,6 +12,7 @@ from pageworker_sandbox.page_rules import PageOptionsInvalid, is_ca, parse_optio
 from pageworker_sandbox.sandbox_rights import ESSENTIAL, left_out
 from pageworker_sandbox.wire.messages import FLAG_NAME, MAX_FLAGS
 from pageworker_supervisor.config.admission_settings import MARKS, AdmissionSettings
+from pageworker_supervisor.config.blocker_rules import blocker_findings
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.errors import ConfigProblem
@@ -70,6 +71,7 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *_flags(settings),
         *secret_settings_findings(settings.secrets),
         *proxy_findings(settings),
+        *blocker_findings(settings),
         *_tenants(settings),
         *tracing_findings(settings.tracing, has_secrets=settings.secrets.backend is not None),
         *_checks(settings.checks),

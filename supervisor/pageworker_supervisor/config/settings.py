@@ -14,7 +14,7 @@ from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.sandbox_rights import ESSENTIAL, RightName
 from pageworker_sandbox.wire.messages import SECRET_NAME, BrowserLevel
 from pageworker_supervisor.config.admission_settings import AdmissionSettings
-from pageworker_supervisor.config.blocker_settings import BlockerSettings
+from pageworker_supervisor.config.blocker_settings import BlockerPolicy, BlockerSettings, PolicyKind
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings, Rate
@@ -335,6 +335,8 @@ class TenantSettings(Section, frozen=True):
     pins: dict[str, str] = {}
     """Versions of modules that jobs of the tenant get, e.g. `{ "shop.product" = "1.4.2" }`. A version in the job's own
     `endpoint_module` goes before. Channels and rollouts do not change a pin."""
+    blockers: dict[PolicyKind, BlockerPolicy] = {}
+    """What follows if a site blocks a job of the tenant, by kind of blocker."""
 
 
 class HttpSettings(Section, frozen=True):

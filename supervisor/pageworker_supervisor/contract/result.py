@@ -10,6 +10,11 @@ Status = Literal["succeeded", "failed", "blocked", "timed_out", "rejected", "exp
 BlockerKind = Literal["captcha", "challenge", "access_denied", "rate_limited", "login_required", "geo_blocked"]
 
 
+BlockerActions = dict[str, float | str]
+"""What was done after a blocked attempt: `retry`, `cool_profile` and `pause_domain` with their seconds, `proxy` with
+the name of the proxy policy of the attempts after it."""
+
+
 class ResultError(Struct, frozen=True, kw_only=True):
     """Why a job did not succeed. It holds no secret and no path of the host."""
 
@@ -26,6 +31,8 @@ class Blocker(Struct, frozen=True, kw_only=True):
     provider: str | None = None
     evidence: Any = None
     url: str | None = None
+    actions: BlockerActions | msgspec.UnsetType = msgspec.UNSET
+    """What the policy of the tenant did. Absent: nothing."""
 
 
 class ArtifactRecord(Struct, frozen=True, kw_only=True):
@@ -48,6 +55,14 @@ class LostArtifact(Struct, frozen=True, kw_only=True):
     bytes: int
 
 
+class BlockedAttempt(Struct, frozen=True, kw_only=True):
+    """What blocked one attempt, and what the policy of the tenant did."""
+
+    kind: BlockerKind
+    provider: str | None = None
+    actions: BlockerActions = {}
+
+
 class AttemptRecord(Struct, frozen=True, kw_only=True):
     """One attempt to run the job. `attempt` counts from 1. `outcome` is a status or `lost`; `reason` says how it was
     lost, if the worker could tell.
@@ -64,6 +79,8 @@ class AttemptRecord(Struct, frozen=True, kw_only=True):
     module_version: str | None = None
     proxy: str | None = None
     reason: str | None = None
+    blocker: BlockedAttempt | msgspec.UnsetType = msgspec.UNSET
+    """Absent: no site has blocked it, or the tenant has no policy for that."""
 
 
 class StepRecord(Struct, frozen=True, kw_only=True):

@@ -12,8 +12,6 @@ from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.config.egress_budget import NO_BUDGET
-from pageworker_supervisor.contract.errors import ContractError
-from pageworker_supervisor.contract.job import Job, parse_job
 from pageworker_supervisor.contract.job_fields import fields_of_job
 from pageworker_supervisor.contract.result import StepRecord
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
@@ -27,7 +25,6 @@ from pageworker_supervisor.dispatch.chosen_release import chosen_release
 from pageworker_supervisor.dispatch.handler_stop import end_past_budget, stop_handler
 from pageworker_supervisor.dispatch.outcome import (
     UNREADABLE,
-    UNREADABLE_MODULE,
     NotJson,
     attempt_number,
     end_without_running,
@@ -38,6 +35,7 @@ from pageworker_supervisor.dispatch.outcome import (
 )
 from pageworker_supervisor.dispatch.output_check import final_done
 from pageworker_supervisor.dispatch.progress import tell_progress
+from pageworker_supervisor.dispatch.readable_job import readable_job
 from pageworker_supervisor.dispatch.rejection import rejection_of
 from pageworker_supervisor.dispatch.run_message import run_message
 from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, secret_user
@@ -74,13 +72,8 @@ class Attempt:
     def __init__(self, lease: Lease, services: AttemptServices, asked_at: float | None = None) -> None:
         """`asked_at`: when its claim began, in monotonic seconds."""
         self.lease = lease
-        self.unreadable: ContractError | None = None
-        """Why this version cannot read the job: another version queued it."""
-        try:
-            self.job = parse_job(lease.body)
-        except ContractError as error:
-            self.unreadable = error
-            self.job = Job(job_id=lease.ref.job_id, tenant_id=lease.ref.tenant_id, endpoint_module=UNREADABLE_MODULE)
+        self.job, self.unreadable = readable_job(lease, services.proxies.permits)
+        """Unreadable: why this version cannot read it, since another version queued it; else None."""
         self.version: str | None = None
         """Of its module, once that is resolved."""
         self.rollout: Rollout | None = None
@@ -172,11 +165,13 @@ class Attempt:
             await self._settle(self._settlement.not_started, broken, self.runner.runner_id if self.runner else None)
         except NotBegun as not_begun:
             await self._settle(self._settlement.end, unbegun(not_begun.status))
-        except (ModuleError, ProxyRefused, SpawnFailed) as failed:
-            if isinstance(failed, SpawnFailed) or failed.retryable:
+        except (ModuleError, ProxyRefused) as failed:
+            if failed.retryable:
                 await self._settle(self._settlement.defer, str(failed))
             else:
                 await self._settle(self._settlement.end, rejection_of(failed))
+        except SpawnFailed as failed:
+            await self._settle(self._settlement.defer, str(failed), failed.defer_seconds, cause=failed.cause)
         except RunnerLost as lost:
             await self._on_runner_lost(lost)
         except SecretUnavailable as away:
@@ -249,6 +244,7 @@ class Attempt:
         registry.check_tenant(bundle, job.tenant_id, release.channel)
         await self._services.input_checks.check(bundle, job.tenant_id, bytes(job.payload))
         await self._services.secrets.warm(job.tenant_id, bundle.name, bundle.manifest.secrets)
+        await self._settlement.check_cooling(job)
         self.proxy = self._services.proxies.choose(job.tenant_id, job.proxy, bundle.manifest.proxy) or None
         self.log = self.log.bind(proxy=self.proxy)
         await self._services.proxies.ready(self.proxy)

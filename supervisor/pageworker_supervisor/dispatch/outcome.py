@@ -159,6 +159,8 @@ class RetryJob:
 
     delay_seconds: float
     error: ResultError
+    blocker: Blocker | None = None
+    """What blocked the attempt before it."""
 
 
 def decide(
@@ -179,10 +181,14 @@ def decide(
         case "failed":
             why = _error_of(outcome) or error("handler_error", "failed without a reason", retryable=False)
             end = EndJob("failed", why)
-    most = job.max_retries if job.max_retries is not None else rules.max_retries
-    if not why.retryable or attempt > most:
+    if not why.retryable or not has_attempts_left(job, attempt, rules):
         return end
     return RetryJob(_asked_seconds(outcome) + backoff_seconds(attempt, rules) * jitter(), why)
+
+
+def has_attempts_left(job: Job, attempt: int, rules: JobSettings) -> bool:
+    """Whether `max_retries` allows another attempt after this one."""
+    return attempt <= (job.max_retries if job.max_retries is not None else rules.max_retries)
 
 
 def backoff_seconds(attempt: int, rules: JobSettings) -> float:

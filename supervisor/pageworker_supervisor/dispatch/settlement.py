@@ -21,6 +21,8 @@ from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.result import AttemptRecord, Blocker, ResultError, Status, StepRecord
 from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.dispatch.attempt_steps import past_attempt
+from pageworker_supervisor.dispatch.blocker_policy import after_blocker, blocked_record
+from pageworker_supervisor.dispatch.blocker_response import BlockerResponse
 from pageworker_supervisor.dispatch.job_observation import job_observation
 from pageworker_supervisor.dispatch.login_reports import LoginReports
 from pageworker_supervisor.dispatch.outcome import (
@@ -33,6 +35,7 @@ from pageworker_supervisor.dispatch.outcome import (
     build_result,
     cancelled_at_its_end,
     decide,
+    has_attempts_left,
     lost_attempt,
     past_attempts,
     trace_of,
@@ -43,6 +46,7 @@ from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.rollouts.rollout_entry import Rollout
+from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.secrets.errors import SecretUnavailable
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -77,6 +81,10 @@ class ClaimedJob(Protocol):
     trace: "AttemptTrace | None"
 
     @property
+    def runner(self) -> Runner | None:
+        """The runner on which it has, or had, a page."""
+
+    @property
     def traffic(self) -> Traffic:
         """What this attempt has used of the network."""
 
@@ -104,9 +112,11 @@ class Settlement:
         metrics: Metrics,
         logins: LoginReports,
         running_rollout: Callable[[str], Rollout | None] = lambda _: None,
+        blockers: BlockerResponse | None = None,
     ) -> None:
-        """`running_rollout(module)`: the one that shares out jobs now."""
+        """`running_rollout(module)`: the one that shares out jobs now. `blockers`: None: no tenant has policies."""
         self.logins = logins
+        self.blockers = blockers
         self.observed = asyncio.Event()
         """Set after a job of a running rollout has ended. The waiting task clears it."""
         self._running_rollout = running_rollout
@@ -151,15 +161,21 @@ class Settlement:
 
     async def _decide(self, attempt: ClaimedJob, outcome: Outcome) -> bool:
         decision = decide(attempt.job, outcome, attempt.lease.attempt, self._jobs, random.random)
+        if self.blockers is not None and isinstance(decision, EndJob) and decision.blocker is not None:
+            may_retry = has_attempts_left(attempt.job, attempt.lease.attempt, self._jobs)
+            steps = await self.blockers.respond(attempt, decision.blocker, may_retry=may_retry, jitter=random.random())
+            decision = after_blocker(decision, steps)
         match decision:
             case EndJob():
                 return await self.end(attempt, decision, outcome)
             case RetryJob():
-                await self._retry(attempt, decision, self._record(attempt, outcome), begun=outcome.begun)
+                record = self._record(attempt, outcome, decision.blocker)
+                await self._retry(attempt, decision, record, begun=outcome.begun)
                 return False
 
-    def _record(self, attempt: ClaimedJob, outcome: Outcome) -> AttemptRecord:
-        return attempt_of(attempt.job, attempt.lease, outcome, self._worker_id, attempt.version, attempt.proxy)
+    def _record(self, attempt: ClaimedJob, outcome: Outcome, blocker: Blocker | None) -> AttemptRecord:
+        record = attempt_of(attempt.job, attempt.lease, outcome, self._worker_id, attempt.version, attempt.proxy)
+        return record if blocker is None else blocked_record(record, blocker)
 
     async def end(self, attempt: ClaimedJob, end: EndJob, outcome: Outcome | None = None) -> bool:
         """The job has its result. True: the lock of its unused profile is settled with it."""
@@ -173,7 +189,7 @@ class Settlement:
         )
         dead = None
         if end.status in DEAD_LETTERED:
-            dead = _dead_letter(attempt, end.error, self._record(attempt, outcome) if outcome else None)
+            dead = _dead_letter(attempt, end.error, self._record(attempt, outcome, None) if outcome else None)
         event = EVENT_OF.get(end.status)
         events = (self._event(attempt, event, end.error, end.blocker),) if event else ()
         unused = False
@@ -288,6 +304,11 @@ class Settlement:
         reason = f"the secret backend gives no value: {away}"
         await self.defer(attempt, reason, SECRET_OUTAGE_SECONDS, cause="secrets", begun=begun)
 
+    async def check_cooling(self, job: Job) -> None:
+        """Raises ProfileCools if no job of its profile may start yet."""
+        if (blockers := self.blockers) is not None:
+            await self._availability.retry_until_available(lambda: blockers.check_cooling(job))
+
     async def defer(
         self, attempt: ClaimedJob, reason: str, seconds: float = 1.0, *, cause: str = "host", begun: bool = False
     ) -> None:
@@ -334,7 +355,10 @@ class Settlement:
         self._metrics.jobs.retried(attempt.job.module_name)
         if attempt.trace is not None:
             attempt.trace.settled_as("retry", retry.error.type)
-        event = self._event(attempt, "retrying", retry.error)
+        if retry.blocker is not None and attempt.job.profile_id is None and attempt.runner is not None:
+            # The next attempt begins with a browser context that the site has not seen.
+            attempt.runner.retire("a site has blocked a job of it", restart="retired")
+        event = self._event(attempt, "retrying", retry.error, retry.blocker)
         await self._availability.retry_until_available(
             lambda: self._queue.retry(
                 *(attempt.lease, _ms(retry.delay_seconds), past_attempt(record, attempt.steps), (event,)),
@@ -353,7 +377,7 @@ class Settlement:
                 job_id=attempt.job.job_id,
                 tenant_id=attempt.job.tenant_id,
                 error=why,
-                detail=msgspec.structs.asdict(blocker) if blocker else None,
+                detail=msgspec.to_builtins(blocker) if blocker else None,
             )
         )
 

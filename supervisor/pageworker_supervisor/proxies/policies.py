@@ -71,6 +71,11 @@ class ProxyPolicies:
         """See `choice.choose`. Raises ProxyRefused."""
         return choose(tenant_id, job, module, self._tenants.value, self._proxies.value)
 
+    def permits(self, tenant_id: str, name: str) -> bool:
+        """Whether a tenant may use a policy now."""
+        policy = self._proxies.value.get(name)
+        return policy is not None and may_use(policy, tenant_id)
+
     async def ready(self, name: str | None) -> None:
         """Have the login of a policy before a runner needs it. Raises SecretUnavailable."""
         policy = self._proxies.value.get(name) if name is not None else None

@@ -20,6 +20,7 @@ from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.pauses import Pauses
 from pageworker_supervisor.queue.producer import JobProducer
+from pageworker_supervisor.queue.profile_cooling import ProfileCooling
 from pageworker_supervisor.queue.profile_locks import ProfileLocks
 from pageworker_supervisor.queue.profile_logins import ProfileLogins
 from pageworker_supervisor.queue.profile_stores import ProfileStores
@@ -62,6 +63,7 @@ class QueueClient:
         self.request_counts = RequestCounts(self._shards)
         self.profile_stores = ProfileStores(self._shards)
         self.profile_logins = ProfileLogins(self._shards)
+        self.profile_cooling = ProfileCooling(self._shards)
         self.profile_locks = ProfileLocks(self._shards)
         self.rollouts = RolloutStore(self._shards)
 

@@ -66,6 +66,7 @@ SHARD_KEYS = {
     "profile_locks": "profile_locks",
     "profile_store": "profile_store:<tenant>/<profile>",
     "profile_login": "profile_login:<tenant>/<profile>",
+    "profile_cooling": "profile_cooling:<tenant>/<profile>",
     "held_contexts": "held_contexts:<tenant>",
     "waiting_contexts": "waiting_contexts",
     "workers": "workers",
@@ -164,7 +165,7 @@ FILES = (
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
     *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
     *("fn_inspect", "fn_tenants", "fn_profiles", "fn_demand", "fn_check_consistency", "fn_record", "fn_rollouts"),
-    *("fn_profile_logins", "fn_access_tokens", "fn_progress"),
+    *("fn_profile_logins", "fn_access_tokens", "fn_progress", "fn_profile_cooling"),
     "fn_apply_event",
     "register",
 )

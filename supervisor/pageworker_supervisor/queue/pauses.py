@@ -67,10 +67,15 @@ class Pauses:
         return range(shard, shard + 1)
 
     async def pause(
-        self, kind: PauseKind, name: str, reason: str, by: str, for_seconds: float | None = None
+        self, kind: PauseKind, name: str, reason: str, by: str, for_seconds: float | None = None, *, keep: bool = False
     ) -> PauseChange:
-        """Pause it, in place of an earlier pause. None: until `unpause`. Shards that fail are named in the reply."""
+        """Pause it, in place of an earlier pause. None: until `unpause`. Shards that fail are named in the reply.
+
+        `keep`: a pause that is in force stays as it is.
+        """
         request: dict[str, Any] = {"reason": reason, "by": by}
+        if keep:
+            request["keep"] = True
         if for_seconds is not None:
             request["for_ms"] = max(1, round(for_seconds * 1000))
         replies, failed = await self._ask("pause", kind, name, request)

@@ -8,7 +8,13 @@ class RunnerFailure(Exception):
 
 
 class SpawnFailed(RunnerFailure):
-    """The runner did not come up, by a fault of the host. Its jobs are deferred, uncharged."""
+    """The runner did not come up, by a fault of the host. Its jobs are deferred, uncharged.
+
+    `defer_seconds`: for so long. `cause`: what the metric of deferred jobs counts it as.
+    """
+
+    defer_seconds: float = 1.0
+    cause: str = "host"
 
 
 class BrowserNotReady(SpawnFailed):

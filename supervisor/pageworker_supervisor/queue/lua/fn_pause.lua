@@ -3,6 +3,7 @@
 -- pause
 --   request: kind (t, m, d), name, id, reason, by, tells: true on one shard
 --     for_ms (optional; else the pause has no end)
+--     keep (optional): true: a pause that is in force stays as it is
 --   The same id again changes nothing. Another id replaces the pause.
 --   reply: when it ends, in milliseconds since the epoch; 0: never; -1: too many pauses are in force
 -- unpause
@@ -12,6 +13,9 @@
 --   reply: pauses: list of kind, name, reason, by, since_ms, until_ms (absent: no end)
 
 local function pause(request)
+  if request.keep and Pause.of(request.kind, request.name) then
+    return Pause.until_ms(request.kind, request.name)
+  end
   local set = {
     id = request.id, reason = request.reason, by = request.by, since_ms = NOW, tells = request.tells or nil,
     until_ms = request.for_ms and NOW + request.for_ms or nil,

@@ -49,6 +49,12 @@ class JobMetrics:
             ("kind", "module"),
             registry=registry,
         )
+        self.blocker_actions = Counter(
+            "pageworker_blocker_actions",
+            "What policies of tenants did after blocked attempts: `retry`, `proxy`, `cool_profile`, `pause_domain`.",
+            ("action", "kind"),
+            registry=registry,
+        )
         self.retries = Counter(
             "pageworker_job_retries", "Attempts that are followed by another one.", ("module",), registry=registry
         )
@@ -101,6 +107,10 @@ class JobMetrics:
     def blocked(self, module: str, kind: BlockerKind) -> None:
         """Count a job that ended as `blocked`."""
         self._blockers.of(kind, self._labels.module(module)).inc()
+
+    def blocker_action(self, action: str, kind: BlockerKind) -> None:
+        """Count what was done after a blocked attempt."""
+        self.blocker_actions.labels(action, kind).inc()
 
     def admitted(self, seconds: float) -> None:
         """Observe the time from claim to start of the handler."""
