@@ -14,7 +14,7 @@ from pageworker_supervisor.runners.page_reservation import PageReservation, Runn
 DONE = m.Done(attempt_id="a", outcome="succeeded")
 
 
-class Told:
+class ToldSteps:
     """A page whose steps are told."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Told:
 
 
 async def test_the_first_is_told_at_once_and_then_the_newest_of_each_period() -> None:
-    it = Told()
+    it = ToldSteps()
     async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
         telling = tasks.create_task(tell_progress(it.page, it.tell, 0.05))
         it.step(1)
@@ -47,7 +47,7 @@ async def test_the_first_is_told_at_once_and_then_the_newest_of_each_period() ->
 
 
 async def test_an_attempt_that_ends_tells_nothing_more_and_does_not_wait() -> None:
-    it = Told()
+    it = ToldSteps()
     async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
         telling = tasks.create_task(tell_progress(it.page, it.tell, 60))
         it.step(1)

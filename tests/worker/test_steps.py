@@ -27,7 +27,7 @@ async def test_they_are_in_the_result_of_a_success_a_retry_and_of_runners_that_d
         nap("dead", 1, "crash", often=1.0, steps=["open", "die"]),
         nap("none", 1),
     )
-    await quick.answered(4, 20)
+    await quick.answered(4, 60)
     found = {
         name: [(step["attempt"], step["number"], step["text"]) for step in result["steps"]]
         for name, result in quick.results.items()
@@ -47,7 +47,7 @@ async def test_they_are_in_the_result_of_a_success_a_retry_and_of_runners_that_d
 
 
 async def test_the_newest_is_an_event_of_the_tenant_and_shown_while_the_job_runs(quick: Echoes) -> None:
-    async with quick.client.pubsub() as channel, asyncio.timeout(10):
+    async with quick.client.pubsub() as channel, asyncio.timeout(30):
         await channel.subscribe("pw:events:acme")
         heard = channel.listen()
         await anext(heard)

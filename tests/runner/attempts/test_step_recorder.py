@@ -10,7 +10,7 @@ from pageworker_runner.attempts.step_recorder import StepRecorder
 from pageworker_sandbox.wire import messages as m
 
 
-class Recorded:
+class RecordedSteps:
     """The reports of one attempt whose handler began at 100.0."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Recorded:
 
 
 def test_a_step_is_sent_at_once_with_short_strings() -> None:
-    it = Recorded()
+    it = RecordedSteps()
     it.now = 102.5
     it.steps.step("x" * 600 + "\ud83d", {"items": 3, "long": "y" * 300})
     (sent,) = it.sent
@@ -31,7 +31,7 @@ def test_a_step_is_sent_at_once_with_short_strings() -> None:
 
 
 def test_a_block_tells_its_duration_and_what_ended_it() -> None:
-    it = Recorded()
+    it = RecordedSteps()
     with pytest.raises(KeyError), it.steps.step("pay", {}):
         it.now = 101.0
         with it.steps.step("", {}):
@@ -46,7 +46,7 @@ def test_a_block_tells_its_duration_and_what_ended_it() -> None:
 
 
 def test_the_first_thousand_steps_are_sent_and_one_warning() -> None:
-    it = Recorded()
+    it = RecordedSteps()
     for _ in range(m.MAX_STEPS + 2):
         with it.steps.step("x", {}):
             pass
@@ -55,7 +55,7 @@ def test_the_first_thousand_steps_are_sent_and_one_warning() -> None:
 
 
 def test_nothing_is_sent_once_the_result_is_about_to_leave() -> None:
-    it = Recorded()
+    it = RecordedSteps()
     open_step = it.steps.step("x", {})
     it.steps.close()
     with open_step:
