@@ -59,6 +59,12 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("top", "--once"),
     ("tenant list", ""),
     ("tenant show", "acme"),
+    ("tenant create", "acme concurrency=4 --reason r"),
+    ("tenant create-token", "acme --scope viewer"),
+    ("tenant rotate-token", "acme"),
+    ("tenant list-tokens", "acme"),
+    ("tenant pause", "acme --reason r"),
+    ("tenant unpause", "acme"),
     ("profile list", ""),
     ("profile show", "acme/main"),
     ("profile quarantine", "acme/main"),
@@ -124,9 +130,17 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("undrain", "--fleet"),
 )
 WITH_WORKER = (("status", ""), ("logs", ""), ("drain", ""), ("undrain", ""))
-# `redis password` needs the embedded Redis, `profile restore` a snapshot, `profile unlock` a lock, the others a
-# sandbox: their own tests check what they print.
-ELSEWHERE = {"doctor", "module dev", "module run", "profile restore", "profile unlock", "redis password"}
+# `redis password` needs the embedded Redis, `profile restore` a snapshot, `profile unlock` a lock, `tenant
+# revoke-token` a token, the others a sandbox: their own tests check what they print.
+ELSEWHERE = {
+    "doctor",
+    "module dev",
+    "module run",
+    "profile restore",
+    "profile unlock",
+    "redis password",
+    "tenant revoke-token",
+}
 
 Printed = list[tuple[str, str, int, str, str]]
 """Command, the rest of its command line, exit code, stdout, stderr."""

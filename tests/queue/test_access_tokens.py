@@ -63,4 +63,5 @@ async def test_a_record_that_was_edited_by_hand_is_none(harness: QueueHarness) -
         before = await harness.client.hget(f"pw:{{0}}:access_token:{FIRST}", name)
         await harness.client.hset(f"pw:{{0}}:access_token:{FIRST}", name, text)
         assert await store.find(FIRST) is None
+        assert [row.label for row in await store.of("acme")] == ([] if name == "expires_at" else [""])
         await harness.client.hset(f"pw:{{0}}:access_token:{FIRST}", name, before or "")

@@ -77,7 +77,7 @@ def set_values(
     Every worker checks the change together with its own file and environment. If one refuses it, nothing changes and
     the exit code is 4. Example: `workerctl config set pool.runners=6 tenants.acme.weight=2 --reason "black friday"`.
     """
-    new = dict(_assignment(text) for text in assignments)
+    new = dict(assignment(text) for text in assignments)
     if not new:
         raise CommandError("no NAME=VALUE is given", "e.g. pool.runners=6", CommandExit.USAGE)
     return print_change(asyncio.run(_change(config, lambda values: {**values, **new}, who, reason)), json)
@@ -168,7 +168,8 @@ def _edited(values: CentralValues) -> CentralValues:
             raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid
 
 
-def _assignment(text: str) -> tuple[str, object]:
+def assignment(text: str) -> tuple[str, object]:
+    """Name and value of `NAME=VALUE`. Raises CommandError."""
     refuse_other_bytes(text)
     match = ASSIGNMENT.fullmatch(text)
     if match is None:

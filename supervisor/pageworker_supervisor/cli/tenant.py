@@ -1,11 +1,12 @@
-"""`workerctl tenant`: the limits of tenants, and what they use of them now."""
+"""`workerctl tenant`: the limits of tenants, what they use of them now, and their access."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from pageworker_supervisor.cli.config_change import values_in
 from pageworker_supervisor.cli.connect import Config, local_layers_of, open_queue, valid
@@ -16,11 +17,14 @@ from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.access_tokens import AccessTokenRow
 from pageworker_supervisor.queue.tenants import TenantUsage
 
 MOST_TENANTS = 1000
 
-app = App(name="tenant", help="Show the limits of tenants, and what they use.")
+app = App(
+    name="tenant", help="Show tenants and what they use; create and pause them; make and end their access tokens."
+)
 
 
 class TenantAnswer(Struct, frozen=True, kw_only=True):
@@ -29,6 +33,12 @@ class TenantAnswer(Struct, frozen=True, kw_only=True):
     usage: TenantUsage
     backlog_jobs: int
     backlog_bytes: int
+
+
+class TenantDetails(TenantAnswer, frozen=True, kw_only=True):
+    """One tenant with its access tokens, the oldest first."""
+
+    access_tokens: tuple[AccessTokenRow, ...]
 
 
 @app.command(name="list")
@@ -75,7 +85,7 @@ def _most_waiting_first(answer: TenantAnswer) -> tuple[int, str]:
 
 @app.command(name="show")
 def show_tenant(name: str, *, config: Config = None, json: Json = False) -> CommandExit:
-    """Show one tenant: its limits in force, what it uses of them, its pause, open profiles and dead letters.
+    """Show one tenant: its limits in force, what it uses of them, its pause, open profiles, dead letters and tokens.
 
     A tenant without jobs is shown too: it has the limits that the configuration gives its name. Only Redis is needed.
     Example: `workerctl tenant show acme`.
@@ -87,13 +97,28 @@ def show_tenant(name: str, *, config: Config = None, json: Json = False) -> Comm
     """
     tenant = paused_name("tenant", name)
 
-    async def read() -> TenantAnswer:
+    async def read() -> TenantDetails:
         async with open_queue(config) as (_, queue, local):
-            return _answer(await queue.tenants.show(tenant), await _in_effect(config, queue, local))
+            settings = await _in_effect(config, queue, local)
+            answer = _answer(await queue.tenants.show(tenant), settings)
+            tokens = await queue.access_tokens.of(tenant)
+            return TenantDetails(**structs.asdict(answer), access_tokens=tuple(tokens))
 
     answer = asyncio.run(read())
     show(answer, table(("", tenant), _lines(answer)), json)
     return CommandExit.DONE
+
+
+for command, place, line in (
+    ("create", "tenant_create:create", "Create a tenant: write its settings into the central configuration."),
+    ("pause", "tenant_pause:pause", "Stop the claims of a tenant: the same as `workerctl pause tenant NAME`."),
+    ("unpause", "tenant_pause:unpause", "Let jobs of a paused tenant start again."),
+    ("create-token", "tenant_tokens:create_token", "Make an access token for the HTTP API, and print it once."),
+    ("list-tokens", "tenant_tokens:list_tokens", "List the access tokens of a tenant."),
+    ("rotate-token", "tenant_tokens:rotate_token", "Make an access token in place of another, and print it once."),
+    ("revoke-token", "tenant_tokens:revoke_token", "End an access token now."),
+):
+    app.command(f"pageworker_supervisor.cli.{place}", name=command, help=line)
 
 
 def _not_yet(name: str) -> None:
@@ -104,8 +129,7 @@ def _not_yet(name: str) -> None:
     app.command(refuse, name=name, show=False)
 
 
-for later in ("create", "rotate-token", "acl"):
-    _not_yet(later)
+_not_yet("acl")
 
 
 async def _in_effect(config: Path | None, queue: QueueClient, local: Settings) -> Settings:
@@ -120,7 +144,7 @@ def _answer(usage: TenantUsage, settings: Settings) -> TenantAnswer:
     return TenantAnswer(usage=usage, backlog_jobs=found.backlog_jobs, backlog_bytes=found.backlog_bytes)
 
 
-def _lines(answer: TenantAnswer) -> list[tuple[str, object]]:
+def _lines(answer: TenantDetails) -> list[tuple[str, object]]:
     usage, pause = answer.usage, answer.usage.pause
     rate = "no limit" if usage.rate_per_second is None else f"{usage.rate_per_second:g}/s, burst {usage.burst}"
     tokens = "" if usage.tokens is None else f", {usage.tokens:.1f} may start now"
@@ -143,4 +167,10 @@ def _lines(answer: TenantAnswer) -> list[tuple[str, object]]:
         ("paused", printable(paused)),
         ("profiles open", ", ".join(usage.profiles) or "-"),
         ("dead letters", f"{usage.dead_letters}, {usage.dead_bytes} bytes"),
+        ("access tokens", _tokens_text(answer.access_tokens)),
     ]
+
+
+def _tokens_text(rows: tuple[AccessTokenRow, ...]) -> str:
+    counts = Counter(row.state for row in rows)
+    return ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "-"

@@ -114,13 +114,19 @@ class AccessTokens:
         return bytes(word) == b"revoked"
 
     async def of(self, tenant_id: str | None) -> list[AccessTokenRow]:
-        """The tenant's tokens, the oldest first; dead ones for a week after their end."""
+        """The tenant's tokens, the oldest first; dead ones for a week after their end. Without those that were edited
+        by hand and cannot be read."""
         reply = unpacked(await self._shards.call(SHARD, "access_token_list", tenant=tenant_id or FLEET))
-        return [_row(fields, reply["now_ms"] / 1000) for fields in reply["tokens"]]
+        rows = [_row(fields, reply["now_ms"] / 1000) for fields in reply["tokens"]]
+        return [row for row in rows if row is not None]
 
 
-def _row(fields: Mapping[str, Any], now: float) -> AccessTokenRow:
-    expires_at, revoked_at = _seconds(fields["expires_at"]), _seconds(fields["revoked_at"])
+def _row(fields: Mapping[str, Any], now: float) -> AccessTokenRow | None:
+    try:
+        created_at = int(fields["created_at"]) / 1000
+        expires_at, revoked_at = _seconds(fields["expires_at"]), _seconds(fields["revoked_at"])
+    except ValueError:
+        return None
     state: Literal["active", "replaced", "expired", "revoked"] = "replaced" if fields["replaced_by"] else "active"
     if revoked_at is not None:
         state = "revoked"
@@ -132,7 +138,7 @@ def _row(fields: Mapping[str, Any], now: float) -> AccessTokenRow:
         scopes=tuple(fields["scopes"].split()),
         label=fields["label"],
         state=state,
-        created_at=int(fields["created_at"]) / 1000,
+        created_at=created_at,
         expires_at=expires_at,
         revoked_at=revoked_at,
         replaced_by=fields["replaced_by"] or None,

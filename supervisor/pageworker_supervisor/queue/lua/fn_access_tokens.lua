@@ -35,7 +35,7 @@ local function read(id)
   end
   local found = { id = id }
   for n, name in ipairs(FIELDS) do
-    found[name] = values[n] or ''
+    found[name] = readable(values[n])
   end
   return found
 end

@@ -1,0 +1,81 @@
+"""`workerctl tenant create`: writes the settings of a new tenant into the central configuration."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pageworker_supervisor.cli.config_change import (
+    Change,
+    ChangeReason,
+    ChangeReport,
+    Who,
+    apply,
+    check_layer,
+    open_for_change,
+    print_change,
+    values_in,
+)
+from pageworker_supervisor.cli.config_values import assignment
+from pageworker_supervisor.cli.connect import Config
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note
+from pageworker_supervisor.cli.paused_name import paused_name
+from pageworker_supervisor.config.central_document import CentralValues
+from pageworker_supervisor.config.setting_names import dotted, path_of
+from pageworker_supervisor.config.settings import Settings, TenantSettings
+from pageworker_supervisor.config.tenant_lookup import GlobTable
+
+
+def create(
+    name: str,
+    *settings: Annotated[str, Parameter(help="SETTING=VALUE of [tenants.NAME], e.g. concurrency=4.")],
+    reason: ChangeReason,
+    who: Who = None,
+    config: Config = None,
+    json: Json = False,
+) -> CommandExit:
+    """Create a tenant: write `[tenants.NAME]` into the central configuration.
+
+    Every worker checks the change. If one refuses it, nothing changes and the exit code is 4. It is 4 as well if the
+    tenant has settings already: change them with `workerctl config set`. A tenant of its own name does not have the
+    settings of a glob that matched it before.
+
+    Example: `workerctl tenant create acme concurrency=4 weight=2 --reason "new customer"`.
+
+    Parameters
+    ----------
+    name
+        The tenant's id.
+    """
+    tenant = paused_name("tenant", name)
+    new = dict(assignment(f"{dotted(('tenants', tenant))}.{text}") for text in settings)
+    # A section without a value cannot be stored. This one says what holds anyway.
+    new = new or {dotted(("tenants", tenant, "weight")): TenantSettings().weight}
+    return print_change(asyncio.run(_create(config, tenant, new, who, reason)), json)
+
+
+async def _create(
+    config: Path | None, tenant: str, new: dict[str, object], who: str | None, reason: str
+) -> ChangeReport:
+    async with open_for_change(config) as opened:
+        state = await opened.store.state()
+        values = values_in(state)
+        if tenant in opened.settings.tenants or tenant in _central_tenants(values):
+            mend = f"Change them: `workerctl config set tenants.{tenant}.…`."
+            raise CommandError(f"tenant {tenant} has settings already", mend, CommandExit.REFUSED)
+        if (glob := _glob_of(tenant, opened.settings, values)) is not None:
+            note(f"{tenant} had the settings of {dotted(('tenants', glob))}. From now on only its own count.")
+        changed = {**values, **new}
+        check_layer(changed)
+        return await apply(opened, "tenant create", Change(state, changed, reason, who))
+
+
+def _central_tenants(values: CentralValues) -> set[str]:
+    """The names and globs of `[tenants]` that the central configuration has."""
+    return {path[1] for path in map(path_of, values) if path[0] == "tenants"}
+
+
+def _glob_of(tenant: str, local: Settings, values: CentralValues) -> str | None:
+    globs = {*local.tenants, *_central_tenants(values)}
+    return GlobTable[str | None]({glob: glob for glob in globs}, None).find(tenant)
