@@ -3,8 +3,8 @@
 import pytest
 
 from pageworker_supervisor.config.rollout_settings import RolloutSettings
+from pageworker_supervisor.rollouts.bucket_limits import LIMIT_JOBS
 from pageworker_supervisor.rollouts.decision import (
-    LIMIT_JOBS,
     MOST_ERROR,
     DecisionMemory,
     RolloutDecision,

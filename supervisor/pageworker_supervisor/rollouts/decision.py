@@ -8,7 +8,6 @@ reasons for the shares.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Literal
 
 import msgspec
@@ -16,7 +15,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pageworker_supervisor.config.rollout_settings import RolloutSettings
-from pageworker_supervisor.rollouts.bets import Bets, Hits, bet
+from pageworker_supervisor.rollouts.bets import Bets, bet
+from pageworker_supervisor.rollouts.bucket_limits import (
+    BucketLimit,
+    Counts,
+    buckets_of,
+    hits_of,
+    look_at_limits,
+    mean_e_value,
+)
 from pageworker_supervisor.rollouts.first_look import first_look_due, rejects
 from pageworker_supervisor.rollouts.rollout_entry import Rollout
 from pageworker_supervisor.rollouts.rollout_state import RolloutEvent
@@ -28,20 +35,8 @@ SECONDS_ERROR = 0.0002
 BYTES_ERROR = 0.0001
 MOST_ERROR = FIRST_LOOK_ERROR + FAILURES_ERROR + BLOCKS_ERROR + SECONDS_ERROR + BYTES_ERROR
 
-MEASURES = ("seconds", "bytes")
-LIMIT_JOBS = 40
-"""Jobs of the old version that succeeded, before limits of seconds and bytes are set."""
-QUANTILES = (0.5, 0.9)
-"""Of the old version: the limits. A job above one is a hit."""
 DOUBT = 0.1
 """A rollout with a larger sum is not promoted by itself."""
-
-
-class BucketLimit(Struct, frozen=True):
-    """Bets on how many jobs are above a bucket. They see only jobs that ended after the limit was set."""
-
-    above: int
-    bets: Bets
 
 
 class DecisionMemory(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,10 +57,6 @@ class RolloutDecision:
     error: float
     event: RolloutEvent | None
     evidence: str
-
-
-Counts = Mapping[str, int]
-"""Jobs by counter (observation.py)."""
 
 
 def decide(
@@ -95,17 +86,17 @@ def encode_memory(memory: DecisionMemory) -> bytes:
 
 
 def _look(memory: DecisionMemory, counts: Counts) -> DecisionMemory:
-    failures = _hits(counts, "failed")
+    failures = hits_of(counts, "failed")
     first_look = memory.first_look
     if first_look == "due" and first_look_due(failures):
         first_look = "rejected" if rejects(failures, FIRST_LOOK_ERROR) else "passed"
-    buckets = _buckets(counts)
+    buckets = buckets_of(counts)
     return replace(
         memory,
         failures=bet(memory.failures, failures),
-        blocks=bet(memory.blocks, _hits(counts, "blocked")),
-        seconds=_limits(memory.seconds, buckets["old.seconds"], buckets["new.seconds"]),
-        bytes=_limits(memory.bytes, buckets["old.bytes"], buckets["new.bytes"]),
+        blocks=bet(memory.blocks, hits_of(counts, "blocked")),
+        seconds=look_at_limits(memory.seconds, buckets["old.seconds"], buckets["new.seconds"]),
+        bytes=look_at_limits(memory.bytes, buckets["old.bytes"], buckets["new.bytes"]),
         first_look=first_look,
     )
 
@@ -115,46 +106,9 @@ def _parts(memory: DecisionMemory) -> dict[str, float]:
         "failures, first look": 1.0 if memory.first_look == "rejected" else 0.0,
         "failures": FAILURES_ERROR * memory.failures.e_value,
         "blocks": BLOCKS_ERROR * memory.blocks.e_value,
-        "seconds": SECONDS_ERROR * _mean(memory.seconds),
-        "bytes": BYTES_ERROR * _mean(memory.bytes),
+        "seconds": SECONDS_ERROR * mean_e_value(memory.seconds),
+        "bytes": BYTES_ERROR * mean_e_value(memory.bytes),
     }
-
-
-def _mean(limits: tuple[BucketLimit, ...]) -> float:
-    return sum(limit.bets.e_value for limit in limits) / len(limits) if limits else 1.0
-
-
-def _hits(counts: Counts, hit: str) -> Hits:
-    return Hits(*(counts.get(f"{arm}.{name}", 0) for arm in ("old", "new") for name in ("jobs", hit)))
-
-
-def _limits(limits: tuple[BucketLimit, ...], old: Mapping[int, int], new: Mapping[int, int]) -> tuple[BucketLimit, ...]:
-    if limits:
-        return tuple(replace(each, bets=bet(each.bets, _above(old, new, each.above))) for each in limits)
-    total = sum(old.values())
-    if total < LIMIT_JOBS:
-        return ()
-    found = []
-    for quantile in QUANTILES:
-        below = accumulate(old[bucket] for bucket in sorted(old))
-        above = next(bucket for bucket, jobs in zip(sorted(old), below, strict=True) if jobs >= quantile * total)
-        found.append(BucketLimit(above, Bets(seen=_above(old, new, above))))
-    return tuple(found)
-
-
-def _buckets(counts: Counts) -> Mapping[str, Mapping[int, int]]:
-    """Jobs by bucket, by version and measure."""
-    found: dict[str, dict[int, int]] = {f"{arm}.{measure}": {} for arm in ("old", "new") for measure in MEASURES}
-    for name, jobs in counts.items():
-        measure, _, bucket = name.rpartition(".")
-        if measure in found and bucket.isdecimal():
-            found[measure][int(bucket)] = jobs
-    return found
-
-
-def _above(old: Mapping[int, int], new: Mapping[int, int], limit: int) -> Hits:
-    hits = (sum(jobs for bucket, jobs in arm.items() if bucket > limit) for arm in (old, new))
-    return Hits(sum(old.values()), next(hits), sum(new.values()), next(hits))
 
 
 def _promotable(rollout: Rollout, settings: RolloutSettings, new_jobs: int, now_ms: int) -> bool:
@@ -165,7 +119,7 @@ def _promotable(rollout: Rollout, settings: RolloutSettings, new_jobs: int, now_
 
 
 def _evidence(counts: Counts, error: float, parts: Mapping[str, float]) -> str:
-    failed, blocked = _hits(counts, "failed"), _hits(counts, "blocked")
+    failed, blocked = hits_of(counts, "failed"), hits_of(counts, "blocked")
     worst = max(parts, key=lambda name: parts[name])
     return (
         f"e-value {error / MOST_ERROR:.3g} (limit {1 / MOST_ERROR:.3g}), mostly {worst}; "
