@@ -12,8 +12,9 @@ import time
 from pw_servers import redis_server
 
 from pageworker_supervisor.telemetry import log
+from rollouts.build_simulation import minutes_to_roll_back, simulate_builds
 from rollouts.load import rollouts_under_load
-from rollouts.simulation import simulate
+from rollouts.simulation import SimulatedRollouts, simulate
 from rollouts.watchers import delays_of_rollbacks, percentile
 
 SCENARIOS = (
@@ -26,6 +27,11 @@ EQUAL_RUNS = 10_000
 """Of each share."""
 MOST_ERRORS = 0.01
 EQUAL_JOBS = 2000
+BAD_BUILD = (0.10, 0.30, 1000, 100, 0.95)
+"""Failures of stable and canary, runs, attempts of the canary, share that must be rolled back within them."""
+EQUAL_BUILD = 0.10
+RESTARTING = (1.0, 1000, 15, 0.95)
+"""Share of the canary's minutes with a restart, runs, minutes, share that must be rolled back within them."""
 WORKERS, CHANGES = 4, 50
 WATCHERS, ROLLBACKS = 100, 20
 WATCHING_PROCESSES = 2
@@ -40,6 +46,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--divide", type=int, default=1, help="divide the runs by this, for a quick look")
     parser.add_argument("--simulated", action="store_true", help="only the simulated rollouts")
+    parser.add_argument("--builds", action="store_true", help="only the simulated builds of the worker")
     parser.add_argument("--watchers", action="store_true", help="only the watchers")
     parser.add_argument("--load", action="store_true", help="only the changes under load")
     options = parser.parse_args()
@@ -48,9 +55,12 @@ def main() -> int:
         return 0 if _load() else 1
     if options.watchers:
         return 0 if _watch() else 1
+    if options.builds:
+        return 0 if _builds(options.divide, options.seed) else 1
     holds = _simulate(options.divide, options.seed)
     if options.simulated:
         return 0 if holds else 1
+    holds &= _builds(options.divide, options.seed)
     holds &= _watch()
     holds &= _load()
     return 0 if holds else 1
@@ -68,7 +78,7 @@ def _simulate(divide: int, seed: int) -> bool:
             "before_jobs": before,
             "rolled_back": found.before(before),
             "at_least": wanted,
-            "median_jobs": found.jobs[len(found.jobs) // 2] if found.jobs else None,
+            "median_jobs": _median(found),
         }
         print(json.dumps(line | {"seconds": round(time.monotonic() - began, 1)}), flush=True)
     errors = runs = 0
@@ -81,6 +91,27 @@ def _simulate(divide: int, seed: int) -> bool:
     holds &= errors / runs < MOST_ERRORS
     print(json.dumps({"equal_versions": runs, "rolled_back": errors / runs, "below": MOST_ERRORS}), flush=True)
     return holds
+
+
+def _builds(divide: int, seed: int) -> bool:
+    stable, canary, runs, attempts, wanted = BAD_BUILD
+    bad = simulate_builds(stable, canary, runs // divide, attempts, seed)
+    line = {"builds": [stable, canary], "runs": bad.runs, "within_attempts": attempts}
+    print(json.dumps(line | {"rolled_back": bad.rolled_back, "at_least": wanted, "median": _median(bad)}), flush=True)
+    equal = simulate_builds(EQUAL_BUILD, EQUAL_BUILD, EQUAL_RUNS // divide, EQUAL_JOBS, seed)
+    line = {"builds": [EQUAL_BUILD, EQUAL_BUILD], "runs": equal.runs, "within_attempts": EQUAL_JOBS}
+    print(json.dumps(line | {"rolled_back": equal.rolled_back, "below": MOST_ERRORS}), flush=True)
+    share, runs, minutes, least = RESTARTING
+    restarting = minutes_to_roll_back(share, runs // divide, minutes, seed)
+    line = {"minutes_with_restart": share, "runs": restarting.runs, "within_minutes": minutes}
+    found = {"rolled_back": restarting.rolled_back, "at_least": least, "median": _median(restarting)}
+    print(json.dumps(line | found), flush=True)
+    promises = (bad.rolled_back >= wanted, equal.rolled_back < MOST_ERRORS, restarting.rolled_back >= least)
+    return all(promises)
+
+
+def _median(found: SimulatedRollouts) -> int | None:
+    return found.jobs[len(found.jobs) // 2] if found.jobs else None
 
 
 def _watch() -> bool:

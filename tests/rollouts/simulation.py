@@ -45,16 +45,16 @@ class SimulatedRollouts:
 def simulate(old_failures: float, new_failures: float, runs: int, most_jobs: int, seed: int) -> SimulatedRollouts:
     """Rollouts of up to `most_jobs` of the new version. The shares are those of failed jobs."""
     dice = random.Random(seed)
-    ended = (_one(dice, old_failures, new_failures, most_jobs) for _ in range(runs))
-    return SimulatedRollouts(runs, tuple(sorted(jobs for jobs in ended if jobs is not None)))
+    found = (_one(dice, old_failures, new_failures, most_jobs) for _ in range(runs))
+    return SimulatedRollouts(runs, tuple(sorted(jobs for jobs in found if jobs is not None)))
 
 
 def _one(dice: random.Random, old_failures: float, new_failures: float, most_jobs: int) -> int | None:
     counts: Counter[str] = Counter()
     memory, done = DecisionMemory(), 0
     for jobs in _looks(most_jobs):
-        _end(dice, counts, "old", old_failures, OLD_PER_NEW * (jobs - done))
-        _end(dice, counts, "new", new_failures, jobs - done)
+        ended(dice, counts, "old", old_failures, OLD_PER_NEW * (jobs - done))
+        ended(dice, counts, "new", new_failures, jobs - done)
         done = jobs
         found = decide(memory, counts, ROLLOUT, SETTINGS, 0)
         if found.event is RolloutEvent.ROLL_BACK:
@@ -70,8 +70,8 @@ def _looks(most_jobs: int) -> Iterator[int]:
         yield jobs
 
 
-def _end(dice: random.Random, counts: Counter[str], arm: str, failures: float, jobs: int) -> None:
-    """So many jobs of a version end."""
+def ended(dice: random.Random, counts: Counter[str], arm: str, failures: float, jobs: int) -> None:
+    """So many jobs of a version have ended."""
     failed = _hits(dice, failures, jobs)
     blocked = _hits(dice, BLOCKED, jobs - failed)
     counts.update({f"{arm}.jobs": jobs, f"{arm}.failed": failed, f"{arm}.blocked": blocked})

@@ -25,9 +25,9 @@ def first_look_due(jobs: Hits) -> bool:
     return min(jobs.new_jobs, jobs.old_jobs) >= FIRST_LOOK_JOBS
 
 
-def rejects(jobs: Hits, error: float) -> bool:
-    """Whether the new version has too many hits, at this probability of error."""
-    if jobs.new_hits < LEAST_HITS or max(jobs.new_jobs, jobs.old_jobs) > MOST_JOBS:
+def rejects(jobs: Hits, error: float, most_jobs: int = MOST_JOBS) -> bool:
+    """Whether the new version has too many hits, at this probability of error. Never with more than `most_jobs`."""
+    if jobs.new_hits < LEAST_HITS or max(jobs.new_jobs, jobs.old_jobs) > most_jobs:
         return False
     return _largest_probability(jobs) <= error
 

@@ -32,9 +32,14 @@ def observed_fields(
     if status == "blocked":
         fields.append(f"{arm}.blocked")
     if status == "succeeded":
-        fields.append(f"{arm}.seconds.{_bucket(ran_seconds, LEAST_SECONDS, SECONDS_PER_DOUBLING)}")
+        fields.append(f"{arm}.seconds.{seconds_bucket(ran_seconds)}")
         fields.append(f"{arm}.bytes.{_bucket(traffic_bytes, LEAST_BYTES, BYTES_PER_DOUBLING)}")
     return tuple(fields)
+
+
+def seconds_bucket(seconds: float) -> int:
+    """The bucket of a duration."""
+    return _bucket(seconds, LEAST_SECONDS, SECONDS_PER_DOUBLING)
 
 
 def _bucket(value: float, least: float, per_doubling: int) -> int:
