@@ -186,6 +186,9 @@ class EchoRunner(Runner):
             case "fail" if words.attempt <= payload["times"]:
                 failure = m.Failure(type="handler_error", message="told to fail", retryable=True)
                 return m.Done(attempt_id=words.attempt_id, outcome="failed", failure=failure)
+            case "fail_on" if self._resources.worker_id == payload["on"]:
+                failure = m.Failure(type="handler_error", message="a bad build", retryable=False)
+                return m.Done(attempt_id=words.attempt_id, outcome="failed", failure=failure)
             case "blocked":
                 return m.Done(attempt_id=words.attempt_id, outcome="blocked", obstacle=m.Obstacle(kind="captcha"))
             case "login":

@@ -76,6 +76,7 @@ COMMAND_LINES: dict[str, str] = {
     "profile unlock": "profile unlock acme/main",
     "results": "results --follow",
     "rollout": "rollout",
+    "rollout watch": "rollout watch --canary next",
     "scale": "scale",
     "status": "status",
     "submit": "submit a.b --wait",

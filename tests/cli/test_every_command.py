@@ -130,8 +130,8 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("undrain", "--fleet"),
 )
 WITH_WORKER = (("status", ""), ("logs", ""), ("drain", ""), ("undrain", ""))
-# `redis password` needs the embedded Redis, `profile restore` a snapshot, `profile unlock` a lock, `tenant
-# revoke-token` a token, the others a sandbox: their own tests check what they print.
+# `redis password` needs the embedded Redis, `profile restore` a snapshot, `profile unlock` a lock, `rollout watch` two
+# workers, `tenant revoke-token` a token, the others a sandbox: their own tests check what they print.
 ELSEWHERE = {
     "doctor",
     "module dev",
@@ -139,6 +139,7 @@ ELSEWHERE = {
     "profile restore",
     "profile unlock",
     "redis password",
+    "rollout watch",
     "tenant revoke-token",
 }
 

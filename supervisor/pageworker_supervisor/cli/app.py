@@ -62,7 +62,11 @@ COMMANDS = (
     ("audit", "pageworker_supervisor.cli.audit:app", "List, verify and export the log of who changed what."),
     ("module", "pageworker_supervisor.cli.module:app", "Write, run, pack, sign, verify and publish modules."),
     ("blockers", "pageworker_supervisor.cli.blockers:app", "Show, sign and check blocker rules of your own."),
-    ("rollout", "pageworker_supervisor.cli.rollout:rollouts", "List the rollouts of all modules."),
+    (
+        "rollout",
+        "pageworker_supervisor.cli.rollout_group:app",
+        "List the rollouts of all modules; watch a new build of the worker.",
+    ),
     ("key", "pageworker_supervisor.cli.key:app", "Create, show and revoke the keys that sign modules."),
 )
 

@@ -82,6 +82,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "redis password": ("cli.answers:RedisAccess",),
     "results": ("contract.result:Result[]", "contract.result:Result", "cli.answers:FollowedResult"),
     "rollout": ("cli.rollout_change:RolloutAnswer[]",),
+    "rollout watch": ("cli.rollout_watch:WatchedBuild",),
     "scale": ("scaling.fleet_api:WantedWorkers", "scaling.simulation:Simulation"),
     "secrets check": ("cli.answers:SecretsAnswer",),
     "status": ("admin.status:StatusReport", "cli.fleet_status:FleetStatus"),

@@ -91,7 +91,7 @@ class FollowedResults:
             raise next(leaves(group)) from group
 
     async def _read(self, shard: int, last: str, found: asyncio.Queue[tuple[int, str, bytes]]) -> None:
-        stream = _stream(self._opened, shard)
+        stream = results_stream(self._opened, shard)
         words = ("XREAD", "COUNT", RESULTS_PER_READ, "BLOCK", WAIT_MS, "STREAMS", stream)
         while True:
             reply = await self._opened.redis_client.send(*words, last, key=stream, blocks=True)
@@ -119,24 +119,27 @@ async def _start(opened: OpenQueue, tenant: str | None, after: str | None) -> Re
     """Where to begin: behind the newest results, or behind `after`. Raises CommandError, RedisClientError."""
     shards = range(opened.shards) if tenant is None else [shard_of(tenant, opened.shards)]
     if after is None:
-        return ResultsPosition({shard: await _end(opened, shard, "XREVRANGE", "+", "-") for shard in shards})
+        return ResultsPosition({shard: await end_of_results(opened, shard) for shard in shards})
     given = ResultsPosition.parse(after, opened.shards)
     at = ResultsPosition({shard: given.entries.get(shard, FROM_START) for shard in shards})
     for shard, entry in at.entries.items():
-        oldest = await _end(opened, shard, "XRANGE", "-", "+")
+        oldest = await end_of_results(opened, shard, "XRANGE", "-", "+")
         if entry != FROM_START and _number(oldest) > _number(entry):
             note(f"Results after {entry} of shard {shard} may be missing: the oldest one that is kept is {oldest}.")
     return at
 
 
-async def _end(opened: OpenQueue, shard: int, command: str, first: str, last: str) -> str:
-    """The newest, or the oldest, entry of a shard's stream of results."""
-    stream = _stream(opened, shard)
+async def end_of_results(
+    opened: OpenQueue, shard: int, command: str = "XREVRANGE", first: str = "+", last: str = "-"
+) -> str:
+    """The newest entry of a shard's stream of results; with XRANGE, `-` and `+` the oldest one."""
+    stream = results_stream(opened, shard)
     found = await opened.redis_client.send(command, stream, first, last, "COUNT", 1, key=stream)
     return found[0][0].decode() if found else FROM_START
 
 
-def _stream(opened: OpenQueue, shard: int) -> str:
+def results_stream(opened: OpenQueue, shard: int) -> str:
+    """The key of a shard's stream of results."""
     return f"{root(opened.prefix, shard)}:results"
 
 
