@@ -12,5 +12,5 @@ app.default(rollouts)
 app.command(
     "pageworker_supervisor.cli.rollout_watch:watch",
     name="watch",
-    help="Decide whether a new build of the worker is worse than the one that runs.",
+    help="Check whether a new build of the worker is worse than the one that runs.",
 )

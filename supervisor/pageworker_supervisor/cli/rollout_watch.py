@@ -53,7 +53,7 @@ async def watch(
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
-    """Decide whether a new build of the worker is worse than the one that runs.
+    """Check whether a new build of the worker is worse than the one that runs.
 
     Give the tag `worker.tags` to the workers with the new build, wait until they are warm, and start this command. It
     compares failed and blocked attempts, durations, lost leases and restarts of both groups, and changes nothing. It
