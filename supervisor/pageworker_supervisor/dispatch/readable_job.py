@@ -12,8 +12,8 @@ from pageworker_supervisor.queue.claim import Lease
 def readable_job(lease: Lease, permits_proxy: Callable[[str, str], bool]) -> tuple[Job, ContractError | None]:
     """The job, changed as the policy after its last blocker says; and why this version cannot read it.
 
-    `permits_proxy`: whether a tenant may use a proxy policy. What another version queued may be unreadable: then the job
-    has its ids alone.
+    `permits_proxy`: whether a tenant may use a proxy policy. What another version queued may be unreadable: then the
+    job has its ids alone.
     """
     try:
         return job_after_blocker(parse_job(lease.body), lease, permits_proxy), None
