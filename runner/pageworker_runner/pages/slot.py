@@ -62,6 +62,8 @@ class WarmPage:
         self.origins: set[str] = set()
         self.window: WindowBounds | None = None
         """Of the unused page."""
+        self.cleanings = 0
+        """How often it was cleaned."""
         self.crashed = False
         self.handler_stuck = False
         """Its handler suppressed its cancellation, so the page is taken from it."""

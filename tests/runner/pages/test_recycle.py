@@ -10,6 +10,8 @@ from pw_runner.bundles import handler
 from pw_runner.site import Request, SiteAnswer
 from pw_runner.supervisor import Supervisor
 
+from pageworker_runner.pages.recycle import CLEANINGS_PER_COLLECTION
+
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 # What the next job finds. The runner has one page, so it is the same page or its replacement.
@@ -307,3 +309,13 @@ async def test_a_password_in_an_address_replaces_the_runner(start: Callable[...,
     assert runner.retire_causes == ["state"]
     assert "a password in an address" in runner.retired[0]
     assert "secret" not in runner.retired[0]
+
+
+async def test_the_documents_of_past_jobs_are_freed(start: Callable[..., Awaitable[Supervisor]]) -> None:
+    """Chromium keeps them, as memory is not short."""
+    runner = await start(pages=1)
+    runner.site.pages["/p"] = SiteAnswer("<title>p</title>")
+    for _ in range(CLEANINGS_PER_COLLECTION):
+        await runner.run(handler("await page.goto('http://shop.example/p')", name="visits"))
+    count = "devtools = await page.context.new_cdp_session(page)\nreturn await devtools.send('Memory.getDOMCounters')"
+    assert (await runner.run(handler(count, name="counts"))).data["documents"] < CLEANINGS_PER_COLLECTION
