@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover \
   browser-faults profiles-load e2e-n8n playwright-suite \
-  image image-test sbom sdk package release lock install clean
+  image image-test sbom sdk package release manifests scan lock install clean
 
 install:
 	@./install.sh dev
@@ -123,6 +123,14 @@ sdk: install
 	rm -rf build/sdk && mkdir -p build/sdk && cp -RL runner/pyproject.toml runner/LICENSE runner/pageworker build/sdk
 	$(PYTHON) -m pip wheel -q --disable-pip-version-check --no-index --no-deps --no-build-isolation -w dist build/sdk
 
+# Manifests of Kubernetes and Nomad's job, against their schemas. Needs kubectl.
+manifests: install
+	deploy/checks/manifests.sh
+
+# checkov and pip-audit. Needs kubectl, and an index of packages that has advisories.
+scan: install
+	deploy/checks/scan.sh
+
 # Wheel and sdist, in dist/. Built twice, compared, and installed into a new environment, where the demo runs.
 package: install
 	deploy/release/package.sh dist
@@ -139,9 +147,10 @@ lock: install
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -c requirements/dev.txt -o requirements/run.txt requirements/run.in
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/fuzz.txt requirements/fuzz.in
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/sbom.txt requirements/sbom.in
+	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/deploy.txt requirements/deploy.in
 LOCK := --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe
 
 clean:
-	rm -rf .venv .fuzz .venv-peers .venv-playwright-suite .venv-sbom build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	rm -rf .venv .fuzz .venv-deploy .venv-peers .venv-playwright-suite .venv-sbom build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 	  .coverage htmlcov
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -130,7 +130,7 @@ def build(
             image = f"localhost/pageworker:{target}"
             _call([str(root / "deploy/container/build.sh"), plan.source.base, target, *options])
             images[f"pageworker:{target}"] = _digest(image)
-            (built / f"pageworker-{target}.cdx.json").write_text(_json(describe(image, runtime)))
+            (built / f"pageworker-{target}.cdx.json").write_text(_parts(image, runtime))
         write_metadata(built, plan, images)
         return folder / plan.name, put(built, folder / plan.name)
 
@@ -158,6 +158,13 @@ def _git(root: Path, *words: str, accepted: Sequence[int] = (0,)) -> str:
 def _digest(image: str) -> str:
     command = ["podman", "image", "inspect", "--format", "{{.Digest}}", image]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def _parts(image: str, runtime: Sequence[str]) -> str:
+    try:
+        return _json(describe(image, runtime))
+    except (subprocess.CalledProcessError, ValueError) as error:
+        raise ReleaseRefused(f"The parts list of {image} cannot be made, see above: {error}") from error
 
 
 def _call(command: Sequence[str]) -> None:
