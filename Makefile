@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover \
-  browser-faults profiles-load e2e-n8n playwright-suite \
+  browser-faults profiles-load e2e-n8n n8n-node playwright-suite \
   image image-test sbom sdk package release manifests scan lock install clean
 
 install:
@@ -98,6 +98,11 @@ bench: install
 e2e-n8n: install
 	$(PYTHON) -m pytest -m n8n tests/e2e_n8n
 
+# Lint, tests and package of the n8n node, into dist/. Needs Node.js 22 and npm; no check of the other targets needs them.
+n8n-node:
+	cd n8n/n8n-nodes-pageworker && npm install --ignore-scripts --no-audit --no-fund && npm run lint && npm test && npm run build
+	mkdir -p dist && cd n8n/n8n-nodes-pageworker && npm pack --pack-destination ../../dist
+
 # BASE: a Debian 12 image by its digest (docs/container.md). OPTIONS: more options of `podman build`.
 image:
 	deploy/container/build.sh "$(BASE)" headless $(OPTIONS)
@@ -151,6 +156,7 @@ lock: install
 LOCK := --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe
 
 clean:
-	rm -rf .venv .fuzz .venv-deploy .venv-peers .venv-playwright-suite .venv-sbom build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-	  .coverage htmlcov
+	rm -rf .venv .fuzz .venv-deploy .venv-peers .venv-playwright-suite .venv-sbom build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	  .import_linter_cache .coverage htmlcov n8n/n8n-nodes-pageworker/node_modules n8n/n8n-nodes-pageworker/dist \
+	  n8n/n8n-nodes-pageworker/build-tests
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { KEY, missing, stateIn, withResult } from '../nodes/Pageworker/waitState.js';
+
+const STATE = { execution: '7', jobIds: ['a', 'b'], results: {} };
+
+test('another execution does not find the state: a Retry submits new jobs', () => {
+	assert.equal(stateIn({ [KEY]: STATE }, '7'), STATE);
+	assert.equal(stateIn({ [KEY]: STATE }, '8'), undefined);
+	assert.equal(stateIn({}, '7'), undefined);
+	assert.equal(stateIn(undefined, '7'), undefined);
+});
+
+test('results come in any order, and a repeated one changes nothing', () => {
+	const one = withResult(STATE, { job_id: 'b', status: 'failed' });
+	assert.ok(one);
+	assert.deepEqual(missing(one), ['a']);
+	assert.deepEqual(withResult(one, { job_id: 'b', status: 'failed' }), one);
+	const both = withResult(one, { job_id: 'a', status: 'succeeded' });
+	assert.deepEqual(both && missing(both), []);
+	assert.deepEqual(missing(STATE), ['a', 'b']);
+});
+
+test('a late callback of an earlier run of the node is not taken', () => {
+	assert.equal(withResult(STATE, { job_id: 'c', status: 'succeeded' }), undefined);
+});
