@@ -270,7 +270,7 @@ def _blocked(error: Blocked, page_url: str | None) -> AttemptResult:
         )
     evidence = fit_fields(error.evidence, count=32, value_chars=512, total_chars=8000)
     provider = None if error.provider is None else fit(str(error.provider), 64)
-    url = None if page_url in (None, "about:blank") else fit(USER.sub(r"\1", page_url), MAX_BLOCKER_URL)
+    url = None if page_url is None or page_url == "about:blank" else shown_url(page_url)
     return AttemptResult("blocked", obstacle=Obstacle(kind=error.kind, provider=provider, evidence=evidence, url=url))
 
 
@@ -279,6 +279,23 @@ def _delay_of(error: Failed) -> float | None:
     if not isinstance(error, RetryLater) or error.delay_seconds is None:
         return None
     return min(max(0.0, float(error.delay_seconds)), MAX_RETRY_AFTER_SECONDS)
+
+
+def shown_url(url: str) -> str:
+    """An address as results may hold it: without a password, cut."""
+    return fit(USER.sub(r"\1", url), MAX_BLOCKER_URL)
+
+
+def told_of(result: AttemptResult, name: str, value: object) -> AttemptResult:
+    """The same failure, with one more entry in its detail. A detail that is no mapping, or would be too large, stays
+    as it is."""
+    if result.failure is None:
+        return result
+    detail = msgspec.msgpack.decode(result.failure.detail)
+    more = msgspec.msgpack.encode({**(detail or {}), name: value}) if isinstance(detail, dict | None) else b""
+    if not 0 < len(more) <= MAX_DETAIL_BYTES:
+        return result
+    return msgspec.structs.replace(result, failure=msgspec.structs.replace(result.failure, detail=msgspec.Raw(more)))
 
 
 def _where(error: BaseException, label: str) -> dict[str, Any]:

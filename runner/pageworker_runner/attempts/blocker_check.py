@@ -5,6 +5,8 @@ A blocker that is found ends the attempt as `blocked`. An attempt that ended by 
 `RetryLater` or `Blocked` is not looked at: its author has said why.
 """
 
+import asyncio
+
 from msgspec import structs
 
 from pageworker import Blocked
@@ -12,11 +14,12 @@ from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.attempt_result import AttemptResult
 from pageworker_runner.limits import LIMITS
 from pageworker_runner.pages.main_documents import MainDocuments
-from pageworker_runner.pages.page_sight import sight_of
+from pageworker_runner.pages.page_sight import UNKNOWN_LENGTH, sight_of
 from pageworker_runner.pages.slot import WarmPage
 from pageworker_runner.task_ownership import own_work
 from pageworker_sandbox.blockers.recognition import FoundBlocker, recognise
 from pageworker_sandbox.blockers.rules import BlockerRules, decode_rules
+from pageworker_sandbox.blockers.signs import PageSight
 from pageworker_sandbox.wire.messages import BlockerCheck
 
 UNEXPLAINED = frozenset(
@@ -48,6 +51,30 @@ class BlockerChecks:
             sight = await sight_of(warm, self._documents, rules.selectors, seconds)
         return None if sight is None else recognise(rules, sight, threshold)
 
+    def begin(self, warm: WarmPage) -> None:
+        """An attempt begins on this page."""
+        self._documents.forget_earlier(warm.page)
+
+    async def _found_earlier(self, warm: WarmPage, threshold: float, seconds: float) -> dict[str, str | None] | None:
+        """The newest document of the attempt before the present one that was a blocker, by its status and headers.
+
+        It decides nothing: a challenge that a browser passes is followed by the page.
+        """
+        rules = self._rules
+        if rules is None or warm.page.is_closed():
+            return None
+        try:
+            async with asyncio.timeout(seconds):
+                with own_work():
+                    documents = await self._documents.earlier(warm.page)
+        except TimeoutError:
+            return None
+        for each in documents:
+            sight = PageSight(url=each.url, status=each.status, headers=each.headers, text_length=UNKNOWN_LENGTH)
+            if (found := recognise(rules, sight, threshold)) is not None:
+                return {"kind": found.kind, "provider": found.provider, "url": attempt_result.shown_url(each.url)}
+        return None
+
     async def checked(
         self, result: AttemptResult, warm: WarmPage, when: BlockerCheck, threshold: float
     ) -> AttemptResult:
@@ -58,7 +85,8 @@ class BlockerChecks:
         seconds = LIMITS.stopped_blocker_check_seconds if stopped else LIMITS.blocker_check_seconds
         found = await self.find(warm, threshold, seconds)
         if found is None:
-            return result
+            earlier = await self._found_earlier(warm, threshold, seconds) if result.failure is not None else None
+            return result if earlier is None else attempt_result.told_of(result, "blocked_before", earlier)
         blocked = attempt_result.raised(exception_of(found), "", warm.page.url)
         return structs.replace(blocked, failure=result.failure)
 

@@ -203,6 +203,7 @@ class AttemptExecutor:
                 return result
             self._reporter.send_queue.put(m.Accepted(attempt_id=attempt.attempt_id, page=slot.index))
             self._pool.start(slot)
+            self._blockers.begin(slot.warm)
             if attempt.version.asks_for_requests:
                 with own_work():
                     self.requests.begin(attempt.attempt_id, slot.page)

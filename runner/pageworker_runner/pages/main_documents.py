@@ -1,13 +1,31 @@
-"""Which request each page's main document came from, so that its answer can be asked for later."""
+"""Which requests each page's main documents came from, so that their answers can be asked for later."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TypeVar
 
 from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.pages.playwright_internals.client_objects import main_frame_of
-from pageworker_runner.pages.playwright_internals.commands import answer_of, frame_guid_of
+from pageworker_runner.pages.playwright_internals.commands import answer_of, first_url_of, frame_guid_of
 from pageworker_runner.pages.playwright_internals.connection import object_of
+
+V = TypeVar("V")
 
 MOST = 256
 """Frames that are kept: those of a runner's pages and popups. The oldest go first."""
+MOST_EARLIER = 8
+"""Documents before the present one that are kept per frame."""
+
+
+@dataclass(frozen=True)
+class EarlierDocument:
+    """What a document before the present one came with."""
+
+    url: str
+    status: int
+    headers: dict[str, str]
 
 
 class MainDocuments:
@@ -16,14 +34,37 @@ class MainDocuments:
     def __init__(self, context: BrowserContext) -> None:
         self._browser_context = context
         self._requests: dict[str, str] = {}
+        self._earlier: dict[str, deque[str]] = {}
+        """By main frame: the requests of the documents before, the newest last."""
 
     def committed(self, frame: str, request: str | None) -> None:
         """A main frame (its guid) has a new document. None: the document came from no request, as about:blank."""
-        self._requests.pop(frame, None)
+        before = self._requests.pop(frame, None)
+        if before is not None:
+            earlier = self._earlier.pop(frame, deque(maxlen=MOST_EARLIER))
+            earlier.append(before)
+            _keep(self._earlier, frame, earlier)
         if request is not None:
-            self._requests[frame] = request
-            if len(self._requests) > MOST:
-                del self._requests[next(iter(self._requests))]
+            _keep(self._requests, frame, request)
+
+    def forget_earlier(self, page: Page) -> None:
+        """An attempt begins on this page: what came before is not its own."""
+        frame = frame_guid_of(main_frame_of(page))
+        self._earlier.pop(frame, None)
+        self._requests.pop(frame, None)
+
+    async def earlier(self, page: Page) -> list[EarlierDocument]:
+        """The documents before the present one, the newest first. Without those that the driver has forgotten."""
+        found: list[EarlierDocument] = []
+        for guid in reversed(self._earlier.get(frame_guid_of(main_frame_of(page)), ())):
+            try:
+                request = object_of(self._browser_context, guid)
+                status, headers = await answer_of(request)
+            except (KeyError, BrowserError):
+                continue
+            if status is not None:
+                found.append(EarlierDocument(first_url_of(request), status, headers))
+        return found
 
     async def answer(self, page: Page) -> tuple[int | None, dict[str, str]]:
         """Status and headers of the answer that the page's document came from. Raises Playwright's Error."""
@@ -35,3 +76,9 @@ class MainDocuments:
         except KeyError:
             # The driver forgets old requests.
             return None, {}
+
+
+def _keep(kept: dict[str, V], frame: str, value: V) -> None:
+    kept[frame] = value
+    if len(kept) > MOST:
+        del kept[next(iter(kept))]

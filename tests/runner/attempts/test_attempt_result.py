@@ -1,5 +1,6 @@
 """Errors and return values into attempt results, without a browser."""
 
+import msgspec
 import pytest
 from pw_doubles import any_typed
 
@@ -53,3 +54,16 @@ def test_results_that_json_cannot_hold_are_invalid(result: object) -> None:
     if end.failure is None:
         assert isinstance(result, dict)
         assert isinstance(result["a"], set)
+
+
+def test_a_detail_is_told_more_unless_that_is_too_much() -> None:
+    def detail_after(before: object, value: object) -> object:
+        result = attempt_result.failed("boom", "it broke", detail=before)
+        failure = attempt_result.told_of(result, "more", value).failure
+        assert failure is not None
+        return msgspec.msgpack.decode(failure.detail)
+
+    assert detail_after(None, 1) == {"more": 1}
+    assert detail_after({"a": 1}, 2) == {"a": 1, "more": 2}
+    assert detail_after([1], 2) == [1]
+    assert detail_after({"a": 1}, "x" * attempt_result.MAX_DETAIL_BYTES) == {"a": 1}

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from pw_blockers.corpus import page_named
 from pw_runner.bundles import handler
@@ -50,6 +51,14 @@ LISTS = handler(
     return {"offers": await page.locator(".offer").count()}
     """,
     name="lists",
+)
+PASSES = handler(
+    """
+    await page.goto("http://shop.example" + payload["path"])
+    await page.wait_for_url("**/empty")
+    return await helpers.extract({"price": "#price"}, required=["price"])
+    """,
+    name="passes",
 )
 SAYS = handler(
     """
@@ -158,3 +167,22 @@ async def test_without_rules_no_page_is_looked_at(start: Start) -> None:
     runner = await runner_of(start, blocker_rules=b"")
     assert (await runner.run(READS, {"path": "/challenge"})).ended.outcome == "failed"
     assert (await runner.run(ASKS, {"path": "/challenge"})).data == {"blocked": False}
+
+
+async def test_a_failure_tells_of_an_earlier_document_that_was_a_blocker(start: Start) -> None:
+    runner = await runner_of(start)
+    passed = "<title>Just a moment...</title><script>location.replace('/empty')</script>"
+    runner.site.pages["/passed"] = SiteAnswer(passed, "403 Forbidden", headers=("cf-mitigated: challenge",))
+    report = await runner.run(PASSES, {"path": "/passed"})
+    # The page that is there decides: a challenge that lets the browser through is none.
+    assert (report.ended.outcome, report.failure.type) == ("failed", "field_missing")
+    detail = msgspec.msgpack.decode(report.failure.detail)
+    assert detail["blocked_before"] == {
+        "kind": "challenge",
+        "provider": "cloudflare",
+        "url": "http://shop.example/passed",
+    }
+    assert detail["missing"] == ["price"]
+    # The next attempt on the same page has documents of its own.
+    report = await runner.run(READS, {"path": "/empty"})
+    assert "blocked_before" not in msgspec.msgpack.decode(report.failure.detail)
