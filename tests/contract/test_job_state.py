@@ -41,6 +41,7 @@ def test_every_job_can_end(state: JobState) -> None:
 def test_only_a_claimed_job_gets_its_result() -> None:
     assert {before for (before, event) in TRANSITIONS if event is JobEvent.FINISH} == {
         JobState.RUNNING,
+        JobState.STORING,
         JobState.FINISHING,
     }
 
@@ -49,6 +50,16 @@ def test_only_a_claimed_job_gets_its_result() -> None:
 def test_a_job_that_must_not_run_never_goes_back_to_those_that_run(event: JobEvent) -> None:
     assert TRANSITIONS[JobState.FINISHING, event] is JobState.ENDING
     assert TRANSITIONS[JobState.RUNNING, event] in (JobState.QUEUED, JobState.DELAYED)
+
+
+def test_a_job_whose_artifacts_are_stored_ends_its_lease_as_one_that_runs() -> None:
+    """It cannot move to another context: its module has run."""
+    of_running = {event: after for (state, event), after in TRANSITIONS.items() if state is JobState.RUNNING}
+    of_storing = {event: after for (state, event), after in TRANSITIONS.items() if state is JobState.STORING}
+    moves = {JobEvent.REASSIGN, JobEvent.REASSIGN_LATER, JobEvent.STORE}
+    same = {JobEvent.BEGIN, JobEvent.REQUEST_CANCEL}
+    assert of_running.keys() - of_storing.keys() == moves
+    assert all(of_storing[event] is of_running[event] for event in of_storing.keys() - same)
 
 
 def test_nothing_but_a_claim_leaves_the_state_ending() -> None:

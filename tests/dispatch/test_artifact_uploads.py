@@ -21,6 +21,10 @@ from pageworker_supervisor.telemetry import log
 DONE = m.Done(attempt_id="a", outcome="succeeded")
 
 
+async def no_call() -> None:
+    """Of a test that ends at once or does not care."""
+
+
 class HandsOver:
     """A runner that hands over what is granted at once."""
 
@@ -74,7 +78,7 @@ async def test_artifacts_keep_their_order_whichever_is_stored_first(tmp_path: Pa
         await store.busy.wait()
         page.end(DONE)
         store.opened.set()
-        await uploads.stored()
+        await uploads.stored(no_call)
     assert [each.kind for each in page.artifacts] == [f"k{n}" for n in range(UPLOADS_AT_ONCE + 2)]
     assert (page.artifacts_lost, store.pending_bytes.used) == ([], 0)
 
@@ -97,7 +101,7 @@ async def test_what_is_not_stored_when_the_attempt_ends_is_given_up(after: str, 
         page.end(DONE)
         if after == "given up":
             uploads.give_up("the worker stopped")
-            await uploads.stored()
+            await uploads.stored(no_call)
             told = [(each.kind, each.type, each.message, each.bytes) for each in page.artifacts_lost]
             assert told == [(f"k{n}", "drained", "the worker stopped", 1) for n in range(2)]
     assert (page.artifacts, store.pending_bytes.used) == ([], 0)

@@ -67,6 +67,7 @@ def attempt(*, unused: bool = False) -> Any:
         version="1.0.0",
         rollout=None,
         claimed_at=time.monotonic(),
+        left_at=None,
         proxy="de/p.test:3128",
         log=log.bind(),
         trace=None,

@@ -224,7 +224,10 @@ class QueueMachine(RuleBasedStateMachine):
         self.ledger.finish(lease)
 
     @precondition(lambda self: self.ledger.ended)
-    @rule(pick=picks, act=st.sampled_from(["finish", "retry", "defer", "give_back", "reassign", "crash", "heartbeat"]))
+    @rule(
+        pick=picks,
+        act=st.sampled_from(["finish", "retry", "defer", "give_back", "reassign", "crash", "store", "heartbeat"]),
+    )
     def zombie(self, pick: int, act: str) -> None:
         """A worker that lost the lease long ago comes back: nothing changes."""
         lease = self.ledger.ended[pick % len(self.ledger.ended)]
@@ -241,6 +244,8 @@ class QueueMachine(RuleBasedStateMachine):
                 self._run(self.queue.consumer.reassign(lease, ContextKey("", None, *VALUES[0])))
             case "crash":
                 self._run(self.queue.consumer.crash(lease, 10, b"{}"))
+            case "store":
+                assert not self._run(self.queue.consumer.store(lease))
             case _:
                 assert lease.token in self._run(self.queue.consumer.heartbeat("w1", [lease])).lost
 
@@ -254,6 +259,15 @@ class QueueMachine(RuleBasedStateMachine):
         assert self._run(self.queue.consumer.begin(lease))
         self.ledger.begin(lease)
 
+    @rule(pick=picks, times=st.integers(1, 2))
+    def store(self, pick: int, times: int) -> None:
+        """The handler has ended, and artifacts are missing."""
+        if (lease := self._pick(pick)) is None:
+            return
+        for _ in range(times):
+            assert self._run(self.queue.consumer.store(lease)), "said twice is said once"
+        self.ledger.store(lease)
+
     @rule(
         pick=picks,
         act=st.sampled_from(["retry", "defer", "give_back", "crash", "reassign"]),
@@ -264,6 +278,8 @@ class QueueMachine(RuleBasedStateMachine):
     def let_go(self, pick: int, act: str, times: int, begun: bool, then_expires: bool) -> None:
         """With `then_expires`, the expiry of every job passes before a worker looks at it again."""
         if (lease := self._pick(pick)) is None:
+            return
+        if act == "reassign" and lease.token in self.ledger.storing:
             return
         if begun and act != "reassign":
             self.ledger.begin(lease)

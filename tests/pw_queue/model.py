@@ -40,6 +40,8 @@ class ModelQueue:
     """Whose cancellation was acknowledged: they end so, without running again."""
     awaited: set[str] = field(default_factory=set)
     """The same of jobs of tenant a that were not pushed yet."""
+    storing: set[str] = field(default_factory=set)
+    """Tokens of live leases that hold no permit any more: only artifacts are missing."""
     begun: set[str] = field(default_factory=set)
     """Whose handler has begun once."""
     paused: dict[tuple[str, str | None], int | None] = field(default_factory=dict)
@@ -114,6 +116,16 @@ class ModelQueue:
         if lease.ending is None:
             self.begun.add(str(lease.ref))
 
+    def store(self, lease: Lease) -> None:
+        """The handler of the job has ended, and its permits are free."""
+        if lease.ending is None:
+            self.storing.add(lease.token)
+
+    def with_permits(self) -> list[Lease]:
+        """Live leases that hold permits."""
+        live = self.leases.values()
+        return [lease for lease in live if lease.ending is None and lease.token not in self.storing]
+
     def cancel(self, ref: JobRef, word: str) -> None:
         """A cancellation was answered with this word."""
         name = str(ref)
@@ -153,7 +165,8 @@ class ModelQueue:
 
     def idle_profiles(self, worker: str) -> list[ProfileKey]:
         """Those of them with which no job runs."""
-        busy = {(lease.tenant_id, lease.profile_id) for lease in self.leases.values()}
+        live = self.leases.values()
+        busy = {(lease.tenant_id, lease.profile_id) for lease in live if lease.token not in self.storing}
         return [key for key in self.held(worker) if key not in busy]
 
     def lose(self, worker: str) -> None:
@@ -165,7 +178,7 @@ class ModelQueue:
 
     def check_claim(self, table: LimitsTable, leases: Sequence[Lease]) -> None:
         """What a claim gave under this table. A lowered limit is reached when jobs end, so only new ones tell."""
-        live = [lease for lease in self.leases.values() if lease.ending is None]
+        live = self.with_permits()
         new = [lease for lease in leases if lease.ending is None]
         if new and table.fleet is not None:
             assert len(live) <= table.fleet.concurrency
@@ -184,7 +197,7 @@ class ModelQueue:
 
     def check_limits(self, of_tenants: dict[str, QuotaLimits], of_domains: dict[str, QuotaLimits]) -> None:
         """No tenant and no domain has more running jobs than it may have."""
-        live = [lease for lease in self.leases.values() if lease.ending is None]
+        live = self.with_permits()
         for tenant, limits in of_tenants.items():
             assert sum(lease.tenant_id == tenant for lease in live) <= limits.concurrency
         for domain, limits in of_domains.items():

@@ -19,8 +19,10 @@ async def bring_to(harness: QueueHarness, state: JobState) -> None:
     await harness.producer.enqueue([ticket("j1", delay_ms=delay_ms)])
     if state in (JobState.ENDING, JobState.FINISHING):
         assert await harness.inspection.cancel(ref("j1")) == "cancelled"
-    if state in (JobState.RUNNING, JobState.FINISHING, JobState.ENDED):
+    if state in (JobState.RUNNING, JobState.STORING, JobState.FINISHING, JobState.ENDED):
         lease = await harness.one()
+        if state is JobState.STORING:
+            assert await harness.consumer.store(lease)
         if state is JobState.ENDED:
             await harness.consumer.finish(lease, **DONE)
 

@@ -11,6 +11,7 @@ from pageworker_supervisor.queue.views import JobView, ListedState
 MANY = 20_000
 LISTINGS: tuple[tuple[ListedState | None, str | None], ...] = (
     ("running", None),
+    ("storing", None),
     ("delayed", None),
     ("finishing", None),
     (None, "small"),

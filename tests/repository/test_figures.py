@@ -108,6 +108,7 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
             (store.TRY_SECONDS, store.PUT_SECONDS),
         ),
         ("too slow for this tenant within the last {:g} s", (store.PAUSE_SECONDS,)),
+        ("takes longer than {:g} s, the job is `storing`", (artifact_uploads.SLOW_SECONDS,)),
         ("up to {} of one attempt at once", (WORDS[artifact_uploads.UPLOADS_AT_ONCE],)),
         ("each counted as at least {} KiB", (artifact_uploads.LEAST_CLAIM_BYTES // KIB,)),
         (

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from pw_queue import ref
 from pw_servers import RedisServer, s3
 from pw_worker import PAGES, echoes, nap, taken
 
@@ -61,23 +62,39 @@ async def slow(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GatedStore]:
         await store.ended()
 
 
-async def test_a_slow_store_holds_no_page_and_no_handler(
+async def test_a_slow_store_holds_no_page_no_permit_and_no_handler(
     live_redis: RedisServer, registry_key: tuple[Path, str], slow: GatedStore
 ) -> None:
-    async with echoes(live_redis.url, live_redis, registry_key, more={"artifacts": S3}) as worker:
+    more = {"artifacts": S3, "tenants": {"*": {"concurrency": PAGES}}}
+    async with echoes(live_redis.url, live_redis, registry_key, more=more) as worker:
         # The second artifact of a handler does not wait for the first, and the pages of these jobs serve the next ones.
         await worker.push(*(nap(f"slow{n}", 0, "keep", artifacts=3) for n in range(PAGES)))
         await worker.until(lambda: slow.asked == 3 * PAGES and not taken(worker))
-        await worker.push(nap("next", 0))
-        await worker.answered(1)
-        assert worker.results.keys() == {"next"}
+        await worker.push(*(nap(f"next{n}", 0) for n in range(PAGES)))
+        await worker.answered(PAGES)
+        assert worker.results.keys() == {f"next{n}" for n in range(PAGES)}
+        assert {view.state for view in (await worker.queue.inspection.jobs()).jobs} == {"storing"}
+        assert await worker.queue.inspection.check_consistency() == []
         slow.opened.set()
-        await worker.answered(1 + PAGES)
+        await worker.answered(2 * PAGES)
     for n in range(PAGES):
         kept = worker.results[f"slow{n}"]["artifacts"]
         assert [(each["kind"], each["bytes"]) for each in kept] == [(f"kept.{i}", 100 + i) for i in range(3)]
         assert all(len(each["sha256"]) == 64 for each in kept)
         assert worker.results[f"slow{n}"]["artifacts_lost"] == []
+        assert worker.results[f"slow{n}"]["usage"]["page_seconds"] < worker.results[f"slow{n}"]["timing"]["total"]
+
+
+async def test_a_job_is_cancelled_while_only_its_artifacts_are_missing(
+    live_redis: RedisServer, registry_key: tuple[Path, str], slow: GatedStore
+) -> None:
+    async with echoes(live_redis.url, live_redis, registry_key, more={"artifacts": S3}) as worker:
+        await worker.push(nap("j1", 0, "keep", artifacts=1))
+        await worker.until(lambda: slow.asked == 1 and not taken(worker))
+        assert await worker.queue.inspection.cancel(ref("j1")) == "cancelling"
+        await worker.answered(1)
+    assert worker.results["j1"]["status"] == "cancelled"
+    assert [lost["type"] for lost in worker.results["j1"]["artifacts_lost"]] == ["drained"]
 
 
 async def test_a_store_that_refuses_costs_the_artifact_and_not_the_job(

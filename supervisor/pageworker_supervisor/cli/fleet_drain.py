@@ -31,7 +31,7 @@ from pageworker_supervisor.queue.fleet_workers import (
     drain_of_tag,
     drain_of_worker,
 )
-from pageworker_supervisor.queue.views import JobView
+from pageworker_supervisor.queue.views import JobView, ListedState
 
 LOOK_SECONDS = 0.5
 LOOKS_SHARE = 4
@@ -181,14 +181,17 @@ async def _watch(queue: QueueClient, target: DrainTarget, put_line: Callable[[Dr
 
 
 async def _running(queue: QueueClient) -> list[JobView]:
-    """Jobs that any worker runs: at most as many as there are pages."""
+    """Jobs that any worker runs, or stores the artifacts of."""
     found: list[JobView] = []
-    cursor: str | None = None
-    while True:
-        page = await queue.inspection.jobs("running", cursor=cursor)
-        found += page.jobs
-        if (cursor := page.cursor) is None:
-            return found
+    states: tuple[ListedState, ...] = ("running", "storing")
+    for state in states:
+        cursor: str | None = None
+        while True:
+            page = await queue.inspection.jobs(state, cursor=cursor)
+            found += page.jobs
+            if (cursor := page.cursor) is None:
+                break
+    return found
 
 
 def _line(event: Literal["waiting", "ended", "requeued"], ref: JobRef, worker_id: str) -> DrainLine:

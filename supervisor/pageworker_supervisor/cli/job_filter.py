@@ -12,7 +12,7 @@ from pageworker_supervisor.cli.answers import JobRow
 from pageworker_supervisor.contract.result import BlockerKind, Status
 from pageworker_supervisor.queue.views import ListedState
 
-RowState = Literal["queued", "delayed", "running", "ending", "finishing", "ended"]
+RowState = Literal["queued", "delayed", "running", "storing", "ending", "finishing", "ended"]
 ENDED = "ended"
 WITHOUT_RESULT: tuple[ListedState, ...] = get_args(ListedState)
 

@@ -14,6 +14,7 @@ WORDS = {
     "come_due": "due",
     "claim": "claimed",
     "begin": "handler began",
+    "store": "handler ended, artifacts are being stored",
     "finish": "ended",
     "retry": "to be retried",
     "crash": "runner died",
@@ -39,7 +40,7 @@ def completed(details: JobDetails) -> list[HistoryLine]:
     """The history with the facts of its lease at each claim and each beginning. Redis keeps them at the end of a
     lease, and those of the present one in the job's record."""
     facts: dict[str, Any] = {}
-    if details.state in ("running", "finishing"):
+    if details.state in ("running", "storing", "finishing"):
         facts = {"worker": details.worker, "token": details.token}
         if details.used:
             facts["used"] = details.used

@@ -21,6 +21,7 @@ EVENT_CODES: dict[JobEvent, str] = {
     JobEvent.COME_DUE: "u",
     JobEvent.CLAIM: "c",
     JobEvent.BEGIN: "b",
+    JobEvent.STORE: "s",
     JobEvent.FINISH: "f",
     JobEvent.RETRY: "r",
     JobEvent.CRASH: "k",

@@ -24,8 +24,11 @@ A job that must not run (again) still needs its one result, and only a worker ca
 worker claims it, without a page and without permits. It is then FINISHING. If that worker returns it or dies, it is
 ENDING again.
 
-A cancellation of a running job does not change its state: REQUEST_CANCEL is noted, and its worker is told. The job then
-ends as cancelled, whatever its worker reports.
+Where a handler has ended and its artifacts take long to be stored, STORE makes the job STORING: its worker keeps the
+lease and gives up the permits. The lease ends as that of a running job does.
+
+A cancellation of a running or storing job does not change its state: REQUEST_CANCEL is noted, and its worker is told.
+The job then ends as cancelled, whatever its worker reports.
 
 A dead letter is a copy of a job that has ended. REVIVE takes its id into use again; the copy itself may be purged in
 any state, which is no event of the job.
@@ -43,6 +46,7 @@ class JobState(Enum):
     QUEUED = "queued"
     DELAYED = "delayed"
     RUNNING = "running"
+    STORING = "storing"
     ENDING = "ending"
     FINISHING = "finishing"
     ENDED = "ended"
@@ -57,6 +61,8 @@ class JobEvent(Enum):
     CLAIM = "claim"
     BEGIN = "begin"
     """A handler begins: the job does not expire any more."""
+    STORE = "store"
+    """Its handler has ended, and its worker still stores its artifacts."""
     FINISH = "finish"
     RETRY = "retry"
     CRASH = "crash"
@@ -104,6 +110,18 @@ TRANSITIONS: TransitionTable[JobState, JobEvent] = {
     (_S.RUNNING, _E.EXPIRE): _S.ENDING,
     (_S.RUNNING, _E.GIVE_UP): _S.ENDING,
     (_S.RUNNING, _E.FINISH): _S.ENDED,
+    (_S.RUNNING, _E.STORE): _S.STORING,
+    (_S.STORING, _E.BEGIN): _S.STORING,
+    (_S.STORING, _E.REQUEST_CANCEL): _S.STORING,
+    (_S.STORING, _E.REQUEUE): _S.QUEUED,
+    (_S.STORING, _E.RETRY): _S.DELAYED,
+    (_S.STORING, _E.CRASH): _S.DELAYED,
+    (_S.STORING, _E.REAP): _S.DELAYED,
+    (_S.STORING, _E.DEFER): _S.DELAYED,
+    (_S.STORING, _E.CANCEL): _S.ENDING,
+    (_S.STORING, _E.EXPIRE): _S.ENDING,
+    (_S.STORING, _E.GIVE_UP): _S.ENDING,
+    (_S.STORING, _E.FINISH): _S.ENDED,
     (_S.ENDING, _E.CLAIM): _S.FINISHING,
     (_S.FINISHING, _E.BEGIN): _S.FINISHING,
     (_S.FINISHING, _E.REQUEUE): _S.ENDING,

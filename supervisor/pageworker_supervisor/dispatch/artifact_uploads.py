@@ -6,6 +6,7 @@ Once it has ended, its page is free, whatever is left to be stored.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 NOTE_TYPE = "text/plain; charset=utf-8"
 HANDOVER_SECONDS = 10.0
 """How long a runner may take to hand over a granted artifact."""
+SLOW_SECONDS = 0.1
+"""How long artifacts may take after the handler, before they cost a further call to Redis."""
 UPLOADS_AT_ONCE = 4
 """Artifacts of one attempt that are masked and stored at the same time."""
 LEAST_CLAIM_BYTES = 64 * 1024
@@ -92,14 +95,17 @@ class ArtifactUploads:
         finally:
             page.discard()
 
-    async def stored(self) -> None:
+    async def stored(self, on_slow: Callable[[], Awaitable[None]]) -> None:
         """Return when each artifact is stored or lost, and write down how each went. No other can come any more.
 
-        Raises what an upload met that is no failure of the store: a bug.
+        `on_slow` is called once if that takes longer than SLOW_SECONDS. Raises what an upload met that is no failure of
+        the store: a bug.
         """
         self.storing = True
-        if self._uploads:
-            await asyncio.wait([upload for _, upload in self._uploads])
+        uploads = [upload for _, upload in self._uploads]
+        if uploads and (await asyncio.wait(uploads, timeout=SLOW_SECONDS))[1]:
+            await on_slow()
+            await asyncio.wait(uploads)
         results = [
             _lost(handover, "drained", self._given_up) if upload.cancelled() else upload.result()
             for handover, upload in self._uploads

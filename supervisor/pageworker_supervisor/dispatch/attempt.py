@@ -24,7 +24,6 @@ from pageworker_supervisor.dispatch.begin_guard import BeginGuard, ImpossibleOut
 from pageworker_supervisor.dispatch.chosen_release import chosen_release
 from pageworker_supervisor.dispatch.handler_stop import end_past_budget, stop_handler
 from pageworker_supervisor.dispatch.outcome import (
-    UNREADABLE,
     NotJson,
     attempt_number,
     end_without_running,
@@ -35,7 +34,7 @@ from pageworker_supervisor.dispatch.outcome import (
 )
 from pageworker_supervisor.dispatch.output_check import final_done
 from pageworker_supervisor.dispatch.progress import tell_progress
-from pageworker_supervisor.dispatch.readable_job import readable_job
+from pageworker_supervisor.dispatch.readable_job import UNREADABLE, readable_job
 from pageworker_supervisor.dispatch.rejection import rejection_of
 from pageworker_supervisor.dispatch.run_message import run_message
 from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, secret_user
@@ -76,13 +75,13 @@ class Attempt:
         """Unreadable: why this version cannot read it, since another version queued it; else None."""
         self.version: str | None = None
         """Of its module, once that is resolved."""
-        self.rollout: Rollout | None = None
-        """The running one of which it is part."""
+        self.rollout: Rollout | None = None  # the running one of which it is part
         self._bundle: VerifiedBundle | None = None
         self.number = attempt_number(self.job, lease)
         """Of this try, as in the result's `attempts`."""
         self.state = AttemptState.ADMITTING
         self.claimed_at = time.monotonic()
+        self.left_at: float | None = None  # when it gave up its permits, before its end
         self.log: Logger = log.bind(**fields_of_job(self.job, trace_of(self.job)), attempt=self.number)
         self.proxy: str | None = None
         """Its proxy policy, and the upstream that was used last, as in the result's `attempts`."""
@@ -295,8 +294,13 @@ class Attempt:
                 await self._on_runner_lost(lost)
                 return
             if self.state is not AttemptState.DETACHED:
-                await self._uploads.stored()
+                await self._uploads.stored(self._leave)
             await self._conclude(page, done)
+
+    async def _leave(self) -> None:
+        """Its page serves other jobs, and its artifacts take long: the permits are for other jobs, too."""
+        self.left_at = time.monotonic()
+        await self._settlement.store(self)
 
     async def _run(self, page: PageReservation, bundle: VerifiedBundle, uploads: ArtifactUploads) -> m.Done:
         job, lease, probe = self.job, self.lease, self._settlement.logins.probe(self.job, bundle.manifest)
@@ -359,7 +363,7 @@ class Attempt:
         elif breach is not None and page is not None:
             if self._uploads is not None:
                 # Its runner is gone, and what it handed over is not.
-                await self._uploads.stored()
+                await self._uploads.stored(self._leave)
             cancelled = self._told_to == "cancelled"
             outcome = outcome_of_breach(breach, page, self.claimed_at, cancelled=cancelled, begun=self.begun)
             await self._settle(self._settlement.attempt_ended, outcome)

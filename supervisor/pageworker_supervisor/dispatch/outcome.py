@@ -44,10 +44,6 @@ _attempts = msgspec.json.Decoder(AttemptRecord)
 
 WORKER_LOST = "the worker stopped renewing the job's lease: it ended, hung, or lost Redis"
 
-UNREADABLE = "another version queued this job, and this worker cannot read it: update the worker, or cancel the job"
-UNREADABLE_MODULE = "unreadable.job"
-"""In the result of a job that cannot be read and is cancelled or expires."""
-
 
 class NotJson(Exception):
     """The runner sent data that is no MessagePack, or that JSON cannot hold. The runner is to blame: it checks
@@ -303,12 +299,14 @@ def build_result(
     outcome: Outcome | None = None,
     *,
     held_seconds: float = 0.0,
+    stored_seconds: float = 0.0,
     proxy: str | None = None,
     traffic: Traffic = NO_TRAFFIC,
     steps: tuple[StepRecord, ...] = (),
 ) -> bytes:
     """The result's JSON. `outcome`, `proxy` and `steps` are those of the last attempt, if one ran. `held_seconds`: how
-    long the last lease ran. `traffic`: what it used of the network."""
+    long the last lease ran, with a page. `stored_seconds`: how long its artifacts took after that. `traffic`: what it
+    used of the network."""
     used = lease.traffic + traffic
     past = past_attempts(job, lease)
     last = (attempt_of(job, lease, outcome, worker_id, version, proxy),) if outcome else ()
@@ -334,7 +332,7 @@ def build_result(
                 queued=round(lease.queued_seconds, 6),
                 admitted=round(outcome.admitted_seconds, 6) if outcome else 0.0,
                 ran=round(sum(record.duration_seconds for record in past + last), 6),
-                total=round(lease.total_seconds + _since_claim(outcome), 6),
+                total=round(lease.total_seconds + max(_since_claim(outcome), held_seconds + stored_seconds), 6),
             ),
             usage=ResultUsage(
                 page_seconds=round(lease.page_seconds + held_seconds, 6),

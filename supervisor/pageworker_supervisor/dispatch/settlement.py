@@ -68,14 +68,16 @@ EVENT_OF: dict[Status, EventName] = {"rejected": "rejected", "blocked": "blocked
 
 class ClaimedJob(Protocol):
     """What the settlement has to know of a claimed job. `version`: its module's, once that is resolved. `rollout`: the
-    one of which it is part. `claimed_at`: on the monotonic clock. `proxy`: its policy and the upstream used last.
-    `has_unused_profile`: its claim locked a profile that no runner of this worker has open."""
+    one of which it is part. `claimed_at`: on the monotonic clock. `left_at`: when it gave up its permits; None: it has
+    not. `proxy`: its policy and the upstream used last. `has_unused_profile`: its claim locked a profile that no runner
+    of this worker has open."""
 
     lease: Lease
     job: Job
     version: str | None
     rollout: Rollout | None
     claimed_at: float
+    left_at: float | None
     proxy: str | None
     log: "Logger"
     trace: "AttemptTrace | None"
@@ -179,10 +181,12 @@ class Settlement:
 
     async def end(self, attempt: ClaimedJob, end: EndJob, outcome: Outcome | None = None) -> bool:
         """The job has its result. True: the lock of its unused profile is settled with it."""
-        held = 0.0 if attempt.lease.ending else time.monotonic() - attempt.claimed_at
+        now = time.monotonic()
+        left_at = attempt.left_at or now
         result = build_result(
             *(attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome),
-            held_seconds=held,
+            held_seconds=0.0 if attempt.lease.ending else left_at - attempt.claimed_at,
+            stored_seconds=now - left_at,
             proxy=attempt.proxy,
             traffic=attempt.traffic,
             steps=attempt.steps,
@@ -298,6 +302,11 @@ class Settlement:
             await self._queue.progress(attempt.lease, msgspec.json.encode(step), encode_event(event))
         except RedisClientError as error:
             attempt.log.debug("a step was not published", reason=str(error))
+
+    async def store(self, attempt: ClaimedJob) -> None:
+        """Its handler has ended. Its artifacts are not stored yet: it keeps its lease, and gives up its permits."""
+        attempt.log.info("artifacts are being stored")
+        await self._availability.retry_until_available(lambda: self._queue.store(attempt.lease))
 
     async def secret_outage(self, attempt: ClaimedJob, away: SecretUnavailable, *, begun: bool) -> None:
         """The secret backend does not answer, and no value is left within its lease."""

@@ -169,6 +169,13 @@ class JobConsumer:
         """The newest step (JSON) of a handler, and the event (JSON) that tells it. False: the lease was lost."""
         return await self._on_lease(lease, "progress", step=opaque(step), event=opaque(event))
 
+    async def store(self, lease: Lease) -> bool:
+        """The handler of this job has ended, and artifacts are still to be stored: its permits are free for others.
+
+        False: the lease was lost.
+        """
+        return await self._on_lease(lease, "store")
+
     # The next methods put a job back into the queue. `begun`: a handler had begun in this lease. Until then it may
     # expire. `traffic`: what this lease used of the network.
 

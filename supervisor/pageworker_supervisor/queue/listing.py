@@ -9,6 +9,7 @@ PLACES_OF: dict[ListedState | None, tuple[str, ...]] = {
     "queued": ("queued",),
     "delayed": ("delayed",),
     "running": ("claimed",),
+    "storing": ("claimed",),
     "ending": ("ending",),
     "finishing": ("claimed",),
     None: ("queued", "delayed", "ending", "claimed"),

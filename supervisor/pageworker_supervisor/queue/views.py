@@ -9,7 +9,7 @@ from pageworker_supervisor.contract.job import JobRef, Priority
 from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.queue.producer import NO_DOMAIN, PRIORITY_OF
 
-ListedState = Literal["queued", "delayed", "running", "ending", "finishing"]
+ListedState = Literal["queued", "delayed", "running", "storing", "ending", "finishing"]
 """The values of `JobState` that jobs with a record have."""
 CancelReply = Literal["cancelled", "cancelling", "awaited", "finished", "unknown"]
 """Whether a cancellation holds. After the first three the job ends as `cancelled`; awaited: the queue does not know it

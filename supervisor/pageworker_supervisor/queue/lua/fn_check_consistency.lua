@@ -74,7 +74,7 @@ function ConsistencyCheck:job(id, entries, ending, pending)
     self:report('job %s is delayed for ever', id)
   elseif job.state == State.ENDING and not ending[id] then
     self:report('job %s is ending, and no worker will claim it', id)
-  elseif job.state == State.RUNNING or job.state == State.FINISHING then
+  elseif job.state == State.RUNNING or job.state == State.STORING or job.state == State.FINISHING then
     self:claimed(id, job, pending)
   end
   self:indexed(id, job)

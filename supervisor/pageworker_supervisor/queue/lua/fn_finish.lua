@@ -69,7 +69,7 @@ local function finish(request)
   if not job then
     return Push.ended(id) == token and 'stored' or 'lost'
   end
-  if job.cancel_requested and job.state == State.RUNNING and request.status ~= 'cancelled' then
+  if job.cancel_requested and job.state ~= State.FINISHING and request.status ~= 'cancelled' then
     return 'cancelled'
   end
   job.used = request.used or job.used
@@ -128,7 +128,7 @@ local function cancel(request)
   if not job then
     return Cancellation.remember(id, request.memory_ms) and 'awaited' or 'unknown'
   end
-  if job.state == State.RUNNING then
+  if job.state == State.RUNNING or job.state == State.STORING then
     Job.transition(id, job, Event.REQUEST_CANCEL, 'cancel_requested', 1)
     Wakeup.notify(job.worker, 'cancel ' .. id .. ' ' .. job.token)
     return 'cancelling'

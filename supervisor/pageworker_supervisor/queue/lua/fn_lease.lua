@@ -6,6 +6,7 @@
 --   reply: lost_tokens, cancelled_tokens; lost_profiles, asked_profiles: numbers of profiles in the request, from 1;
 --     limits: id of the table of limits that is in force (absent: none)
 -- begin            request: ref, token, used. A handler of this job has begun: it does not expire any more.
+-- store            request: ref, token. Its handler has ended, and its worker still stores its artifacts: the permits are free.
 -- In the next four, `begun` is true if a handler had begun in this lease, `traffic` (optional) is what the lease used of
 -- the network, and `events` are JSON to publish. In all six, `used` (optional) is JSON of what the attempt used, for the
 -- job's history.
@@ -82,6 +83,21 @@ local function begin(request)
   return 1
 end
 
+local function store(request)
+  local job = Job.read_leased(request.ref, request.token)
+  if not job then
+    return 0
+  end
+  if job.state == State.RUNNING then -- else this is the same call again
+    Job.release_permits(job)
+    call('HINCRBY', Key.job(request.ref), 'page_ms', max(0, NOW - (tonumber(job.started_at) or NOW)))
+    call('HDEL', Key.job(request.ref), 'permits')
+    Job.transition(request.ref, job, Event.STORE)
+    Wakeup.flush()
+  end
+  return 1
+end
+
 local function retry(request)
   return with_lease(request, function(id, job)
     if Job.take_back(id, job, Event.RETRY, request.begun, request.traffic) then
@@ -145,7 +161,7 @@ local function reap_lease(id, job, jitter)
     worker_id = job.worker,
   }
   local delay = CRASH_BACKOFF_MS * 2 ^ number(job.crashes) * (0.5 + jitter / 2)
-  local ran = job.state == State.RUNNING
+  local ran = job.state ~= State.FINISHING
   Job.crash(id, job, Event.REAP, floor(delay), cjson.encode(attempt), false)
   if ran then
     local event = {

@@ -72,7 +72,8 @@ function History.add(id, job, event, before, after)
   if job.history == nil then
     job.history = call('HGET', Key.job(id), 'history')
   end
-  local ends_lease = after ~= before and (before == State.RUNNING or before == State.FINISHING)
+  local leased = before == State.RUNNING or before == State.STORING or before == State.FINISHING
+  local ends_lease = leased and after ~= before and after ~= State.STORING
   job.history = extended(job.history or '', EVENT_CODE[event], ends_lease and lease_facts(job))
   return job.history
 end

@@ -167,7 +167,7 @@ function Job.note_permits(id, job, permits)
   end
 end
 
--- Release the permits of a lease. A job that is FINISHING has none. `ends`: the job ends too, so its tenant and its domain
+-- Release the permits of a lease. A job that is STORING or FINISHING has none. `ends`: the job ends too, so its tenant and its domain
 -- count it no more. Both are one command per hash. `release_profile`: see Profile.end_job.
 function Job.release_permits(job, ends, release_profile)
   local size = ends and number(job.bytes) or nil
