@@ -11,6 +11,7 @@ from playwright.async_api import TimeoutError as PageTimeout
 from pageworker.context import Context
 from pageworker.device_list import devices
 from pageworker.helpers import Helpers, Log
+from pageworker.once import Once
 from pageworker.outcomes import Blocked, BlockerKind, Failed, ProfileState, RetryLater
 from pageworker.sink import DownloadedFile, Sink
 
@@ -27,6 +28,7 @@ __all__ = [
     "Helpers",
     "Locator",
     "Log",
+    "Once",
     "Page",
     "PageTimeout",
     "ProfileState",

@@ -10,6 +10,7 @@ from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker import page_reading
 from pageworker.extraction import READ_FIELDS, split_field
+from pageworker.once import Once
 from pageworker.outcomes import Blocked, BlockerKind, Failed, ProfileState
 from pageworker.page_reading import on_one_document
 from pageworker.sink import DownloadedFile, Sink
@@ -163,6 +164,24 @@ class Helpers:
         The seed stays outside the sandbox. Raises as `secret`.
         """
         return await self._sink.totp(name)
+
+    async def once(self, key: str) -> Once:
+        """Begin a side effect that must not happen twice, or learn what an earlier attempt has done of it.
+
+            order = await helpers.once("order")
+            if order.state == "begun":
+                await page.click("text=Buy")
+                await order.done({"number": await page.inner_text("#number")})
+            elif order.state == "unknown":
+                raise Failed("An earlier attempt may have ordered.", type="order_unknown")
+            return order.value
+
+        Only one call per job and key gets `begun`. `unknown`: it was begun, and its attempt ended before `done`; look
+        at the site, then call `order.done(…)` or `order.not_done()`. Keys belong to the job and are kept as long as its
+        result. Raises Failed: `once_limit` past 64 keys, `lease_lost` if another worker has the job.
+        """
+        state, value = await self._sink.once(key, "begin", None)
+        return Once(self._sink, key, state, value)
 
     async def html(self, page: Page | None = None, *, kind: str = "html") -> None:
         """Store the current HTML of `page`, by default of the job's own page. Raises as `artifact`.

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from playwright.async_api import Download, Locator, Page
 
+from pageworker.once import OnceAct, OnceState
 from pageworker.outcomes import Blocked, ProfileState
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -64,6 +65,9 @@ class Sink(Protocol):
 
     async def totp(self, name: str) -> str:
         """The one-time password of now. Raises Failed (`secret_denied`)."""
+
+    async def once(self, key: str, act: OnceAct, value: object) -> tuple[OnceState, object]:
+        """Change the record of a side effect, or ask for it. Raises Failed, ValueError."""
 
     async def fill_secret(self, locator: Locator, name: str) -> None:
         """Fill a secret into a field. Raises Failed (`secret_denied`), and Playwright's errors."""

@@ -190,8 +190,8 @@ class MessageLoop:
                 self._attempts.force_result(message.attempt_id, attempt_result.stopped(message.outcome))
             case m.Grant():
                 self._attempts.grant(message.attempt_id, message.number)
-            case m.SecretAnswer():
-                self._attempts.answer_secret(message)
+            case m.SecretAnswer() | m.OnceAnswer():
+                self._attempts.answer(message)
             case m.TakeCheckpoint():
                 self._take_checkpoint(message.number)
             case m.PermitAnswer():

@@ -19,6 +19,7 @@ from pageworker_sandbox.launch import Host, survey
 from pageworker_sandbox.signing import PackedBundle, SecretKey, TrustStore, UntrustedBundle, sign
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire.messages import BROWSER_CLOSE_SECONDS
+from pageworker_sandbox.wire.once_messages import OnceAct
 from pageworker_supervisor.components import Components, HostEnvironment
 from pageworker_supervisor.config.settings import RedisSettings, Settings
 from pageworker_supervisor.contract.context_key import ContextKey
@@ -31,6 +32,7 @@ from pageworker_supervisor.host.uid_ranges import IdRange
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.queue.consumer import JobConsumer
+from pageworker_supervisor.queue.once import LocalOnce, OnceReply
 from pageworker_supervisor.queue.request_counts import LocalRequestCounts, RequestCounts
 from pageworker_supervisor.queue.request_rates import LocalRequestRates, RequestRates
 from pageworker_supervisor.redis_client import RedisClient, connect
@@ -87,6 +89,7 @@ class LocalConsumer(JobConsumer):
         """The attempt (JSON) under which a runner died."""
         self.reasons: dict[str, str] = {}
         """Why a job was not run."""
+        self._once = LocalOnce()
 
     async def finish(
         self,
@@ -109,6 +112,10 @@ class LocalConsumer(JobConsumer):
     async def begin(self, lease: Lease, *, used: bytes | None = None) -> bool:
         """Jobs here do not expire."""
         return True
+
+    async def once(self, lease: Lease, key: str, act: OnceAct, *, call_number: int, value: bytes | None) -> OnceReply:
+        """Each run is a job of its own."""
+        return self._once.call(lease.token, key, act, value)
 
     async def progress(self, lease: Lease, step: bytes, event: bytes) -> bool:
         """The log has a line of it."""

@@ -28,6 +28,7 @@ FIRST = (
     "Helpers",
     "Log",
     "Context",
+    "Once",
     "DownloadedFile",
     "Failed",
     "RetryLater",

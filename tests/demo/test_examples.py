@@ -11,6 +11,7 @@ import pytest
 from playwright.async_api import BrowserContext, Locator, Page, async_playwright
 
 from pageworker import Blocked, Context, Download, DownloadedFile, Failed, Helpers, ProfileState
+from pageworker.once import OnceAct, OnceState
 from pageworker.sink import Level
 from pageworker_demo.loopback_server import served
 from pageworker_demo.shop import Shop
@@ -65,6 +66,9 @@ class ListSink:
 
     async def totp(self, name: str) -> str:
         return "123456"
+
+    async def once(self, key: str, act: OnceAct, value: object) -> tuple[OnceState, object]:
+        raise AssertionError("no example calls this")
 
     async def fill_secret(self, locator: Locator, name: str) -> None:
         await locator.fill(self.secrets[name])

@@ -10,6 +10,7 @@ from pw_doubles import any_typed
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.profile_report import ProfileReport
 from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, mask_done, masked_done
+from pageworker_supervisor.runners.attempt_messages import tell_page
 from pageworker_supervisor.runners.page_reservation import PageReservation, RunnerPages
 from pageworker_supervisor.secrets.errors import SecretBackendAway, SecretUnavailable
 from pageworker_supervisor.secrets.masker import SecretMasker
@@ -53,11 +54,12 @@ class Served:
         self.page = PageReservation(runner, RunnerPages(lambda: None), exclusive=False)
         self.stopped: list[str] = []
 
-    async def answer_secret(self, page: PageReservation, answer: m.SecretAnswer) -> None:
+    async def answer(self, page: PageReservation, answer: m.SecretAnswer) -> None:
         self.answers.put_nowait(answer)
 
     def ask(self, number: int, name: str) -> None:
-        self.page.ask_secret(m.SecretRequest(attempt_id="a", number=number, name=name, form="value"))
+        request = m.SecretRequest(attempt_id="a", number=number, name=name, form="value")
+        tell_page(self.page, request, [])
 
     async def stop(self, outcome: Literal["cancelled"]) -> None:
         self.stopped.append(outcome)

@@ -241,7 +241,7 @@ async def test_uncharged_endings_make_their_own_calls() -> None:
     await settlement.requeue(attempt(), "no page", begun=True)
     await settlement.defer(attempt(), "the host")
     await settlement.reassign(attempt(), ContextKey("acme", None, "0" * 12))
-    await settlement.begun(attempt())
+    await settlement.running.begun(attempt())
     await settlement.release("acme", "p", 4)
     assert [call for call, _, _ in queue.calls] == ["requeue", "defer", "reassign", "begin", "release_profile"]
     assert queue.calls[0][2] == {"begun": True, "traffic": USED, "used": b"[]"}

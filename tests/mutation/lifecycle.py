@@ -145,7 +145,7 @@ ROWS = (
     Mutant(
         f.EXPIRY_FORGOTTEN,
         f"{DISPATCH}/attempt.py",
-        "        await self._settlement.begun(self)\n",
+        "        await self._settlement.running.begun(self)\n",
         "        return\n",
         (f"{BEGIN}::test_a_job_that_began_and_was_requeued_does_not_expire",),
     ),

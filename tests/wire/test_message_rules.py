@@ -34,27 +34,28 @@ MESSAGES: dict[str, m.Message] = {
     "PermitRequest": m.PermitRequest(number=1, host="shop.test"),
     "Spans": m.Spans(attempt_id="a", spans=()),
     "StepReport": m.StepReport(attempt_id="a", number=1, text="x", at_seconds=0),
+    "OnceRequest": m.OnceRequest(attempt_id="a", number=1, key="order", act="begin"),
     "CheckpointTaken": m.CheckpointTaken(number=1),
 }
 
 CONNECTION_GRID = """
-           hello   listener  ready spare_ready assign log_line   pong       accepted offer artifact_data secret_request done  free  retire     permit_request spans checkpoint_taken step_report
-started    greeted -         -     -           -      -          -          -        -     -             -              -     -     -          -              -     - -
-greeted    -       listening -     -           -      greeted    -          -        -     -             -              -     -     -          -              -     - -
-listening  -       -         ready unassigned  -      listening  -          -        -     -             -              -     -     -          -              -     - -
-unassigned -       -         -     -           ready  unassigned unassigned -        -     -             -              -     -     unassigned -              -     - -
-ready      -       -         -     -           -      ready      ready      ready    ready ready         ready          ready ready ready      ready          ready ready ready
+           hello   listener  ready spare_ready assign log_line   pong       accepted offer artifact_data secret_request done  free  retire     permit_request spans checkpoint_taken step_report once_request
+started    greeted -         -     -           -      -          -          -        -     -             -              -     -     -          -              -     - - -
+greeted    -       listening -     -           -      greeted    -          -        -     -             -              -     -     -          -              -     - - -
+listening  -       -         ready unassigned  -      listening  -          -        -     -             -              -     -     -          -              -     - - -
+unassigned -       -         -     -           ready  unassigned unassigned -        -     -             -              -     -     unassigned -              -     - - -
+ready      -       -         -     -           -      ready      ready      ready    ready ready         ready          ready ready ready      ready          ready ready ready ready
 """  # noqa: E501 - one column per message
 
 ATTEMPT_GRID = """
-         log_line  accepted  offer    grant    artifact_data  secret_request  spans    done  free step_report
-sent     sent      running   -        -        -              -               -        done  - -
-running  running   -         offered  -        -              running         running  done  - running
-offered  offered   -         offered  granted  -              offered         offered  done  - offered
-granted  granted   -         offered  -        running        granted         granted  done  - granted
-done     -         -         -        -        -              -               -        -     freed -
-freed    -         -         -        -        -              -               -        -     - -
-"""
+         log_line  accepted  offer    grant    artifact_data  secret_request  spans    done  free step_report once_request
+sent     sent      running   -        -        -              -               -        done  - - -
+running  running   -         offered  -        -              running         running  done  - running running
+offered  offered   -         offered  granted  -              offered         offered  done  - offered offered
+granted  granted   -         offered  -        running        granted         granted  done  - granted granted
+done     -         -         -        -        -              -               -        -     freed - -
+freed    -         -         -        -        -              -               -        -     - - -
+"""  # noqa: E501 - one column per message
 
 
 def test_the_messages_are_those_that_a_runner_can_send() -> None:
@@ -236,14 +237,19 @@ def test_a_checkpoint_is_handed_over_once_and_only_if_it_is_asked_for() -> None:
         rules.receive(m.CheckpointTaken(number=2))
 
 
-def test_an_attempt_reports_a_bounded_number_of_steps() -> None:
+@pytest.mark.parametrize(
+    ("kind", "most", "named"),
+    [("StepReport", 2 * m.MAX_STEPS, "step reports"), ("OnceRequest", m.MAX_ONCE_REQUESTS, "requests about side")],
+)
+def test_an_attempt_sends_a_bounded_number_of_these(kind: str, most: int, named: str) -> None:
     rules = MessageRules()
     rules.state = ConnectionState.READY
     for attempt_id in ("a", "b"):
         rules.sent(attempt_id)
         rules.receive(m.Accepted(attempt_id=attempt_id, page=0))
-    for _ in range(2 * m.MAX_STEPS):
-        rules.receive(MESSAGES["StepReport"])
+    for _ in range(most):
+        rules.receive(MESSAGES[kind])
     rules.receive(m.StepReport(attempt_id="b", number=1, text="x", at_seconds=0))
-    with pytest.raises(ProtocolViolation, match="more than 2000 step reports"):
-        rules.receive(MESSAGES["StepReport"])
+    rules.receive(m.OnceRequest(attempt_id="b", number=1, key="order", act="begin"))
+    with pytest.raises(ProtocolViolation, match=f"more than {most} {named}"):
+        rules.receive(MESSAGES[kind])

@@ -92,11 +92,11 @@ class AttemptExecutor:
         if attempt is not None:
             attempt.granted(number)
 
-    def answer_secret(self, answer: m.SecretAnswer) -> None:
+    def answer(self, answer: m.SecretAnswer | m.OnceAnswer) -> None:
         """The supervisor answers a request of this attempt, if the attempt still runs."""
         attempt = self._attempts.get(answer.attempt_id)
         if attempt is not None:
-            attempt.secrets.answered(answer)
+            attempt.answered(answer)
 
     def listener_failed(self, error: BaseException) -> None:
         """A listener or a route handler raised `error`: its attempt's next call raises it, or its end tells it."""

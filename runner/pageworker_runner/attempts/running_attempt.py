@@ -18,10 +18,12 @@ from playwright.async_api import Download, Locator, Page
 from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker import Blocked, Context, DownloadedFile, Failed, Helpers, ProfileState
+from pageworker.once import OnceAct, OnceState
 from pageworker.sink import Level
 from pageworker_runner.attempts import attempt_result
 from pageworker_runner.attempts.attempt_result import AttemptResult
 from pageworker_runner.attempts.blocker_check import BlockerChecks, exception_of
+from pageworker_runner.attempts.once_requests import OnceRequests
 from pageworker_runner.attempts.open_recordings import OpenRecordings
 from pageworker_runner.attempts.profile_report import profile_report
 from pageworker_runner.attempts.secret_requests import SecretRequests
@@ -107,7 +109,8 @@ class RunningAttempt:
         self._granted: asyncio.Future[None] | None = None
         self.spans = SpanRecorder() if run.spans else None
         """None: the job is not sampled."""
-        self.secrets = SecretRequests(run.attempt_id, reporter.send_queue.put)
+        self._secrets = SecretRequests(run.attempt_id, reporter.send_queue.put)
+        self._once = OnceRequests(run.attempt_id, reporter.send_queue.put)
         self._steps = StepRecorder(run.attempt_id, reporter.send_queue.put, self._warn, self.began)
 
     def why_not_begin(self) -> AttemptResult | None:
@@ -248,15 +251,19 @@ class RunningAttempt:
 
     async def secret(self, name: str) -> str:
         """See pageworker.Sink. Raises Failed, ValueError."""
-        return await self.secrets.ask(name, "value")
+        return await self._secrets.ask(name, "value")
 
     async def totp(self, name: str) -> str:
         """See pageworker.Sink. Raises Failed, ValueError."""
-        return await self.secrets.ask(name, "totp")
+        return await self._secrets.ask(name, "totp")
+
+    async def once(self, key: str, act: OnceAct, value: object) -> tuple[OnceState, object]:
+        """See pageworker.Sink. Raises Failed, ValueError."""
+        return await self._once.ask(key, act, value)
 
     async def fill_secret(self, locator: Locator, name: str) -> None:
         """See pageworker.Sink. Raises Failed, ValueError, Playwright's errors."""
-        await fill_secretly(locator, name, await self.secrets.ask(name, "value"))
+        await fill_secretly(locator, name, await self._secrets.ask(name, "value"))
 
     async def send(self, kind: str, data: bytes, content_type: str) -> None:
         """Offer checked bytes, and hand them over once the offer is granted."""
@@ -299,6 +306,13 @@ class RunningAttempt:
         if number == self._offers and self._granted is not None and not self._granted.done():
             self._granted.set_result(None)
 
+    def answered(self, answer: m.SecretAnswer | m.OnceAnswer) -> None:
+        """The supervisor answers a request of this attempt."""
+        if isinstance(answer, m.OnceAnswer):
+            self._once.answered(answer)
+        else:
+            self._secrets.answered(answer)
+
     def listener_failed(self, error: BaseException) -> None:
         """Log an error of a listener or a route handler. It is handled outside of the attempt's tasks."""
         token = CURRENT_ATTEMPT.set(self.attempt_id)
@@ -316,7 +330,8 @@ class RunningAttempt:
         """The result is about to be sent: a task that the module left running can store nothing more."""
         self._closed = True
         self._steps.close()
-        self.secrets.close()
+        self._secrets.close()
+        self._once.close()
         if self._granted is not None and not self._granted.done():
             self._granted.set_exception(ValueError("The attempt ended before its artifact was accepted."))
 

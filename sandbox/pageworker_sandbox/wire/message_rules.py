@@ -1,10 +1,10 @@
 """Which message a runner may send when: one table for the connection, one for each attempt.
 
-A runner says hello, hands over its listening socket, and is ready. Only a ready runner may speak of attempts, and
-only of those that the supervisor sent. An attempt is accepted, asks for secrets, reports its steps, offers artifacts
-one at a time and hands each over after a grant, is done, and frees its page. A ready runner asks for permits at any
-time: requests of its pages need not belong to an attempt. It hands over one checkpoint of its profile per
-TakeCheckpoint. A spare runner has no tenant at first: it may only log, answer pings and ask to retire until it is
+A runner says hello, hands over its listening socket, and is ready. Only a ready runner may speak of attempts, and only
+of those that the supervisor sent. An attempt is accepted, asks for secrets and about side effects, reports its steps,
+offers artifacts one at a time and hands each over after a grant, is done, and frees its page. A ready runner asks for
+permits at any time: requests of its pages need not belong to an attempt. It hands over one checkpoint of its profile
+per TakeCheckpoint. A spare runner has no tenant at first: it may only log, answer pings and ask to retire until it is
 assigned to a tenant, and that happens once. Feed every received message to `MessageRules.receive`: a message that the
 tables do not permit raises ProtocolViolation, and the supervisor kills the runner. The shape is OpenSSH's monitor: one
 table of permitted requests per phase. Pure.
@@ -50,6 +50,7 @@ class RunnerMessage(Enum):
     PERMIT_REQUEST = "PermitRequest"
     SPANS = "Spans"
     STEP_REPORT = "StepReport"
+    ONCE_REQUEST = "OnceRequest"
     CHECKPOINT_TAKEN = "CheckpointTaken"
 
 
@@ -78,6 +79,7 @@ class AttemptMessage(Enum):
     SECRET_REQUEST = "SecretRequest"  # noqa: S105 - the name of a message
     SPANS = "Spans"
     STEP_REPORT = "StepReport"
+    ONCE_REQUEST = "OnceRequest"
     DONE = "Done"
     FREE = "Free"
 
@@ -105,6 +107,7 @@ CONNECTION_TRANSITIONS: TransitionTable[ConnectionState, RunnerMessage] = {
     (ConnectionState.READY, RunnerMessage.PERMIT_REQUEST): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.SPANS): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.STEP_REPORT): ConnectionState.READY,
+    (ConnectionState.READY, RunnerMessage.ONCE_REQUEST): ConnectionState.READY,
     (ConnectionState.READY, RunnerMessage.CHECKPOINT_TAKEN): ConnectionState.READY,
 }
 
@@ -117,6 +120,7 @@ ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
     (SentAttemptState.RUNNING, AttemptMessage.SECRET_REQUEST): SentAttemptState.RUNNING,
     (SentAttemptState.RUNNING, AttemptMessage.SPANS): SentAttemptState.RUNNING,
     (SentAttemptState.RUNNING, AttemptMessage.STEP_REPORT): SentAttemptState.RUNNING,
+    (SentAttemptState.RUNNING, AttemptMessage.ONCE_REQUEST): SentAttemptState.RUNNING,
     (SentAttemptState.RUNNING, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.OFFERED, AttemptMessage.LOG_LINE): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.OFFER): SentAttemptState.OFFERED,
@@ -124,6 +128,7 @@ ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
     (SentAttemptState.OFFERED, AttemptMessage.SECRET_REQUEST): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.SPANS): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.STEP_REPORT): SentAttemptState.OFFERED,
+    (SentAttemptState.OFFERED, AttemptMessage.ONCE_REQUEST): SentAttemptState.OFFERED,
     (SentAttemptState.OFFERED, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.GRANTED, AttemptMessage.LOG_LINE): SentAttemptState.GRANTED,
     (SentAttemptState.GRANTED, AttemptMessage.OFFER): SentAttemptState.OFFERED,
@@ -131,9 +136,18 @@ ATTEMPT_TRANSITIONS: TransitionTable[SentAttemptState, AttemptMessage] = {
     (SentAttemptState.GRANTED, AttemptMessage.SECRET_REQUEST): SentAttemptState.GRANTED,
     (SentAttemptState.GRANTED, AttemptMessage.SPANS): SentAttemptState.GRANTED,
     (SentAttemptState.GRANTED, AttemptMessage.STEP_REPORT): SentAttemptState.GRANTED,
+    (SentAttemptState.GRANTED, AttemptMessage.ONCE_REQUEST): SentAttemptState.GRANTED,
     (SentAttemptState.GRANTED, AttemptMessage.DONE): SentAttemptState.DONE,
     (SentAttemptState.DONE, AttemptMessage.FREE): SentAttemptState.FREED,
 }
+
+
+MOST_PER_ATTEMPT: dict[type[m.Message], tuple[int, str]] = {
+    m.SecretRequest: (m.MAX_SECRET_REQUESTS, "secret requests"),
+    m.StepReport: (2 * m.MAX_STEPS, "step reports"),
+    m.OnceRequest: (m.MAX_ONCE_REQUESTS, "requests about side effects"),
+}
+"""How often an attempt may send a message, and what its messages are called."""
 
 
 class MessageRules:
@@ -144,8 +158,8 @@ class MessageRules:
         self.state = ConnectionState.STARTED
         self._spare = spare
         self.attempts: dict[str, SentAttemptState] = {}
-        self._secret_requests: Counter[str] = Counter()
-        self._step_reports: Counter[str] = Counter()
+        self._counts: dict[str, Counter[type[m.Message]]] = {}
+        """Per attempt, its messages that have a bound."""
         self._may_send_spans: set[str] = set()
         """Attempts whose Run asked for spans, and that have sent none yet."""
         self._waiting_permits = 0
@@ -200,14 +214,6 @@ class MessageRules:
             self._lines -= 1
             if self._lines < 0:
                 raise OutputExceeded(self._most_lines + 1, self._most_lines, "lines")
-        if isinstance(message, m.SecretRequest):
-            self._secret_requests[message.attempt_id] += 1
-            if self._secret_requests[message.attempt_id] > m.MAX_SECRET_REQUESTS:
-                raise ProtocolViolation(f"more than {m.MAX_SECRET_REQUESTS} secret requests of one attempt")
-        if isinstance(message, m.StepReport):
-            self._step_reports[message.attempt_id] += 1
-            if self._step_reports[message.attempt_id] > 2 * m.MAX_STEPS:
-                raise ProtocolViolation(f"more than {2 * m.MAX_STEPS} step reports of one attempt")
         if isinstance(message, m.PermitRequest):
             self._waiting_permits += 1
             if self._waiting_permits > m.MAX_WAITING_PERMITS:
@@ -219,10 +225,18 @@ class MessageRules:
         attempt_id: str | None = getattr(message, "attempt_id", None)
         if attempt_id is not None:
             self._advance(attempt_id, AttemptMessage(kind))
+            self._count(attempt_id, type(message))
         if isinstance(message, m.Spans):
             if message.attempt_id not in self._may_send_spans:
                 raise ProtocolViolation("spans that no Run asked for, or a second time")
             self._may_send_spans.remove(message.attempt_id)
+
+    def _count(self, attempt_id: str, kind: type[m.Message]) -> None:
+        if (bound := MOST_PER_ATTEMPT.get(kind)) is not None:
+            counts = self._counts.setdefault(attempt_id, Counter())
+            counts[kind] += 1
+            if counts[kind] > bound[0]:
+                raise ProtocolViolation(f"more than {bound[0]} {bound[1]} of one attempt")
 
     def _advance(self, attempt_id: str, event: AttemptMessage) -> None:
         state = self.attempts.get(attempt_id)
@@ -234,8 +248,7 @@ class MessageRules:
             raise ProtocolViolation(f"{event.value} is not permitted for an attempt that is {label(state)}") from None
         if after is SentAttemptState.FREED:
             del self.attempts[attempt_id]
-            self._secret_requests.pop(attempt_id, None)
-            self._step_reports.pop(attempt_id, None)
+            self._counts.pop(attempt_id, None)
             self._may_send_spans.discard(attempt_id)
         else:
             self.attempts[attempt_id] = after

@@ -14,6 +14,9 @@ from pageworker_sandbox.wire.message import Message as Message
 from pageworker_sandbox.wire.message import MessageSpec as MessageSpec
 from pageworker_sandbox.wire.obstacle import MAX_BLOCKER_URL as MAX_BLOCKER_URL
 from pageworker_sandbox.wire.obstacle import Obstacle as Obstacle
+from pageworker_sandbox.wire.once_messages import MAX_ONCE_REQUESTS as MAX_ONCE_REQUESTS
+from pageworker_sandbox.wire.once_messages import OnceAnswer as OnceAnswer
+from pageworker_sandbox.wire.once_messages import OnceRequest as OnceRequest
 from pageworker_sandbox.wire.page_options import BlockedType, PageOptions
 from pageworker_sandbox.wire.profile_report import ProbeWish, ProfileReport
 from pageworker_sandbox.wire.runner_span import MAX_SPAN_ATTRIBUTES as MAX_SPAN_ATTRIBUTES
@@ -370,6 +373,7 @@ TO_RUNNER: dict[int, MessageSpec] = {
     7: MessageSpec(Stop, 64),
     8: MessageSpec(Grant, 512),
     9: MessageSpec(SecretAnswer, 80 * KIB),
+    10: MessageSpec(OnceAnswer, 8 * KIB),
     20: MessageSpec(PermitAnswer, 64),
     21: MessageSpec(Assign, 512),
     40: MessageSpec(Restore, 64, 1),
@@ -388,6 +392,7 @@ TO_SUPERVISOR: dict[int, MessageSpec] = {
     73: MessageSpec(Retire, 16 * KIB),
     74: MessageSpec(Offer, 512),
     75: MessageSpec(SecretRequest, 1 * KIB),
+    76: MessageSpec(OnceRequest, 8 * KIB),
     90: MessageSpec(PermitRequest, 512),
     91: MessageSpec(Spans, 256 * KIB),
     92: MessageSpec(StepReport, 32 * KIB),

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec
 
 from pageworker_sandbox.page_rules import OptionRefused
@@ -23,6 +22,7 @@ from pageworker_supervisor.dispatch.attempt_use import attempt_use
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, ImpossibleOutcome, NotBegun, begun_outcome
 from pageworker_supervisor.dispatch.chosen_release import chosen_release
 from pageworker_supervisor.dispatch.handler_stop import end_past_budget, stop_handler
+from pageworker_supervisor.dispatch.module_calls import serve_module_calls
 from pageworker_supervisor.dispatch.outcome import (
     NotJson,
     attempt_number,
@@ -33,7 +33,6 @@ from pageworker_supervisor.dispatch.outcome import (
     unbegun,
 )
 from pageworker_supervisor.dispatch.output_check import final_done
-from pageworker_supervisor.dispatch.progress import tell_progress
 from pageworker_supervisor.dispatch.readable_job import UNREADABLE, readable_job
 from pageworker_supervisor.dispatch.rejection import rejection_of
 from pageworker_supervisor.dispatch.run_message import run_message
@@ -199,7 +198,7 @@ class Attempt:
     async def tell_begun(self) -> None:
         """Tell the queue once the handler has begun: the job expires no more, and its history tells what it used."""
         await self._began.wait()
-        await self._settlement.begun(self)
+        await self._settlement.running.begun(self)
 
     async def stop(self, outcome: Literal["timed_out", "cancelled"]) -> None:
         """Cancel or time out the handler, or keep it from beginning; kill its runner if it does not stop."""
@@ -300,7 +299,7 @@ class Attempt:
     async def _leave(self) -> None:
         """Its page serves other jobs, and its artifacts take long: the permits are for other jobs, too."""
         self.left_at = time.monotonic()
-        await self._settlement.store(self)
+        await self._settlement.running.store(self)
 
     async def _run(self, page: PageReservation, bundle: VerifiedBundle, uploads: ArtifactUploads) -> m.Done:
         job, lease, probe = self.job, self.lease, self._settlement.logins.probe(self.job, bundle.manifest)
@@ -313,7 +312,7 @@ class Attempt:
             keeping = tasks.create_task(uploads.accept())
             user = secret_user(job, self.number, bundle)
             asking = tasks.create_task(answer_secret_requests(page, user, self._services.secrets, self.stop))
-            telling = tasks.create_task(tell_progress(page, partial(self._settlement.progress, self)))
+            telling = tasks.create_task(serve_module_calls(page, self, self._settlement.running))
             grace_seconds = self._services.kill_grace_seconds
             watching = tasks.create_task(end_past_budget(page, lease.token, lambda: self._told_to, grace_seconds))
             try:

@@ -34,7 +34,7 @@ def secret_user(job: Job, attempt: int, bundle: VerifiedBundle) -> SecretUser:
 
 async def answer_secret_requests(page: PageReservation, user: SecretUser, service: SecretService, stop: Stop) -> None:
     """Answer until the attempt has ended. A backend that does not answer stops it, and sets `page.secret_outage`."""
-    while (request := await page.next_secret_request()) is not None:
+    while (request := await page.next_request(page.secret_requests)) is not None:
         outcome = await _until_ended(page, user, service, request)
         if outcome is not None:
             page.secrets_asked.append(f"{page.masker.text(request.name)} {request.form} {_word(outcome)}")
@@ -49,7 +49,7 @@ async def answer_secret_requests(page: PageReservation, user: SecretUser, servic
                 return
             case None:
                 return
-        await page.runner.answer_secret(page, answer)
+        await page.runner.answer(page, answer)
 
 
 def _word(outcome: SecretGranted | SecretDenied | SecretUnavailable) -> str:

@@ -9,7 +9,7 @@ import datetime as dt
 import random
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,18 +18,17 @@ from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.event import EventName, TenantEvent, encode_event
 from pageworker_supervisor.contract.job import Job
-from pageworker_supervisor.contract.result import AttemptRecord, Blocker, ResultError, Status, StepRecord
-from pageworker_supervisor.contract.traffic import Traffic
+from pageworker_supervisor.contract.result import AttemptRecord, Blocker, ResultError, Status
 from pageworker_supervisor.dispatch.attempt_steps import past_attempt
 from pageworker_supervisor.dispatch.blocker_policy import after_blocker, blocked_record
 from pageworker_supervisor.dispatch.blocker_response import BlockerResponse
+from pageworker_supervisor.dispatch.claimed_job import ClaimedJob
 from pageworker_supervisor.dispatch.job_observation import job_observation
 from pageworker_supervisor.dispatch.login_reports import LoginReports
 from pageworker_supervisor.dispatch.outcome import (
     EndJob,
     Outcome,
     RetryJob,
-    attempt_number,
     attempt_of,
     backoff_seconds,
     build_result,
@@ -40,22 +39,18 @@ from pageworker_supervisor.dispatch.outcome import (
     past_attempts,
     trace_of,
 )
-from pageworker_supervisor.queue.claim import Lease
+from pageworker_supervisor.dispatch.running_calls import RunningCalls
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.redis_client.availability import Availability
-from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.rollouts.rollout_entry import Rollout
-from pageworker_supervisor.runners.runner import Runner
 from pageworker_supervisor.runners.start_failure import ContextBroken
 from pageworker_supervisor.secrets.errors import SecretUnavailable
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.tracing.trace_context import caller_of
 
 if TYPE_CHECKING:
-    from loguru import Logger
-
-    from pageworker_supervisor.tracing.job_trace import AttemptTrace
+    pass
 
 DEAD_LETTERED = frozenset({"failed", "timed_out", "dead", "rejected"})
 """Statuses whose job is dead-lettered: an operator may inspect and retry it."""
@@ -64,41 +59,6 @@ SECRET_OUTAGE_SECONDS = 5.0
 """Before a job is tried again whose secret backend does not answer."""
 
 EVENT_OF: dict[Status, EventName] = {"rejected": "rejected", "blocked": "blocked", "dead": "dead"}
-
-
-class ClaimedJob(Protocol):
-    """What the settlement has to know of a claimed job. `version`: its module's, once that is resolved. `rollout`: the
-    one of which it is part. `claimed_at`: on the monotonic clock. `left_at`: when it gave up its permits; None: it has
-    not. `proxy`: its policy and the upstream used last. `has_unused_profile`: its claim locked a profile that no runner
-    of this worker has open."""
-
-    lease: Lease
-    job: Job
-    version: str | None
-    rollout: Rollout | None
-    claimed_at: float
-    left_at: float | None
-    proxy: str | None
-    log: "Logger"
-    trace: "AttemptTrace | None"
-
-    @property
-    def runner(self) -> Runner | None:
-        """The runner on which it has, or had, a page."""
-
-    @property
-    def traffic(self) -> Traffic:
-        """What this attempt has used of the network."""
-
-    @property
-    def steps(self) -> tuple[StepRecord, ...]:
-        """What its module has reported so far."""
-
-    @property
-    def has_unused_profile(self) -> bool: ...
-
-    def use(self, outcome: str | None = None, error: str | None = None) -> bytes:
-        """JSON of what it has used, for the job's history."""
 
 
 class Settlement:
@@ -117,6 +77,7 @@ class Settlement:
         blockers: BlockerResponse | None = None,
     ) -> None:
         """`running_rollout(module)`: the one that shares out jobs now. `blockers`: None: no tenant has policies."""
+        self.running = RunningCalls(queue, availability)
         self.logins = logins
         self.blockers = blockers
         self.observed = asyncio.Event()
@@ -284,29 +245,6 @@ class Settlement:
                 used=attempt.use("lost", reason),
             )
         )
-
-    async def begun(self, attempt: ClaimedJob) -> None:
-        """Its handler has begun."""
-        await self._availability.retry_until_available(lambda: self._queue.begin(attempt.lease, used=attempt.use()))
-
-    async def progress(self, attempt: ClaimedJob, step: StepRecord) -> None:
-        """Publish the newest step, and keep it in the job's record. If Redis does not answer, it is not told again."""
-        event = TenantEvent(
-            event="progress",
-            job_id=attempt.job.job_id,
-            tenant_id=attempt.job.tenant_id,
-            attempt=attempt_number(attempt.job, attempt.lease),
-            detail=msgspec.to_builtins(step, str_keys=True),
-        )
-        try:
-            await self._queue.progress(attempt.lease, msgspec.json.encode(step), encode_event(event))
-        except RedisClientError as error:
-            attempt.log.debug("a step was not published", reason=str(error))
-
-    async def store(self, attempt: ClaimedJob) -> None:
-        """Its handler has ended. Its artifacts are not stored yet: it keeps its lease, and gives up its permits."""
-        attempt.log.info("artifacts are being stored")
-        await self._availability.retry_until_available(lambda: self._queue.store(attempt.lease))
 
     async def secret_outage(self, attempt: ClaimedJob, away: SecretUnavailable, *, begun: bool) -> None:
         """The secret backend does not answer, and no value is left within its lease."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
+from pageworker_sandbox.wire.once_messages import OnceAct
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
@@ -16,6 +17,7 @@ from pageworker_supervisor.queue.claim import Capacity, ClaimCalls, Claimed, Lea
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.queue.functions import Shards, batches, opaque, unpacked
 from pageworker_supervisor.queue.limits_table import LimitsId
+from pageworker_supervisor.queue.once import OnceReply, call_once
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.retention import retention_request
@@ -175,6 +177,10 @@ class JobConsumer:
         False: the lease was lost.
         """
         return await self._on_lease(lease, "store")
+
+    async def once(self, lease: Lease, key: str, act: OnceAct, *, call_number: int, value: bytes | None) -> OnceReply:
+        """Record a side effect of the handler. `call_number`: of this call within the lease, the same when repeated."""
+        return await call_once(self._shards, lease, key, act, call_number, value)
 
     # The next methods put a job back into the queue. `begun`: a handler had begun in this lease. Until then it may
     # expire. `traffic`: what this lease used of the network.

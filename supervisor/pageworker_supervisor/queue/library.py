@@ -26,6 +26,7 @@ SHARD_KEYS = {
     "done": "done:<job>",
     "kept": "kept:<job>",
     "timeline": "timeline:<job>",
+    "once": "once:<job>",
     "backlog": "backlog:<tenant>/<context>/<domain>:<priority>",
     "delayed": "delayed",
     "expiry": "expiry",
@@ -147,6 +148,7 @@ JOB_FIELDS = {
     "lease_traffic": "lease: what it had used of the network at the last heartbeat: requests, bytes in, bytes out",
     "progress": "lease: the newest step that its handler reported, as JSON",
     "used": "lease: what its attempt uses, as JSON; written when a handler begins",
+    "once": "1 if `once:<job>` has side effects of this job",
     "history": "its transitions so far, one per line",
     "last_token": "the last token that was given up; a repeated call with it gets the same answer",
 }
@@ -161,11 +163,11 @@ _CALLBACK_CODES = {name.removeprefix("callback_"): code for name, code in CALLBA
 FILES = (
     *("shard", "limits", "limits_table", "pause", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer"),
     "clock_set_back",
-    *("backlog", "browser_context", "profile_lock", "history", "job", "cancellation", "push", "listing"),
+    *("backlog", "browser_context", "profile_lock", "history", "once", "job", "cancellation", "push", "listing"),
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
     *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
     *("fn_inspect", "fn_tenants", "fn_profiles", "fn_demand", "fn_check_consistency", "fn_record", "fn_rollouts"),
-    *("fn_profile_logins", "fn_access_tokens", "fn_progress", "fn_profile_cooling"),
+    *("fn_profile_logins", "fn_access_tokens", "fn_progress", "fn_once", "fn_profile_cooling"),
     "fn_apply_event",
     "register",
 )
@@ -182,6 +184,7 @@ ENCLOSED = frozenset(
         "browser_context",
         "profile_lock",
         "history",
+        "once",
         "cancellation",
         "push",
         "fn_config",
@@ -190,6 +193,7 @@ ENCLOSED = frozenset(
         "fn_profile_logins",
         "fn_access_tokens",
         "fn_rollouts",
+        "fn_once",
     )
 )
 """Sources whose local names no other source uses. Each is a block of its own, because Lua takes 200 local names per

@@ -4,7 +4,7 @@ from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.runner_lines import write_step
 
-AttemptTold = m.Accepted | m.Offer | m.ArtifactData | m.Spans | m.SecretRequest | m.StepReport
+AttemptTold = m.Accepted | m.Offer | m.ArtifactData | m.Spans | m.SecretRequest | m.StepReport | m.OnceRequest
 """Messages that change nothing but the state of an attempt."""
 
 
@@ -23,7 +23,11 @@ def tell_page(page: PageReservation, message: AttemptTold, descriptors: list[int
         case m.Spans():
             page.spans = message
         case m.SecretRequest():
-            page.ask_secret(message)
+            page.secret_requests.append(message)
+            page.changed.set()
+        case m.OnceRequest():
+            page.once_requests.append(message)
+            page.changed.set()
         case m.StepReport():
             if page.steps.add(message):
                 write_step(message, page)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from pageworker_sandbox import memfd
 from pageworker_sandbox.egress.shared_counts import BudgetName
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from pageworker_supervisor.runners.runner import Runner
 
+Request = TypeVar("Request")
 OnLogin = Callable[[ProfileReport], None]
 RECYCLINGS = 4
 RECYCLING_SLACK_SECONDS = 5.0
@@ -101,7 +102,9 @@ class PageReservation:
         """Of the page in its runner, once the handler has begun."""
         self.secret_outage: SecretUnavailable | None = None
         """Set if the attempt is stopped because the secret backend does not answer."""
-        self._secret_requests: deque[m.SecretRequest] = deque()
+        self.secret_requests: deque[m.SecretRequest] = deque()
+        self.once_requests: deque[m.OnceRequest] = deque()
+        """What the runner asks and gets an answer to. The message rules limit how often. Use `next_request`."""
         self._pages = pages
         self._attempt_id = ""
         self._traffic: Traffic | None = None
@@ -241,15 +244,10 @@ class PageReservation:
             await self._change()
         return None
 
-    def ask_secret(self, request: m.SecretRequest) -> None:
-        """The runner asks for a secret and waits for an answer. The message rules limit how often."""
-        self._secret_requests.append(request)
-        self.changed.set()
-
-    async def next_secret_request(self) -> m.SecretRequest | None:
-        """Wait for the next request; None: the attempt has ended."""
-        await self.until(lambda: bool(self._secret_requests) or self.done.done())
-        return None if self.done.done() else self._secret_requests.popleft()
+    async def next_request(self, waiting: deque[Request]) -> Request | None:
+        """Wait for the next request of this kind; None: the attempt has ended."""
+        await self.until(lambda: bool(waiting) or self.done.done())
+        return None if self.done.done() else waiting.popleft()
 
     def take_delivery(self) -> ArtifactHandover | None:
         """The artifact that arrived, or None. The caller closes it."""

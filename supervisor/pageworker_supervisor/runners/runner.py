@@ -300,7 +300,9 @@ class Runner(ABC):
             case m.Retire():
                 self._resources.metrics.runners.retirement_asked(message.cause)
                 self.retire(message.reason, restart="retired")
-            case m.Accepted() | m.Offer() | m.ArtifactData() | m.Spans() | m.SecretRequest() | m.StepReport():
+            case m.Accepted() | m.Offer() | m.ArtifactData() | m.Spans():
+                tell_page(self.running[message.attempt_id], message, descriptors)
+            case m.SecretRequest() | m.StepReport() | m.OnceRequest():
                 tell_page(self.running[message.attempt_id], message, descriptors)
             case m.Done(failure=m.Failure()) if self._fails_past_a_limit(message):
                 self._log.debug("the attempt's end is its runner's breach", attempt_id=message.attempt_id)
@@ -380,10 +382,10 @@ class Runner(ABC):
         if self._connection is not None and page.is_open(offer):
             await self._connection.grant(offer)
 
-    async def answer_secret(self, page: PageReservation, answer: m.SecretAnswer) -> None:
+    async def answer(self, page: PageReservation, answer: m.SecretAnswer | m.OnceAnswer) -> None:
         """Answer the request of an attempt, if it still runs."""
         if self._connection is not None and not page.done.done():
-            await self._connection.answer_secret(answer)
+            await self._connection.answer(answer)
 
     def _alive(self) -> RunnerConnection:
         if self._connection is None or self.state in (RunnerState.STOPPING, RunnerState.GONE):

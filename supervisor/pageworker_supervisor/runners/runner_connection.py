@@ -110,8 +110,8 @@ class RunnerConnection:
         with suppress(ChannelClosed):
             await self._channel.send(m.Grant(attempt_id=offer.attempt_id, number=offer.number))
 
-    async def answer_secret(self, answer: m.SecretAnswer) -> None:
-        """Answer a SecretRequest."""
+    async def answer(self, answer: m.SecretAnswer | m.OnceAnswer) -> None:
+        """Answer a SecretRequest or a OnceRequest."""
         with suppress(ChannelClosed):
             await self._channel.send(answer)
 

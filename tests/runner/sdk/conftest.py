@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Locator, Page
 
 from pageworker import Blocked, Download, DownloadedFile, ProfileState
+from pageworker.once import OnceAct, OnceState
 from pageworker.sink import Level
 
 
@@ -19,6 +20,7 @@ class RecordingSink:
         self.blocker: Blocked | None = None
         self.recorded: list[tuple[str, Page, dict[str, object]]] = []
         self.lines: list[tuple[Level, str, dict[str, object]]] = []
+        self.once_calls: list[tuple[str, OnceAct, object]] = []
         self.spans: list[tuple[str, dict[str, object]]] = []
         self.steps: list[tuple[str, dict[str, object]]] = []
         self.profile_states: list[tuple[ProfileState, dict[str, object]]] = []
@@ -63,6 +65,10 @@ class RecordingSink:
 
     async def totp(self, name: str) -> str:
         return "123456"
+
+    async def once(self, key: str, act: OnceAct, value: object) -> tuple[OnceState, object]:
+        self.once_calls.append((key, act, value))
+        return {"begin": "begun", "done": "done", "drop": "dropped"}[act], value  # type: ignore[return-value]  # texts
 
     async def fill_secret(self, locator: Locator, name: str) -> None:
         await locator.fill(self.secrets[name])

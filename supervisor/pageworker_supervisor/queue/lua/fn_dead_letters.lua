@@ -21,6 +21,7 @@ local function revive(request)
   end
   Job.transition(id, job, Event.REVIVE)
   add_job(request.job, false, nil, job.history)
+  Once.take_over(id)
   DeadLetter.drop(request.entry, found[2])
   Wakeup.flush()
   return 'queued'

@@ -79,7 +79,13 @@ local function enqueue_one(new, any_cancelled)
   local same = token and Push.is_same(earlier, new.push)
   if not token or (free and not same) then
     local cap = { jobs = new.most_jobs, bytes = new.most_bytes }
-    return add_job(new, any_cancelled and Cancellation.take(new.ref), cap) and 'queued' or 'full'
+    if not add_job(new, any_cancelled and Cancellation.take(new.ref), cap) then
+      return 'full'
+    end
+    if token then
+      Once.take_over(new.ref)
+    end
+    return 'queued'
   end
   -- A second reading of a rejected job cannot be told from a second push. Better two answers than none.
   local answered = (free or not same) and earlier ~= new.push and answer_again(new)

@@ -83,7 +83,7 @@ local function finish(request)
   for _, event in ipairs(request.events) do
     call('PUBLISH', PREFIX .. ':events:' .. job.tenant, event)
   end
-  Job.finish(id, job, token, rejected, retention.result_ttl_ms)
+  Job.finish(id, job, token, rejected, retention.result_ttl_ms, request.dead_letter)
   call('HINCRBY', Key.meta(), 'jobs', -1)
   call('ZREM', Key.leases(), id)
   call('XACK', Key.ready(), GROUP, job.entry)

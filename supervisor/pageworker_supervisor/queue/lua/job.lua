@@ -23,7 +23,7 @@ local QUEUED_FIELDS = {
 }
 local FINISH_FIELDS = {
   'token', 'state', 'tenant', 'priority', 'context', 'domain', 'entry', 'fence', 'expires_at', 'cancel_requested',
-  'permits', 'module', 'bytes', 'push', 'started_at', 'worker', 'used', 'history',
+  'permits', 'module', 'bytes', 'push', 'started_at', 'worker', 'used', 'history', 'once',
 }
 
 -- What its tenant calls this job.
@@ -73,6 +73,7 @@ function Job.read_leased(id, token)
     token = token, state = f[2], tenant = f[3], priority = f[4], context = f[5], domain = f[6], entry = f[7],
     fence = f[8], expires_at = f[9], cancel_requested = f[10], permits = f[11], module = f[12],
     bytes = f[13], push = f[14], started_at = f[15], worker = f[16], used = f[17], history = f[18],
+    once = f[19],
   }
 end
 
@@ -295,10 +296,12 @@ function Job.remember_attempt(id, attempt)
 end
 
 -- The job has its result: its record goes, `done` remembers it, `timeline` keeps its history. `free`: its id may be used again.
-function Job.finish(id, job, token, free, ttl)
+-- `dead`: it has a dead letter.
+function Job.finish(id, job, token, free, ttl, dead)
   Job.transition(id, job, Event.FINISH)
   call('SET', Key.done(id), Push.mark(token, job.push or '', free), 'PX', ttl)
   History.keep(id, job.history, ttl)
+  Once.keep(id, job, ttl, dead)
   if job.expires_at then
     call('ZREM', Key.expiry(), id)
   end

@@ -28,7 +28,7 @@ local MICROS -- the same instant in microseconds
 -- One table per noun, one file each.
 local Shard, Limits, Wakeup, Tenant, Timer, Domain, Backlog, Context, Profile = {}, {}, {}, {}, {}, {}, {}, {}, {}
 local Job, Push, Outbox, Cancellation, DeadLetter, Listing, LimitsTable = {}, {}, {}, {}, {}, {}, {}
-local Module, Fleet, Rejection, History, Pause, Rollouts, Config = {}, {}, {}, {}, {}, {}, {}
+local Module, Fleet, Rejection, History, Pause, Rollouts, Config, Once = {}, {}, {}, {}, {}, {}, {}, {}
 
 local NO_DOMAIN = '-' -- of a job without a domain; no host name
 
