@@ -46,7 +46,7 @@ class RejectedText:
 
     `identity`: tenant and job id of the text, if they could be read; then `result` is the rejection for its sender.
     `callback`: the callback URL of the text, if its tenant allows it. `bound`: with whose results it is kept, see
-    JobProducer.reject.
+    JobProducer.reject. `field`: the wrong field, "" for the whole text; `hint`: how to fix it.
     """
 
     raw: bytes
@@ -56,6 +56,8 @@ class RejectedText:
     result: bytes | None = None
     callback: str | None = None
     bound: str | None = None
+    field: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,22 +95,24 @@ class Admission:
 
     def decide(self, untrusted_text: bytes) -> list[NewJob | RejectedText]:
         """The job to queue, or the rejection with the result for its sender; one for each job of a list."""
-        return [self._decide(text) for text in list_of_texts(untrusted_text)] or self._decide_leniently(untrusted_text)
+        texts = list_of_texts(untrusted_text)
+        return [self.decide_one(text) for text in texts] or self._decide_leniently(untrusted_text)
 
     def _decide_leniently(self, untrusted_text: bytes) -> list[NewJob | RejectedText]:
         """Read a text once more, where it is not JSON to the letter: see contract/text_repair.py."""
-        decision = self._decide(untrusted_text)
+        decision = self.decide_one(untrusted_text)
         if not isinstance(decision, RejectedText) or decision.type != "invalid_json":
             return [decision]
         return [self._decide_repaired(text) for text in repaired(untrusted_text)] or [decision]
 
     def _decide_repaired(self, text: RepairedText) -> NewJob | RejectedText:
         if text.bad_number is None:
-            return self._decide(text.json)
+            return self.decide_one(text.json)
         rule, hint = "is not a number that JSON can hold", "write it as a string, or leave it out"
         return self._reject(text.json, _Violation("invalid_field", text.bad_number, rule, hint))
 
-    def _decide(self, untrusted_text: bytes) -> NewJob | RejectedText:
+    def decide_one(self, untrusted_text: bytes) -> NewJob | RejectedText:
+        """The same for a text that is one job, read to the letter."""
         try:
             job = parse_job(untrusted_text)
         except ContractError as broken:
@@ -165,7 +169,7 @@ class Admission:
         reason = str(violation)
         identity = read_identity(untrusted_text)
         if identity is None:
-            return RejectedText(untrusted_text, violation.type, reason)
+            return RejectedText(untrusted_text, violation.type, reason, field=violation.field, hint=violation.hint)
         fields = msgspec.json.decode(untrusted_text, type=dict[str, Any])
         detail = {"field": violation.field, "rule": violation.rule, "hint": violation.hint}
         result = Result(
@@ -178,7 +182,17 @@ class Admission:
         callback = self._callback(fields.get("callback_url"), identity.tenant_id)
         # Names of unknown tenants cost nothing to make up.
         bound = None if self._tenants.find(identity.tenant_id) is not None else UNKNOWN_TENANTS
-        return RejectedText(untrusted_text, violation.type, reason, identity, encode_result(result), callback, bound)
+        return RejectedText(
+            untrusted_text,
+            violation.type,
+            reason,
+            identity,
+            encode_result(result),
+            callback,
+            bound,
+            field=violation.field,
+            hint=violation.hint,
+        )
 
     def _callback(self, untrusted_url: Any, tenant_id: str) -> str | None:
         tenant = self._tenants.find(tenant_id)
