@@ -9,9 +9,18 @@ import pytest
 import uvloop
 from pw_flood import flood
 from pw_http import FakeWorker, get, running
+from starlette.types import Receive, Scope, Send
 
+from pageworker_supervisor.admin.bounded_protocol import BoundedProtocol, ConnectionBounds
 from pageworker_supervisor.admin.control_socket import CONTROL_SOCKET
-from pageworker_supervisor.admin.server import Endpoints, HttpBounds
+from pageworker_supervisor.admin.server import (
+    Endpoints,
+    HttpBounds,
+    bind_tcp,
+    connection_table,
+    embedded_server,
+    serve_on,
+)
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 QUICK = HttpBounds(head_seconds=0.3, answer_seconds=0.5)
@@ -164,3 +173,32 @@ async def test_a_body_that_never_ends_is_cut(tmp_path: Path) -> None:
         assert b"400" in answer
         assert b"did not arrive" in answer
         writer.close()
+
+
+async def test_an_idle_connection_may_have_a_time_of_its_own() -> None:
+    """It stays open longer than a head may take. The first byte of the next request starts the time of its head."""
+    table = connection_table(16)
+    dropped: list[str] = []
+    bounds = ConnectionBounds(table, dropped.append, head_seconds=0.2, answer_seconds=None, idle_seconds=30.0)
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    listener = bind_tcp("127.0.0.1:0")
+    port = listener.getsockname()[1]
+    async with asyncio.TaskGroup() as tasks:
+        serving = tasks.create_task(serve_on(embedded_server(app, BoundedProtocol, bounds), listener))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(30):
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert await reader.readuntil(b"\r\n\r\n")
+            silent, other = await asyncio.open_connection("127.0.0.1", port)
+            await cut(silent)
+            assert dropped == ["head_timeout"], "the one that never sent a head"
+            writer.write(b"G")
+            await cut(reader)
+        assert dropped == ["head_timeout", "head_timeout"]
+        serving.cancel()
+        for each in (writer, other):
+            each.transport.abort()

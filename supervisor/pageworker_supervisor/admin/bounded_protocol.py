@@ -22,12 +22,14 @@ Dropped = Literal["crowded", "head_timeout", "answer_timeout", "stopping"]
 @dataclass(frozen=True)
 class ConnectionBounds:
     """For all connections of one listener. `answer_seconds` None: an answer may take any time, as that to a drain
-    does."""
+    does. `idle_seconds`: from an answer to the first byte of the next request; None: `head_seconds` counts from the
+    answer."""
 
     table: "ConnectionTable[BoundedProtocol]"
     on_dropped: Callable[[Dropped], None]
     head_seconds: float = HEAD_SECONDS
     answer_seconds: float | None = ANSWER_SECONDS
+    idle_seconds: float | None = None
 
 
 class BoundedProtocol(H11Protocol):
@@ -38,6 +40,8 @@ class BoundedProtocol(H11Protocol):
         self._bounds = bounds
         self._deadline: asyncio.TimerHandle | None = None
         self._answering = False
+        self._idle = False
+        """Whether it was answered, and no byte of a next request has come."""
         self._stopping = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -59,7 +63,10 @@ class BoundedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """A part of a request. The deadline counts for the whole request: single bytes do not extend it."""
         super().data_received(data)
+        begins, self._idle = self._idle, False
         self._update_state()
+        if begins and not self._answering and not self._stopping and not self.transport.is_closing():
+            self._set_deadline(self._bounds.head_seconds, "head_timeout")
 
     def on_response_complete(self) -> None:
         """The answer is sent. The next request may have arrived already."""
@@ -88,7 +95,8 @@ class BoundedProtocol(H11Protocol):
             self._set_deadline(self._bounds.answer_seconds, "answer_timeout")
         elif not self._answering and (answered or before):
             self._bounds.table.answer_complete(self, self.loop.time())
-            self._set_deadline(self._bounds.head_seconds, "head_timeout")
+            self._idle = self._bounds.idle_seconds is not None
+            self._set_deadline(self._bounds.idle_seconds or self._bounds.head_seconds, "head_timeout")
 
     def _set_deadline(self, seconds: float | None, why: Dropped) -> None:
         self._cancel_deadline()

@@ -44,16 +44,20 @@ class ConnectionLimits:
     """Limits that follow from the hard limit of one listener."""
 
     max_connections: int
+    idle_share: float = 1 / IDLE_DIVISOR
+    """Share of the hard limit up to which no idle connection is evicted."""
+    peer_share: float = 1 / PEER_DIVISOR
+    """Share of the hard limit that one peer beyond loopback may have. 1 behind a proxy, which is the only peer."""
 
     @property
     def idle_limit(self) -> int:
         """Up to this number no idle connection is evicted."""
-        return max(1, self.max_connections // IDLE_DIVISOR)
+        return max(1, int(self.max_connections * self.idle_share))
 
     @property
     def per_peer(self) -> int:
         """Connections of one peer beyond loopback."""
-        return max(1, self.max_connections // PEER_DIVISOR)
+        return max(1, int(self.max_connections * self.peer_share))
 
 
 class ConnectionTable(Generic[C]):

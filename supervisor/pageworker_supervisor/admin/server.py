@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import math
 import os
 import socket
 import stat
@@ -12,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
 from pageworker_sandbox.task_group import TaskGroup
@@ -45,6 +46,8 @@ BIND_MENDS = {
     errno.EACCES: "choose a port above 1023",
 }
 CONTROL_CONNECTIONS = 256
+KEEP_ALIVE_SECONDS = 5
+"""uvicorn closes an idle connection after this time."""
 HTTP_CONNECTIONS = 4096
 
 
@@ -140,7 +143,7 @@ def not_counted(_: Dropped) -> None:
     """For a listener without a metric of dropped connections, such as the control socket, whose clients are trusted."""
 
 
-def embedded_server(app: Starlette, protocol: type[BoundedProtocol], bounds: ConnectionBounds) -> EmbeddedServer:
+def embedded_server(app: ASGIApp, protocol: type[BoundedProtocol], bounds: ConnectionBounds) -> EmbeddedServer:
     """A server of `app` with these bounds, for `serve_on`."""
     made = partial(protocol, bounds)
     return EmbeddedServer(
@@ -148,12 +151,17 @@ def embedded_server(app: Starlette, protocol: type[BoundedProtocol], bounds: Con
             app,
             # uvicorn calls this once per connection.
             http=cast("type[asyncio.Protocol]", made),
+            interface="asgi3",
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            # In whole seconds, and later than BoundedProtocol, which counts what it closes.
+            timeout_keep_alive=KEEP_ALIVE_SECONDS
+            if bounds.idle_seconds is None
+            else math.ceil(bounds.idle_seconds) + 1,
             timeout_graceful_shutdown=GRACE_SECONDS,
             backlog=BACKLOG,
         )
