@@ -141,6 +141,8 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     "scaling": LOCAL,
     # Who reaches endpoints that have no password.
     "http": LOCAL,
+    # Only the process `pageworker-api` reads it, when it starts.
+    "api": LOCAL,
     # What each worker relies on, of its own host and of the Redis that holds the central configuration.
     "checks": LOCAL,
     "log": HOT,

@@ -14,6 +14,7 @@ from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.sandbox_rights import ESSENTIAL, RightName
 from pageworker_sandbox.wire.messages import SECRET_NAME, BrowserLevel
 from pageworker_supervisor.config.admission_settings import AdmissionSettings
+from pageworker_supervisor.config.api_settings import ApiSettings
 from pageworker_supervisor.config.blocker_settings import BlockerPolicy, BlockerSettings, PolicyKind
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
@@ -389,6 +390,7 @@ class Settings(Section, frozen=True):
     scaling: ScalingSettings = ScalingSettings()
     rollouts: RolloutSettings = RolloutSettings()
     http: HttpSettings = HttpSettings()
+    api: ApiSettings = ApiSettings()
     checks: CheckSettings = CheckSettings()
     log: LogSettings = LogSettings()
     tracing: TracingSettings = TracingSettings()

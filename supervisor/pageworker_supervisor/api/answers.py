@@ -1,0 +1,106 @@
+"""The bodies that the API answers with. Field names are those of docs/jobs.md. Pure."""
+
+import datetime as dt
+from typing import Literal
+
+from msgspec import Struct
+
+from pageworker_supervisor.api.problem import ProblemDocument
+from pageworker_supervisor.contract.utc_time import utc_time
+from pageworker_supervisor.queue.job_details import JobDetails
+from pageworker_supervisor.queue.views import CancelReply
+
+SubmitStatus = Literal["queued", "known", "rejected"]
+"""`known`: the same job, which waits, runs or has ended. `rejected`: see `problem`. Nothing of the job is stored."""
+
+
+class SubmittedAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one submitted job. `job_id` and `tenant_id` of a rejected job: as far as they can be read."""
+
+    job_id: str | None = None
+    tenant_id: str | None = None
+    status: SubmitStatus
+    problem: ProblemDocument | None = None
+
+
+class SubmittedList(Struct, frozen=True):
+    """What became of the jobs of one request, in their order."""
+
+    jobs: tuple[SubmittedAnswer, ...]
+
+
+class JobAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a job is. `state`: `queued`, `delayed`, `running`, `ending`, `finishing` or `ended`. `status`: of the
+    result, once the job has ended and while its result is kept. `why`: why it waits."""
+
+    job_id: str
+    tenant_id: str
+    state: str
+    status: str | None = None
+    endpoint_module: str | None = None
+    priority: str | None = None
+    profile_id: str | None = None
+    domain: str | None = None
+    trace_id: str | None = None
+    pushed_at: dt.datetime | None = None
+    due_at: dt.datetime | None = None
+    expires_at: dt.datetime | None = None
+    started_at: dt.datetime | None = None
+    attempts_used: int | None = None
+    crashes: int | None = None
+    cancel_requested: bool = False
+    why: str | None = None
+
+
+class CancelAnswer(Struct, frozen=True, kw_only=True):
+    """`cancelled`: the job does not run. `cancelling`: a worker stops it, or, if `known` is false, the queue does not
+    know the job, and cancels it should it come."""
+
+    job_id: str
+    tenant_id: str
+    outcome: Literal["cancelled", "cancelling"]
+    known: bool
+
+
+class WhoAmIAnswer(Struct, frozen=True, kw_only=True):
+    """What the token permits. `tenant_id` null: jobs of all tenants. `expires_at`: RFC 3339, null for never."""
+
+    token_id: str
+    tenant_id: str | None
+    scopes: tuple[str, ...]
+    expires_at: dt.datetime | None
+
+
+def job_answer(details: JobDetails) -> JobAnswer:
+    """A job as the API shows it: without worker and fencing token."""
+    return JobAnswer(
+        job_id=details.job_id,
+        tenant_id=details.tenant_id,
+        state=details.state,
+        status=details.status,
+        endpoint_module=details.module,
+        priority=details.priority,
+        profile_id=details.profile_id,
+        domain=details.domain,
+        trace_id=details.trace_id,
+        pushed_at=_instant(details.pushed_at_ms),
+        due_at=_instant(details.due_at_ms),
+        expires_at=_instant(details.expires_at_ms),
+        started_at=_instant(details.started_at_ms),
+        attempts_used=details.attempts_used,
+        crashes=details.crashes,
+        cancel_requested=details.cancel_requested,
+        why=details.why,
+    )
+
+
+def cancel_answer(job_id: str, tenant_id: str, reply: CancelReply) -> CancelAnswer | None:
+    """None: the reply is no success."""
+    if reply not in ("cancelled", "cancelling", "awaited"):
+        return None
+    outcome: Literal["cancelled", "cancelling"] = "cancelled" if reply == "cancelled" else "cancelling"
+    return CancelAnswer(job_id=job_id, tenant_id=tenant_id, outcome=outcome, known=reply != "awaited")
+
+
+def _instant(ms: int | None) -> dt.datetime | None:
+    return None if ms is None else utc_time(ms / 1000)

@@ -1,0 +1,43 @@
+"""One operation of the API: method, path, who may call it, and what it takes and answers."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pageworker_supervisor.api.grant import ApiGrant
+
+Handler = Callable[[Request, ApiGrant], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class QueryField:
+    """A field of the query. `schema`: its JSON Schema."""
+
+    name: str
+    meaning: str
+    schema: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One operation. `answers`: the type of the body by status; None: no JSON of ours. `problems`: codes beside those
+    that every operation has."""
+
+    method: str
+    path: str
+    handler: Handler
+    scopes: frozenset[str]
+    summary: str
+    answers: Mapping[int, object]
+    query: tuple[QueryField, ...] = ()
+    takes_jobs: bool = False
+    problems: tuple[str, ...] = ()
+
+
+TENANT = QueryField(
+    "tenant_id",
+    "The tenant. Only for tokens of the fleet's operator, which need it.",
+    {"type": "string", "pattern": "^[a-z0-9-]{1,63}$"},
+)

@@ -1,0 +1,59 @@
+"""Who sends a request, and whether it may come now: token, scope, rate."""
+
+import hashlib
+import time
+from collections import OrderedDict
+
+from starlette.requests import Request
+
+from pageworker_supervisor.api.grant import ApiGrant, GrantReader, bearer_token, invalid_token, require_scope
+from pageworker_supervisor.api.problem import ApiProblem
+from pageworker_supervisor.api.redis_calls import RedisCalls
+from pageworker_supervisor.api.token_buckets import TokenBuckets, limit_headers
+
+FAILURES_PER_SECOND = 5.0
+FAILURES_BURST = 50
+"""Lookups of unknown tokens per peer. Tokens that were valid a moment ago are not held up by them."""
+REMEMBERED = 10_000
+LIMIT_HEADERS = "pageworker_limit_headers"
+"""In the state of a request: headers that its answer carries."""
+
+
+class RequestGate:
+    """Checks each request before anything of it is read."""
+
+    def __init__(self, reader: GrantReader, calls: RedisCalls, rate: float, burst: int) -> None:
+        self._reader = reader
+        self._calls = calls
+        self._buckets = TokenBuckets(rate, burst)
+        self._failures = TokenBuckets(FAILURES_PER_SECOND, FAILURES_BURST)
+        self._valid: OrderedDict[bytes, None] = OrderedDict()
+        """Digests of tokens that were valid at their last use."""
+
+    async def admit(self, request: Request, scopes: frozenset[str]) -> ApiGrant:
+        """What the token of the request permits. Raises ApiProblem."""
+        token = bearer_token(request.headers.get("authorization"))
+        grant = await self._grant(token, request.client.host if request.client else "")
+        state = self._buckets.take(grant.token_id, time.monotonic())
+        headers = limit_headers(self._buckets, state)
+        setattr(request.state, LIMIT_HEADERS, headers)
+        if not state.allowed:
+            detail = f"At most {self._buckets.rate:g} requests per second, {self._buckets.burst} at once"
+            raise ApiProblem("rate_limited", detail, retry_after=state.wait_seconds)
+        require_scope(grant, scopes)
+        return grant
+
+    async def _grant(self, token: str, peer: str) -> ApiGrant:
+        digest = hashlib.sha256(token.encode()).digest()
+        if digest not in self._valid and (wait := self._failures.empty_for(peer, time.monotonic())) > 0:
+            raise ApiProblem("rate_limited", "Too many requests with unknown tokens", retry_after=wait)
+        grant = await self._calls.run(self._reader.grant(token))
+        if grant is None:
+            self._valid.pop(digest, None)
+            self._failures.take(peer, time.monotonic())
+            raise invalid_token()
+        self._valid[digest] = None
+        self._valid.move_to_end(digest)
+        if len(self._valid) > REMEMBERED:
+            self._valid.popitem(last=False)
+        return grant

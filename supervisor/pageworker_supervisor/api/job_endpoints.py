@@ -1,0 +1,159 @@
+"""The operations on jobs: submit, look, wait for the result, cancel."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pageworker_supervisor.admin.operator_api import JSON, json_response
+from pageworker_supervisor.api.answers import (
+    CancelAnswer,
+    JobAnswer,
+    SubmittedAnswer,
+    SubmittedList,
+    cancel_answer,
+    job_answer,
+)
+from pageworker_supervisor.api.endpoint import TENANT, Endpoint, QueryField
+from pageworker_supervisor.api.grant import READ, WRITE, ApiGrant, job_of, nothing_there
+from pageworker_supervisor.api.job_texts import JobText, JobTexts, job_texts
+from pageworker_supervisor.api.problem import ApiProblem, problem_of_job
+from pageworker_supervisor.api.query import check_names, seconds_of
+from pageworker_supervisor.api.redis_calls import RedisCalls
+from pageworker_supervisor.api.request_body import RequestBodies
+from pageworker_supervisor.api.result_waits import ResultWaits
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.contract.result import Result
+from pageworker_supervisor.intake.admission import RejectedText
+from pageworker_supervisor.intake.submission import JobSubmission, SubmittedJob
+from pageworker_supervisor.queue.inspection import QueueInspection
+from pageworker_supervisor.queue.job_details import JobDetails
+
+LOOK_AGAIN_SECONDS = 2.0
+"""After which a caller may ask again for a result that is not there."""
+
+
+class JobEndpoints:
+    """The handlers, over the queue."""
+
+    def __init__(
+        self,
+        submission: JobSubmission,
+        inspection: QueueInspection,
+        waits: ResultWaits,
+        calls: RedisCalls,
+        bodies: RequestBodies,
+        max_wait_seconds: float,
+    ) -> None:
+        self._submission = submission
+        self._inspection = inspection
+        self._waits = waits
+        self._calls = calls
+        self._bodies = bodies
+        self._max_wait_seconds = max_wait_seconds
+
+    def table(self) -> tuple[Endpoint, ...]:
+        """The operations."""
+        wait = QueryField(
+            "wait",
+            "Seconds to wait for the result, if it is not there.",
+            {"type": "number", "minimum": 0, "maximum": self._max_wait_seconds, "default": 0},
+        )
+        job = "/v1/jobs/{job_id}"
+        submitted = {200: SubmittedAnswer | SubmittedList, 202: SubmittedAnswer}
+        problems = ("tenant_mismatch", "body_timeout", "body_too_large", "media_type", "job_invalid", "queue_full")
+        return (
+            Endpoint(
+                *("POST", "/v1/jobs", self.submit, WRITE, "Submit one job, or up to 1,000", submitted),
+                takes_jobs=True,
+                problems=("invalid_json", *problems),
+            ),
+            Endpoint(
+                *("GET", job, self.show, READ, "Show a job", {200: JobAnswer}),
+                query=(TENANT,),
+                problems=("not_found",),
+            ),
+            Endpoint(
+                *("DELETE", job, self.cancel, WRITE, "Cancel a job", {200: CancelAnswer, 202: CancelAnswer}),
+                query=(TENANT,),
+                problems=("not_found", "already_ended"),
+            ),
+            Endpoint(
+                *("GET", f"{job}/result", self.result, READ, "Get the result of a job, or wait for it"),
+                {200: Result, 202: JobAnswer},
+                query=(TENANT, wait),
+                problems=("not_found", "result_gone"),
+            ),
+        )
+
+    async def submit(self, request: Request, grant: ApiGrant) -> Response:
+        """`POST /v1/jobs`."""
+        check_names(request.query_params.multi_items(), ())
+        async with self._bodies.json(request) as untrusted_body:
+            texts = job_texts(untrusted_body, grant)
+            sent = [job.text for job in texts.jobs if job.problem is None]
+            outcomes = await self._calls.run(self._submission.submit(sent)) if sent else []
+        return _submitted(texts, outcomes)
+
+    async def show(self, request: Request, grant: ApiGrant) -> Response:
+        """`GET /v1/jobs/{job_id}`."""
+        ref, _ = self._job(request, grant)
+        return json_response(job_answer(await self._details(ref)))
+
+    async def cancel(self, request: Request, grant: ApiGrant) -> Response:
+        """`DELETE /v1/jobs/{job_id}`."""
+        ref, _ = self._job(request, grant)
+        reply = await self._calls.run(self._inspection.cancel(ref))
+        answer = cancel_answer(ref.job_id, ref.tenant_id, reply)
+        if answer is not None:
+            return json_response(answer, 200 if answer.outcome == "cancelled" else 202)
+        if reply == "finished":
+            raise ApiProblem("already_ended", "The job has ended, or only its result is left to be written")
+        raise ApiProblem(
+            "not_found", "The queue does not know the job, and remembers no more cancellations of this tenant"
+        )
+
+    async def result(self, request: Request, grant: ApiGrant) -> Response:
+        """`GET /v1/jobs/{job_id}/result`."""
+        ref, values = self._job(request, grant, "wait")
+        found = await self._waits.result(ref, seconds_of(values, "wait", self._max_wait_seconds))
+        if found is not None:
+            return Response(found, headers={"Cache-Control": "no-store"}, media_type=JSON)
+        details = await self._details(ref)
+        if details.state == "ended" and details.status is None:
+            raise ApiProblem("result_gone", "The job has ended. `results.ttl_seconds` have passed since")
+        response = json_response(job_answer(details), 202)
+        response.headers["Retry-After"] = f"{LOOK_AGAIN_SECONDS:.0f}"
+        return response
+
+    def _job(self, request: Request, grant: ApiGrant, *fields: str) -> tuple[JobRef, dict[str, str]]:
+        values = check_names(request.query_params.multi_items(), (TENANT.name, *fields))
+        return job_of(grant, request.path_params["job_id"], values.get(TENANT.name)), values
+
+    async def _details(self, ref: JobRef) -> JobDetails:
+        details = await self._calls.run(self._inspection.details(ref))
+        if details is None:
+            raise nothing_there()
+        return details
+
+
+def _submitted(texts: JobTexts, outcomes: Sequence[SubmittedJob | RejectedText]) -> Response:
+    left = iter(outcomes)
+    answers = []
+    for job in texts.jobs:
+        outcome = job.problem or next(left)
+        if isinstance(outcome, RejectedText):
+            outcome = problem_of_job(outcome)
+        if isinstance(outcome, ApiProblem) and not texts.listed:
+            raise outcome
+        answers.append(_answer(job, outcome))
+    if texts.listed:
+        return json_response(SubmittedList(tuple(answers)))
+    return json_response(answers[0], 202 if answers[0].status == "queued" else 200)
+
+
+def _answer(job: JobText, outcome: SubmittedJob | ApiProblem) -> SubmittedAnswer:
+    if isinstance(outcome, ApiProblem):
+        return SubmittedAnswer(job_id=job.job_id, tenant_id=job.tenant_id, status="rejected", problem=outcome.document)
+    ref = outcome.job.ref
+    return SubmittedAnswer(job_id=ref.job_id, tenant_id=ref.tenant_id, status=outcome.outcome)

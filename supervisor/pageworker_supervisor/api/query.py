@@ -1,0 +1,33 @@
+"""Reads the query of a request. Pure."""
+
+import math
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from pageworker_supervisor.api.problem import ApiProblem
+
+_NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
+SHOWN = 60
+
+
+def check_names(untrusted_pairs: Sequence[tuple[str, str]], known: Collection[str]) -> dict[str, str]:
+    """The query as a map. Raises ApiProblem for an unknown field, and for one that stands there twice."""
+    values: dict[str, str] = {}
+    for name, value in untrusted_pairs:
+        if name not in known:
+            takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+            raise ApiProblem(
+                "invalid_request", "The query has an unknown field", field=name[:SHOWN] or '""', hint=takes
+            )
+        if name in values:
+            raise ApiProblem("invalid_request", f"The query has `{name}` twice", field=name)
+        values[name] = value
+    return values
+
+
+def seconds_of(values: Mapping[str, str], name: str, most: float) -> float:
+    """A number of seconds, 0 without the field. Raises ApiProblem."""
+    text = values.get(name, "0")
+    if not _NUMBER.fullmatch(text) or not 0 <= (seconds := float(text)) <= most or math.isnan(seconds):
+        raise ApiProblem("invalid_request", f"`{name}` is a number of seconds, 0 to {most:g}", field=name)
+    return seconds

@@ -1,0 +1,137 @@
+"""The API as one process serves it: listener, connection to Redis, settings of the fleet."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pageworker_supervisor.admin.bounded_protocol import ConnectionBounds
+from pageworker_supervisor.admin.connection_limits import ConnectionLimits, ConnectionTable
+from pageworker_supervisor.admin.server import bind_tcp, embedded_server, not_counted, serve_on
+from pageworker_supervisor.api.app import api_app, starting_app
+from pageworker_supervisor.api.config_watch import ConfigWatch
+from pageworker_supervisor.api.gate import RequestGate
+from pageworker_supervisor.api.grant import GrantReader
+from pageworker_supervisor.api.job_endpoints import JobEndpoints
+from pageworker_supervisor.api.protocol import ApiProtocol
+from pageworker_supervisor.api.redis_calls import RedisCalls
+from pageworker_supervisor.api.request_body import RequestBodies
+from pageworker_supervisor.api.result_waits import ResultWaits
+from pageworker_supervisor.api.whoami_endpoint import WHOAMI
+from pageworker_supervisor.config.live import Live
+from pageworker_supervisor.config.load import LocalLayers
+from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.intake import Admission
+from pageworker_supervisor.intake.submission import JobSubmission
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.options import QueueOptions, queue_options
+from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.redis_client.channels import ChannelListener
+from pageworker_supervisor.task_supervision import run_forever
+from pageworker_supervisor.telemetry import log
+
+HEAD_SECONDS = 10.0
+"""From the first byte of a request to the end of its head."""
+IDLE_SECONDS = 75.0
+"""An idle connection stays open for this time. Proxies keep theirs for 60 s: the side that sends should close first."""
+IDLE_SHARE = 0.75
+"""Of all connections. Above it, the one that has waited longest for a request is closed for each new one."""
+PEER_SHARE = 1.0
+"""A proxy is the only peer of the API."""
+SEND_SECONDS = 30.0
+"""A client reads each part of an answer within this time."""
+
+ReaderOf = Callable[[QueueClient], GrantReader]
+
+
+class ApiServer:
+    """`open` binds the socket, so that a port in use is an error at the start."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        redis_client: RedisClient,
+        local: LocalLayers,
+        settings: Settings,
+        reader: ReaderOf,
+    ) -> None:
+        self.address: tuple[str, int] = listener.getsockname()[:2]
+        self._listener = listener
+        self._redis_client = redis_client
+        self._local = local
+        self._live = Live(settings)
+        self._reader = reader
+        self._app: ASGIApp = starting_app(lambda: redis_client.availability.trouble)
+        limits = ConnectionLimits(settings.api.connections, IDLE_SHARE, PEER_SHARE)
+        bounds = ConnectionBounds(
+            ConnectionTable(limits), not_counted, HEAD_SECONDS, answer_seconds=None, idle_seconds=IDLE_SECONDS
+        )
+        self._server = embedded_server(self._answer, ApiProtocol, bounds)
+
+    @classmethod
+    def open(
+        cls, bind: str, redis_client: RedisClient, local: LocalLayers, settings: Settings, reader: ReaderOf
+    ) -> "ApiServer":
+        """Bind `host:port`. Raises OSError."""
+        return cls(bind_tcp(bind, "api.bind"), redis_client, local, settings, reader)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await run_forever(
+            {
+                "redis": self._redis_client.availability.run(),
+                "http": serve_on(self._server, self._listener),
+                "api": self._run(),
+            }
+        )
+
+    async def _run(self) -> None:
+        settings, availability = self._live.value, self._redis_client.availability
+        replicated = await availability.retry_until_available(self._redis_client.has_replicas)
+        queue = QueueClient(
+            self._redis_client,
+            prefix=settings.redis.prefix,
+            shards=settings.redis.shards,
+            options=queue_options(settings, QueueOptions(replicas=int(replicated))),
+        )
+        await availability.retry_until_available(queue.load)
+        watch = ConfigWatch(queue.config, availability, self._local, self._live)
+        await watch.look()
+        listener = ChannelListener(self._redis_client, f"{queue.prefix}:events:_fleet")
+        self._app = self._built(queue, listener, watch)
+        log.info("the API is ready", address=f"{self.address[0]}:{self.address[1]}")
+        await run_forever({"channels": listener.run(), "config": watch.run()})
+
+    def _built(self, queue: QueueClient, listener: ChannelListener, watch: ConfigWatch) -> ASGIApp:
+        api, calls = self._live.value.api, RedisCalls()
+        submission = JobSubmission(queue.producer, admission_of(self._live.value))
+
+        def use(settings: Settings) -> None:
+            submission.use(admission_of(settings))
+            queue.use(queue_options(settings, queue.options))
+
+        use(self._live.value)
+        self._live.on_change(use)
+        waits = ResultWaits(queue.inspection, listener, queue.prefix, calls)
+        bodies = RequestBodies(api.max_body_bytes)
+        jobs = JobEndpoints(submission, queue.inspection, waits, calls, bodies, api.max_wait_seconds)
+        gate = RequestGate(self._reader(queue), calls, api.requests_per_second, api.burst)
+        availability = self._redis_client.availability
+        return api_app((*jobs.table(), WHOAMI), gate, lambda: availability.trouble or watch.trouble)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def bounded(message: Message) -> None:
+            async with asyncio.timeout(SEND_SECONDS):
+                await send(message)
+
+        try:
+            await self._app(scope, receive, bounded)
+        except TimeoutError:
+            # uvicorn closes the connection of an answer that is not complete.
+            log.info("a client did not read its answer in time")
+
+
+def admission_of(settings: Settings) -> Admission:
+    """Who may push what, by these settings."""
+    return Admission(settings.tenants, settings.domains, settings.jobs, proxies=settings.proxies)

@@ -1,0 +1,29 @@
+"""The section `[api]`: the HTTP API of the process `pageworker-api`."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from pageworker_supervisor.config.section import Section
+
+API_BIND = r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z"
+"""As that of `http.bind`."""
+
+
+class ApiSettings(Section, frozen=True):
+    """The HTTP API (docs/api.md). Only the process `pageworker-api` reads it. Workers do not."""
+
+    bind: Annotated[str, Meta(pattern=API_BIND)] | None = None
+    """Address and port of the API, e.g. `127.0.0.1:9480`. Default: there is no API, and `pageworker-api` does not
+    start."""
+    connections: Annotated[int, Meta(ge=16, le=100_000)] = 4096
+    """Open connections. Above it, the one that has waited longest for a request is closed."""
+    requests_per_second: Annotated[float, Meta(gt=0, le=1_000_000)] = 50.0
+    """Requests per second and token. Further ones get a 429 before they reach Redis. A request with many jobs counts as
+    one."""
+    burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 200
+    """Requests of a token that may come at once before `requests_per_second` slows them down."""
+    max_body_bytes: Annotated[int, Meta(ge=512 * 1024, le=64 * 1024 * 1024)] = 8 * 1024 * 1024
+    """Bytes of one request body. A larger one gets a 413."""
+    max_wait_seconds: Annotated[float, Meta(gt=0, le=600)] = 60.0
+    """Longest `wait` of a request for a result, in seconds."""

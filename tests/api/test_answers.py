@@ -1,0 +1,31 @@
+"""What the API shows of a job."""
+
+import datetime as dt
+from typing import get_args
+
+import msgspec
+import pytest
+
+from pageworker_supervisor.api.answers import JobAnswer, cancel_answer, job_answer
+from pageworker_supervisor.queue.job_details import JobDetails
+from pageworker_supervisor.queue.views import CancelReply
+
+
+def test_a_job_without_what_belongs_to_its_worker() -> None:
+    details = JobDetails(
+        job_id="1", tenant_id="acme", state="running", token="fence", worker="w1", due_at_ms=1000, cancel_requested=True
+    )
+    answer = job_answer(details)
+    assert answer.due_at == dt.datetime(1970, 1, 1, 0, 0, 1, tzinfo=dt.UTC)
+    assert answer.cancel_requested
+    assert not {"token", "worker", "history"} & set(JobAnswer.__struct_fields__)
+    assert msgspec.json.encode(job_answer(JobDetails(job_id="1", tenant_id="a", state="ended"))) == (
+        b'{"job_id":"1","tenant_id":"a","state":"ended"}'
+    )
+
+
+@pytest.mark.parametrize("reply", get_args(CancelReply))
+def test_each_reply_of_a_cancellation(reply: CancelReply) -> None:
+    answer = cancel_answer("1", "acme", reply)
+    expected = {"cancelled": ("cancelled", True), "cancelling": ("cancelling", True), "awaited": ("cancelling", False)}
+    assert (None if answer is None else (answer.outcome, answer.known)) == expected.get(reply)

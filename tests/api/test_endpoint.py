@@ -1,0 +1,29 @@
+"""The table of operations is complete."""
+
+import re
+
+import pytest
+from pw_doubles import any_typed
+
+from pageworker_supervisor.api.endpoint import Endpoint
+from pageworker_supervisor.api.grant import ANY
+from pageworker_supervisor.api.job_endpoints import JobEndpoints
+from pageworker_supervisor.api.problem import PROBLEMS
+from pageworker_supervisor.api.whoami_endpoint import WHOAMI
+
+NONE = any_typed(None)
+TABLE = (*JobEndpoints(NONE, NONE, NONE, NONE, NONE, 60.0).table(), WHOAMI)
+
+
+@pytest.mark.parametrize("endpoint", TABLE, ids=lambda each: f"{each.method} {each.path}")
+def test_an_operation_names_known_problems_and_scopes(endpoint: Endpoint) -> None:
+    assert endpoint.scopes
+    assert endpoint.scopes <= ANY
+    assert set(endpoint.problems) <= set(PROBLEMS)
+    assert endpoint.answers
+    assert re.fullmatch(r"/v1(/[a-z]+|/\{[a-z_]+\})+", endpoint.path)
+
+
+def test_each_method_of_a_path_is_there_once() -> None:
+    named = [(endpoint.method, endpoint.path) for endpoint in TABLE]
+    assert len(named) == len(set(named))
