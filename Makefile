@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover \
   browser-faults profiles-load e2e-n8n n8n-node playwright-suite \
-  image image-test sbom sdk package release manifests scan lock install clean
+  image image-test sbom sdk package release manifests scan canary lock install clean
 
 install:
 	@./install.sh dev
@@ -131,6 +131,10 @@ sdk: install
 # Manifests of Kubernetes and Nomad's job, against their schemas. Needs kubectl.
 manifests: install
 	deploy/checks/manifests.sh
+
+# OVERLAY: the kustomization of the cluster. IMAGE: NAME@sha256:…. CANARY="--least-jobs 200 --minutes 30". Needs kubectl.
+canary: install
+	$(PYTHON) deploy/release/canary.py $(CANARY) "$(OVERLAY)" "$(IMAGE)"
 
 # checkov and pip-audit. Needs kubectl, and an index of packages that has advisories.
 scan: install

@@ -1,0 +1,104 @@
+"""The steps of a canary on a cluster. None runs here: a script takes kubectl's place, and writes down its calls."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+IMAGE = "registry.example/pageworker@sha256:" + "a" * 64
+STAND_IN = """#!{python}
+import json, pathlib, sys
+words = sys.argv[3:]
+here = pathlib.Path(__file__).parent
+with (here / "calls").open("a") as file:
+    print(" ".join(words[:3]), file=file)
+answers = json.loads((here / "answers.json").read_text())
+if words[0] in answers.get("fails", []) or " ".join(words[:3]) in answers.get("fails", []):
+    sys.exit("the server refuses")
+if words[0] == "get":
+    track = words[words.index("--selector") + 1].partition("=")[2]
+    status = [dict(ready=True, restartCount=answers.get("restarts", 0) if track == "canary" else 0)]
+    print(json.dumps(dict(items=[dict(metadata=dict(name=track), status=dict(containerStatuses=status))])))
+if words[0] == "exec":
+    looks = here / words[1]
+    number = int(looks.read_text()) + 1 if looks.exists() else 0
+    looks.write_text(str(number))
+    print("# TYPE pageworker_jobs_total counter")
+    for state, count in answers["each_look"][words[1]].items():
+        print('pageworker_jobs_total{{status="%s"}} %d' % (state, count * number))
+"""
+
+
+def run_canary(folder: Path, *options: str, **answers: object) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """Run the program. Returns how it ended, and the calls of kubectl by their first words."""
+    stand_in = folder / "kubectl"
+    stand_in.write_text(STAND_IN.format(python=sys.executable))
+    stand_in.chmod(0o755)
+    (folder / "overlay").mkdir()
+    (folder / "answers.json").write_text(json.dumps(answers))
+    command = [sys.executable, str(ROOT / "deploy/release/canary.py"), str(folder / "overlay"), *options]
+    environment = {"PATH": f"{folder}:/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)}
+    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    calls = folder / "calls"
+    return ended, calls.read_text().splitlines() if calls.exists() else []
+
+
+GOOD = {"stable": {"succeeded": 90, "failed": 10}, "canary": {"succeeded": 50}}
+QUICK = ("--pause-seconds", "0", "--minutes", "0.1")
+REMOVED = "delete deployment/pageworker-canary --ignore-not-found"
+
+
+def test_a_good_canary_is_promoted_and_then_removed(tmp_path: Path) -> None:
+    ended, calls = run_canary(tmp_path, IMAGE, *QUICK, each_look=GOOD)
+    assert ended.stdout == f"promoted {IMAGE}: canary 0 of 100 jobs ended badly, others 20 of 200 jobs ended badly\n"
+    assert calls[0].startswith("apply --kustomize")
+    assert calls[-5:] == [
+        "set image deployment/pageworker",
+        "set image deployment/pageworker-fleet",
+        "rollout status deployment/pageworker",
+        "rollout status deployment/pageworker-fleet",
+        REMOVED,
+    ]
+    assert list((tmp_path / "overlay").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({"each_look": {"stable": {"succeeded": 100}, "canary": {"failed": 60}}}, "more jobs end badly"),
+        ({"each_look": GOOD, "restarts": 2}, "restarted: canary"),
+        ({"each_look": GOOD, "fails": ["apply"]}, "kubectl apply --kustomize: the server refuses"),
+    ],
+)
+def test_a_canary_that_is_not_promoted_is_removed(tmp_path: Path, answers: dict[str, object], message: str) -> None:
+    ended, calls = run_canary(tmp_path, IMAGE, *QUICK, **answers)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("canary.py: not promoted, the workers of before go on:")
+    assert message in ended.stderr
+    assert calls[-1] == REMOVED
+    assert not [call for call in calls if call.startswith("set image")]
+
+
+def test_a_canary_without_jobs_is_removed(tmp_path: Path) -> None:
+    looks = {"stable": {"succeeded": 9}, "canary": {}}
+    ended, calls = run_canary(tmp_path, IMAGE, "--pause-seconds", "0", "--minutes", "0", each_look=looks)
+    assert "too few jobs to decide, 100 are needed" in ended.stderr
+    assert calls[-1] == REMOVED
+
+
+def test_workers_that_do_not_get_ready_go_back(tmp_path: Path) -> None:
+    fails = ["rollout status deployment/pageworker"]
+    ended, calls = run_canary(tmp_path, IMAGE, *QUICK, each_look=GOOD, fails=fails)
+    assert ended.returncode == 1
+    undone = [call for call in calls if call.startswith("rollout undo")]
+    assert undone == ["rollout undo deployment/pageworker", "rollout undo deployment/pageworker-fleet"]
+    assert calls[-1] == REMOVED
+
+
+def test_an_image_without_a_digest_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    ended, calls = run_canary(tmp_path, "registry.example/pageworker:latest", *QUICK, each_look=GOOD)
+    assert "Give a digest" in ended.stderr
+    assert not [call for call in calls if call.startswith("apply")]
