@@ -20,6 +20,7 @@ from pageworker_supervisor.dispatch.login_reports import LoginFinding, LoginRepo
 from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.queue.profile_logins import LoginChange
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
+from pageworker_supervisor.runners.runner_state import RunnerState
 from pageworker_supervisor.secrets.masker import SecretMasker
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
@@ -89,6 +90,15 @@ def attempt(profile_id: str | None) -> Any:
     return SimpleNamespace(job=job, log=log.bind())
 
 
+class KeptPage:
+    """The page of a job that a probe may follow."""
+
+    def __init__(self, masker: SecretMasker | None = None) -> None:
+        self.masker = masker
+        self.taken = True
+        self.runner = SimpleNamespace(state=RunnerState.READY)
+
+
 async def told(reports: LoginReports, logins: KeptLogins, calls: int) -> None:
     """Until so many reports have been recorded, or tried."""
     async with asyncio.TaskGroup() as tasks:
@@ -135,7 +145,7 @@ async def test_the_report_of_a_probe_is_masked() -> None:
     masker = SecretMasker()
     masker.add("login", "correct-horse")
     report = ProfileReport(state="needs_human", evidence={"text": "correct-horse"})
-    reports.probed(attempt("buyer"), any_typed(SimpleNamespace(masker=masker)))(report)
+    reports.probed(attempt("buyer"), any_typed(KeptPage(masker)))(report)
     await told(reports, logins, 1)
     assert logins.calls[0][-1]["evidence"] == {"text": "(secret login)"}
 
@@ -159,3 +169,17 @@ def test_a_profile_is_probed_when_nothing_was_heard_of_it_for_long(monkeypatch: 
     assert reports.probe(job, PROBES) == "login_required", "its own report counts as one"
     now += 1
     assert reports.probe(job, PROBES) == "due"
+
+
+def test_a_tenant_has_one_probe_at_a_time_on_a_worker() -> None:
+    reports = LoginReports(any_typed(None), Metrics(), probe_seconds=60)
+    first, second, page = attempt("buyer"), attempt("other"), KeptPage()
+    assert reports.probe(first.job, PROBES) == "due"
+    reports.probed(first, any_typed(page))
+    assert reports.probe(second.job, PROBES) == "no"
+    assert reports.probe(structs.replace(second.job, tenant_id="globex"), PROBES) == "due"
+    page.taken = False
+    assert reports.probe(second.job, PROBES) == "due", "it has missed its turn, and is due still"
+    reports.probed(second, any_typed(died := KeptPage()))
+    died.runner.state = RunnerState.GONE
+    assert reports.probe(first.job, PROBES) == "login_required"

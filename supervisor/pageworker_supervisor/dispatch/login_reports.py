@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from pageworker_sandbox.signing import Manifest
 from pageworker_sandbox.wire.profile_report import MAX_PROFILE_EVIDENCE, ProbeWish, ProfileReport
@@ -19,6 +20,7 @@ from pageworker_supervisor.dispatch.secret_requests import mask_profile
 from pageworker_supervisor.queue.profile_logins import ProfileLogins
 from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.runners.page_reservation import OnLogin, PageReservation
+from pageworker_supervisor.runners.runner_state import RunnerState
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -87,11 +89,20 @@ class LoginReports:
         """When each profile was heard of last, or a probe was asked for. Monotonic seconds."""
         self.states: dict[tuple[str, str | None], ProfileLogin] = {}
         """What this worker has recorded last, by tenant and profile."""
+        self._probing: WeakValueDictionary[str, PageReservation] = WeakValueDictionary()
+        """By tenant: the page of the newest job that a probe may follow."""
         self._waiting: asyncio.Queue[tuple[EndedAttempt, LoginFinding]] = asyncio.Queue(WAITING)
 
     def probe(self, job: Job, manifest: Manifest) -> ProbeWish:
-        """Whether the job's module is to look after this job. It counts as asked."""
+        """Whether the job's module is to look after this job. It counts as asked.
+
+        A probe keeps a page and its runner after the job has given its permits back. So each tenant has one at a time
+        here: else its limits would not keep it from all runner slots. A profile that misses its turn stays due.
+        """
         if job.profile_id is None or not manifest.login_probe:
+            return "no"
+        page = self._probing.get(job.tenant_id)
+        if page is not None and page.taken and page.runner.state is not RunnerState.GONE:
             return "no"
         now, profile = time.monotonic(), (job.tenant_id, job.profile_id)
         if now - self._heard.get(profile, -self._probe_seconds) < self._probe_seconds:
@@ -100,7 +111,8 @@ class LoginReports:
         return "due"
 
     def probed(self, attempt: EndedAttempt, page: PageReservation) -> OnLogin:
-        """What to call with the report of the attempt's probe."""
+        """What to call with the report of the attempt's probe, which may follow it on this page."""
+        self._probing[attempt.job.tenant_id] = page
         return lambda report: self._put(attempt, finding_of_report(mask_profile(report, page.masker)))
 
     def attempt_ended(self, attempt: EndedAttempt, outcome: Outcome) -> None:

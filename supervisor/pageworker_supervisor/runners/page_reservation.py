@@ -71,6 +71,8 @@ class PageReservation:
         """`exclusive`: the job must be alone on the runner."""
         self.runner = runner
         self.exclusive = exclusive
+        self.taken = True
+        """Whether it keeps a page from other jobs, or has died with its runner."""
         self.sent = False
         """Whether the attempt was sent to the runner. What follows is meaningful only then."""
         self.done: asyncio.Future[m.Done] = asyncio.get_running_loop().create_future()
@@ -153,6 +155,7 @@ class PageReservation:
 
     def release(self) -> None:
         """The page is free for other jobs."""
+        self.taken = False
         self._pages.release(self)
 
     def send(self, on_accept: Callable[[], None], on_login: OnLogin | None = None) -> None:
