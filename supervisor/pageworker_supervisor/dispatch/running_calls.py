@@ -1,4 +1,4 @@
-"""The queue calls of an attempt before its end: it has begun, what its handler reports, and that it stores artifacts."""
+"""The queue calls of an attempt before its end: it begins, tells what its handler reports, and stores artifacts."""
 
 import msgspec
 
