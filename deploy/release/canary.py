@@ -20,8 +20,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from deploy.release.canary_decision import (
-    CanaryMemory,
     CanaryDecision,
+    CanaryMemory,
     JobCounts,
     PodState,
     count_jobs,

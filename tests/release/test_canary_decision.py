@@ -2,8 +2,8 @@
 
 import pytest
 from deploy.release.canary_decision import (
-    CanaryMemory,
     CanaryDecision,
+    CanaryMemory,
     JobCounts,
     PodState,
     count_jobs,
