@@ -4,53 +4,25 @@ import datetime as dt
 import json
 import time
 from collections.abc import Awaitable, Callable
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 from pw_doubles import any_typed
-from pw_leases import new_lease
+from pw_settled import JOB, LEASE, USED, RecordedQueue, attempt
 
 from pageworker_sandbox.wire.messages import Failure, Obstacle
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.context_key import ContextKey
-from pageworker_supervisor.contract.job import Job
-from pageworker_supervisor.contract.traffic import Traffic
 from pageworker_supervisor.dispatch.begin_guard import OutcomeName
 from pageworker_supervisor.dispatch.login_reports import LoginReports
 from pageworker_supervisor.dispatch.outcome import EndJob, Outcome, error, trace_of
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
-from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
-LEASE = new_lease()
-USED = Traffic(requests=3, bytes_in=900, bytes_out=40)
-JOB = Job(job_id="j", tenant_id="acme", endpoint_module="shop.product", callback_url="https://n8n.test/x")
-
-
-class RecordedQueue:
-    """Answers True to every call, unless told otherwise, and keeps the calls."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-        self.answers: list[Any] = []
-
-    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
-        async def call(*arguments: Any, **more: Any) -> Any:
-            self.calls.append((name, arguments, more))
-            answer = self.answers.pop(0) if self.answers else True
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        return call
-
-    async def retry_until_available(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        return await call()
 
 
 def settled(metrics: Metrics | None = None) -> tuple[Settlement, RecordedQueue]:
@@ -58,24 +30,6 @@ def settled(metrics: Metrics | None = None) -> tuple[Settlement, RecordedQueue]:
     counted = metrics or Metrics()
     logins = LoginReports(queue, counted, 60)
     return Settlement("w1.abc", "w1", JobSettings(max_retries=1), queue, queue, counted, logins), queue
-
-
-def attempt(*, unused: bool = False) -> Any:
-    return SimpleNamespace(
-        lease=LEASE,
-        job=JOB,
-        version="1.0.0",
-        rollout=None,
-        claimed_at=time.monotonic(),
-        left_at=None,
-        proxy="de/p.test:3128",
-        log=log.bind(),
-        trace=None,
-        traffic=USED,
-        steps=(),
-        has_unused_profile=unused,
-        use=lambda *how: json.dumps(how).encode(),
-    )
 
 
 def outcome(name: OutcomeName, *, retryable: bool = False) -> Outcome:
@@ -241,9 +195,8 @@ async def test_uncharged_endings_make_their_own_calls() -> None:
     await settlement.requeue(attempt(), "no page", begun=True)
     await settlement.defer(attempt(), "the host")
     await settlement.reassign(attempt(), ContextKey("acme", None, "0" * 12))
-    await settlement.running.begun(attempt())
     await settlement.release("acme", "p", 4)
-    assert [call for call, _, _ in queue.calls] == ["requeue", "defer", "reassign", "begin", "release_profile"]
+    assert [call for call, _, _ in queue.calls] == ["requeue", "defer", "reassign", "release_profile"]
     assert queue.calls[0][2] == {"begun": True, "traffic": USED, "used": b"[]"}
     assert queue.calls[-1][1] == ("w1.abc", "acme", "p", 4)
 

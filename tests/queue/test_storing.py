@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from pw_queue import DONE, QueueHarness, ref, ticket
@@ -19,12 +20,13 @@ async def test_its_permits_are_free_for_the_next_job(harness: QueueHarness, limi
         await harness.queue.limits.set(LimitsTable(fleet=ONE))
     if limit == "module":
         await harness.queue.limits.set(LimitsTable(modules={"m": ONE}))
-    fields = {
+    every: dict[str, dict[str, Any]] = {
         "tenant": {"concurrency": 1},
         "domain": {"domain": "x.test", "domain_limits": ONE},
         "module": {"module": ("m", None)},
         "fleet": {},
-    }[limit]
+    }
+    fields = every[limit]
     await harness.producer.enqueue([ticket(name, **fields) for name in ("j1", "j2")])
     first = await harness.one()
     assert await harness.take() == []

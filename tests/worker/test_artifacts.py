@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pw_queue import ref
@@ -65,7 +66,7 @@ async def slow(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GatedStore]:
 async def test_a_slow_store_holds_no_page_no_permit_and_no_handler(
     live_redis: RedisServer, registry_key: tuple[Path, str], slow: GatedStore
 ) -> None:
-    more = {"artifacts": S3, "tenants": {"*": {"concurrency": PAGES}}}
+    more: dict[str, dict[str, Any]] = {"artifacts": S3, "tenants": {"*": {"concurrency": PAGES}}}
     async with echoes(live_redis.url, live_redis, registry_key, more=more) as worker:
         # The second artifact of a handler does not wait for the first, and the pages of these jobs serve the next ones.
         await worker.push(*(nap(f"slow{n}", 0, "keep", artifacts=3) for n in range(PAGES)))

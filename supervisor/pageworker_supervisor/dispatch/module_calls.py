@@ -3,10 +3,9 @@
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.contract.result import StepRecord
-from pageworker_supervisor.dispatch.claimed_job import ClaimedJob
 from pageworker_supervisor.dispatch.once_requests import answer_once_requests
 from pageworker_supervisor.dispatch.progress import tell_progress
-from pageworker_supervisor.dispatch.running_calls import RunningCalls
+from pageworker_supervisor.dispatch.running_calls import ClaimedJob, RunningCalls
 from pageworker_supervisor.queue.once import OnceReply
 from pageworker_supervisor.runners.page_reservation import PageReservation
 

@@ -22,7 +22,6 @@ from pageworker_supervisor.contract.result import AttemptRecord, Blocker, Result
 from pageworker_supervisor.dispatch.attempt_steps import past_attempt
 from pageworker_supervisor.dispatch.blocker_policy import after_blocker, blocked_record
 from pageworker_supervisor.dispatch.blocker_response import BlockerResponse
-from pageworker_supervisor.dispatch.claimed_job import ClaimedJob
 from pageworker_supervisor.dispatch.job_observation import job_observation
 from pageworker_supervisor.dispatch.login_reports import LoginReports
 from pageworker_supervisor.dispatch.outcome import (
@@ -39,7 +38,7 @@ from pageworker_supervisor.dispatch.outcome import (
     past_attempts,
     trace_of,
 )
-from pageworker_supervisor.dispatch.running_calls import RunningCalls
+from pageworker_supervisor.dispatch.running_calls import ClaimedJob, RunningCalls
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.redis_client.availability import Availability
