@@ -1,17 +1,23 @@
 """A queue that records its calls, and an attempt, for tests of what an attempt tells the queue."""
 
+import datetime as dt
 import json
 import time
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 from pw_leases import new_lease
 
+from pageworker_sandbox.wire.messages import Failure
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.traffic import Traffic
+from pageworker_supervisor.dispatch.begin_guard import OutcomeName
+from pageworker_supervisor.dispatch.outcome import Outcome
 from pageworker_supervisor.telemetry import log
 
+NOW = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
 LEASE = new_lease()
 USED = Traffic(requests=3, bytes_in=900, bytes_out=40)
 JOB = Job(job_id="j", tenant_id="acme", endpoint_module="shop.product", callback_url="https://n8n.test/x")
@@ -55,3 +61,9 @@ def attempt(*, unused: bool = False) -> Any:
         has_unused_profile=unused,
         use=lambda *how: json.dumps(how).encode(),
     )
+
+
+def outcome(name: OutcomeName, *, retryable: bool = False) -> Outcome:
+    """How an attempt ended."""
+    failure = Failure(type="boom", message="it broke", retryable=retryable) if name == "failed" else None
+    return Outcome(outcome=name, runner_id="w1.1", started_at=NOW, data=msgspec.Raw(b"[1]"), failure=failure)

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.samples import Sample
 from pw_doubles import any_typed
 from pw_leases import new_lease
-from pw_settled import RecordedQueue, attempt
+from pw_settled import RecordedQueue, attempt, outcome
 
 from pageworker_sandbox.wire.messages import Obstacle
 from pageworker_supervisor.config.blocker_settings import BlockerPolicy, PolicyKind

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 from pw_doubles import any_typed
-from pw_settled import JOB, LEASE, USED, RecordedQueue, attempt
+from pw_settled import JOB, LEASE, USED, RecordedQueue, attempt, outcome
 
-from pageworker_sandbox.wire.messages import Failure, Obstacle
+from pageworker_sandbox.wire.messages import Obstacle
 from pageworker_supervisor.config.settings import JobSettings
 from pageworker_supervisor.contract.context_key import ContextKey
 from pageworker_supervisor.dispatch.begin_guard import OutcomeName
 from pageworker_supervisor.dispatch.login_reports import LoginReports
-from pageworker_supervisor.dispatch.outcome import EndJob, Outcome, error, trace_of
+from pageworker_supervisor.dispatch.outcome import EndJob, error, trace_of
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.runners.start_failure import Blame, ContextBroken, StartFailure
@@ -30,11 +30,6 @@ def settled(metrics: Metrics | None = None) -> tuple[Settlement, RecordedQueue]:
     counted = metrics or Metrics()
     logins = LoginReports(queue, counted, 60)
     return Settlement("w1.abc", "w1", JobSettings(max_retries=1), queue, queue, counted, logins), queue
-
-
-def outcome(name: OutcomeName, *, retryable: bool = False) -> Outcome:
-    failure = Failure(type="boom", message="it broke", retryable=retryable) if name == "failed" else None
-    return Outcome(outcome=name, runner_id="w1.1", started_at=NOW, data=msgspec.Raw(b"[1]"), failure=failure)
 
 
 @pytest.mark.parametrize(
