@@ -6,7 +6,8 @@ from typing import get_args
 import msgspec
 import pytest
 
-from pageworker_supervisor.api.answers import JobAnswer, cancel_answer, job_answer
+from pageworker_supervisor.api.answers import JobAnswer, cancel_answer, job_answer, timeline_answer
+from pageworker_supervisor.contract.job_history import parse_history
 from pageworker_supervisor.queue.job_details import JobDetails
 from pageworker_supervisor.queue.views import CancelReply
 
@@ -29,3 +30,19 @@ def test_each_reply_of_a_cancellation(reply: CancelReply) -> None:
     answer = cancel_answer("1", "acme", reply)
     expected = {"cancelled": ("cancelled", True), "cancelling": ("cancelling", True), "awaited": ("cancelling", False)}
     assert (None if answer is None else (answer.outcome, answer.known)) == expected.get(reply)
+
+
+def test_a_timeline_without_fencing_tokens_and_secrets() -> None:
+    history = parse_history(
+        b'q1\n*3\nf5{"worker":"w1","token":"fence","used":{"attempt":1,"outcome":"succeeded","secrets":["login"]}}\n'
+        b'L6{"status":503,"reason":"unavailable","tries":[]}\nz'
+    )
+    answer = timeline_answer(JobDetails(job_id="1", tenant_id="acme", state="ended", history=tuple(history)))
+    text = msgspec.json.encode(answer)
+    assert b"fence" not in text
+    assert b"login" not in text
+    assert [entry.event for entry in answer.timeline] == [
+        *("enqueue", "dropped", "finish", "callback_later", "unreadable")
+    ]
+    assert (answer.timeline[1].dropped, answer.timeline[2].attempt, answer.timeline[2].worker_id) == (3, 1, "w1")
+    assert (answer.timeline[3].http_status, answer.timeline[3].reason) == (503, "unavailable")

@@ -6,13 +6,20 @@ import pytest
 from pw_doubles import any_typed
 
 from pageworker_supervisor.api.endpoint import Endpoint
+from pageworker_supervisor.api.event_endpoint import EventEndpoint
 from pageworker_supervisor.api.grant import ANY
 from pageworker_supervisor.api.job_endpoints import JobEndpoints
+from pageworker_supervisor.api.limit_endpoint import LimitEndpoint
 from pageworker_supervisor.api.problem import PROBLEMS
 from pageworker_supervisor.api.whoami_endpoint import WHOAMI
 
 NONE = any_typed(None)
-TABLE = (*JobEndpoints(NONE, NONE, NONE, NONE, NONE, 60.0).table(), WHOAMI)
+TABLE = (
+    *JobEndpoints(NONE, NONE, NONE, NONE, NONE, 60.0).table(),
+    *LimitEndpoint(NONE, NONE, NONE, NONE).table(),
+    *EventEndpoint(NONE, NONE, "pw").table(),
+    WHOAMI,
+)
 
 
 @pytest.mark.parametrize("endpoint", TABLE, ids=lambda each: f"{each.method} {each.path}")

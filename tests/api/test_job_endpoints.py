@@ -121,6 +121,9 @@ async def test_where_a_job_is(api: ServedApi) -> None:
     await end(api)
     ended = (await api.client.get("/v1/jobs/17", headers=api.as_("a1"))).json()
     assert (ended["state"], ended["status"]) == ("ended", "succeeded")
+    timeline = (await api.client.get("/v1/jobs/17/timeline", headers=api.as_("a1"))).json()["timeline"]
+    assert [entry["event"] for entry in timeline] == ["enqueue", "claim", "finish"]
+    problem(await api.client.get("/v1/jobs/17/timeline", headers=api.as_("b1")), 404, "not_found")
 
 
 async def test_the_result(api: ServedApi) -> None:

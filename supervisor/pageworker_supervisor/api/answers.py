@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from pageworker_supervisor.api.problem import ProblemDocument
+from pageworker_supervisor.contract.job_history import HistoryLine
 from pageworker_supervisor.contract.utc_time import utc_time
 from pageworker_supervisor.queue.job_details import JobDetails
 from pageworker_supervisor.queue.views import CancelReply
@@ -50,6 +51,62 @@ class JobAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     crashes: int | None = None
     cancel_requested: bool = False
     why: str | None = None
+
+
+class TimelineEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that happened to a job. `event`: as in docs/operations.md. What the attempt used stands with the event
+    that ended it. `dropped`: how many entries are not kept in this place. `reason`: why the job was put off, or how a
+    callback failed."""
+
+    event: str
+    at: dt.datetime | None = None
+    attempt: int | None = None
+    worker_id: str | None = None
+    module_version: str | None = None
+    proxy: str | None = None
+    outcome: str | None = None
+    error: str | None = None
+    reason: str | None = None
+    http_status: int | None = None
+    dropped: int = 0
+
+
+class TimelineAnswer(Struct, frozen=True):
+    """What happened to a job, the oldest first."""
+
+    job_id: str
+    tenant_id: str
+    timeline: tuple[TimelineEntry, ...]
+
+
+class RequestLimit(Struct, frozen=True, kw_only=True):
+    """Requests of this token."""
+
+    per_second: float
+    burst: int
+    left: int
+
+
+class LimitsAnswer(Struct, frozen=True, kw_only=True):
+    """The limits of a tenant, and what it uses of them now. `jobs` and `bytes`: all jobs without a result. `tokens`:
+    jobs that may start at once; null without a rate. `throttled`: which limit keeps it from starting a further job."""
+
+    tenant_id: str
+    weight: float
+    concurrency: int
+    running: int
+    rate_per_second: float | None
+    burst: int
+    tokens: float | None
+    backlog_jobs: int
+    jobs: int
+    backlog_bytes: int
+    bytes: int
+    queued: int
+    delayed: int
+    throttled: str | None
+    paused: bool
+    requests: RequestLimit
 
 
 class CancelAnswer(Struct, frozen=True, kw_only=True):
@@ -100,6 +157,38 @@ def cancel_answer(job_id: str, tenant_id: str, reply: CancelReply) -> CancelAnsw
         return None
     outcome: Literal["cancelled", "cancelling"] = "cancelled" if reply == "cancelled" else "cancelling"
     return CancelAnswer(job_id=job_id, tenant_id=tenant_id, outcome=outcome, known=reply != "awaited")
+
+
+def timeline_answer(details: JobDetails) -> TimelineAnswer:
+    """The history of a job, without fencing tokens and names of secrets."""
+    return TimelineAnswer(details.job_id, details.tenant_id, tuple(map(_entry, details.history)))
+
+
+def _entry(line: HistoryLine) -> TimelineEntry:
+    facts = line.facts
+    used = facts.get("used")
+    used = used if isinstance(used, dict) else {}
+    return TimelineEntry(
+        event=line.event,
+        at=line.at,
+        attempt=_whole(used.get("attempt")),
+        worker_id=_text(facts.get("worker")),
+        module_version=_text(used.get("module_version")),
+        proxy=_text(used.get("proxy")),
+        outcome=_text(used.get("outcome")),
+        error=_text(used.get("error")),
+        reason=_text(facts.get("reason")),
+        http_status=_whole(facts.get("status")),
+        dropped=line.dropped,
+    )
+
+
+def _text(untrusted: object) -> str | None:
+    return untrusted if isinstance(untrusted, str) and untrusted else None
+
+
+def _whole(untrusted: object) -> int | None:
+    return untrusted if isinstance(untrusted, int) else None
 
 
 def _instant(ms: int | None) -> dt.datetime | None:

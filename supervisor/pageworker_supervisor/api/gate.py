@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 from starlette.requests import Request
 
+from pageworker_supervisor.api.answers import RequestLimit
 from pageworker_supervisor.api.grant import ApiGrant, GrantReader, bearer_token, invalid_token, require_scope
 from pageworker_supervisor.api.problem import ApiProblem
 from pageworker_supervisor.api.redis_calls import RedisCalls
@@ -42,6 +43,16 @@ class RequestGate:
             raise ApiProblem("rate_limited", detail, retry_after=state.wait_seconds)
         require_scope(grant, scopes)
         return grant
+
+    def requests_of(self, grant: ApiGrant) -> RequestLimit:
+        """How many requests the token may still send."""
+        left = self._buckets.state(grant.token_id, time.monotonic()).left
+        return RequestLimit(per_second=self._buckets.rate, burst=self._buckets.burst, left=left)
+
+    async def still_admits(self, request: Request) -> bool:
+        """Whether the token of a request that is being answered is valid yet. Raises ApiProblem."""
+        token = bearer_token(request.headers.get("authorization"))
+        return await self._calls.run(self._reader.grant(token)) is not None
 
     async def _grant(self, token: str, peer: str) -> ApiGrant:
         digest = hashlib.sha256(token.encode()).digest()

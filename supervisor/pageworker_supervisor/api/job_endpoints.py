@@ -11,8 +11,10 @@ from pageworker_supervisor.api.answers import (
     JobAnswer,
     SubmittedAnswer,
     SubmittedList,
+    TimelineAnswer,
     cancel_answer,
     job_answer,
+    timeline_answer,
 )
 from pageworker_supervisor.api.endpoint import TENANT, Endpoint, QueryField
 from pageworker_supervisor.api.grant import READ, WRITE, ApiGrant, job_of, nothing_there
@@ -79,6 +81,11 @@ class JobEndpoints:
                 problems=("not_found", "already_ended"),
             ),
             Endpoint(
+                *("GET", f"{job}/timeline", self.timeline, READ, "Show what happened to a job", {200: TimelineAnswer}),
+                query=(TENANT,),
+                problems=("not_found",),
+            ),
+            Endpoint(
                 *("GET", f"{job}/result", self.result, READ, "Get the result of a job, or wait for it"),
                 {200: Result, 202: JobAnswer},
                 query=(TENANT, wait),
@@ -99,6 +106,11 @@ class JobEndpoints:
         """`GET /v1/jobs/{job_id}`."""
         ref, _ = self._job(request, grant)
         return json_response(job_answer(await self._details(ref)))
+
+    async def timeline(self, request: Request, grant: ApiGrant) -> Response:
+        """`GET /v1/jobs/{job_id}/timeline`."""
+        ref, _ = self._job(request, grant)
+        return json_response(timeline_answer(await self._details(ref)))
 
     async def cancel(self, request: Request, grant: ApiGrant) -> Response:
         """`DELETE /v1/jobs/{job_id}`."""

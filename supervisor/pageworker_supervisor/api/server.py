@@ -11,9 +11,11 @@ from pageworker_supervisor.admin.connection_limits import ConnectionLimits, Conn
 from pageworker_supervisor.admin.server import bind_tcp, embedded_server, not_counted, serve_on
 from pageworker_supervisor.api.app import api_app, starting_app
 from pageworker_supervisor.api.config_watch import ConfigWatch
+from pageworker_supervisor.api.event_endpoint import EventEndpoint
 from pageworker_supervisor.api.gate import RequestGate
 from pageworker_supervisor.api.grant import GrantReader
 from pageworker_supervisor.api.job_endpoints import JobEndpoints
+from pageworker_supervisor.api.limit_endpoint import LimitEndpoint
 from pageworker_supervisor.api.protocol import ApiProtocol
 from pageworker_supervisor.api.redis_calls import RedisCalls
 from pageworker_supervisor.api.request_body import RequestBodies
@@ -118,7 +120,13 @@ class ApiServer:
         jobs = JobEndpoints(submission, queue.inspection, waits, calls, bodies, api.max_wait_seconds)
         gate = RequestGate(self._reader(queue), calls, api.requests_per_second, api.burst)
         availability = self._redis_client.availability
-        return api_app((*jobs.table(), WHOAMI), gate, lambda: availability.trouble or watch.trouble)
+        limits = LimitEndpoint(queue.tenants, calls, self._live, gate)
+        events = EventEndpoint(listener, gate, queue.prefix)
+        return api_app(
+            (*jobs.table(), *limits.table(), *events.table(), WHOAMI),
+            gate,
+            lambda: availability.trouble or watch.trouble,
+        )
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def bounded(message: Message) -> None:

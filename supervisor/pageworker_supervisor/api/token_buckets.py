@@ -37,6 +37,11 @@ class TokenBuckets:
             self._buckets.popitem(last=False)
         return BucketState(allowed, math.floor(level), 0.0 if level >= 1 else (1 - level) / self.rate)
 
+    def state(self, name: str, now: float) -> BucketState:
+        """A bucket as it is. Takes none."""
+        level = self._level(name, now)
+        return BucketState(level >= 1, math.floor(level), self.empty_for(name, now))
+
     def empty_for(self, name: str, now: float) -> float:
         """Seconds until the bucket has a request again; 0: it has one. Takes none."""
         level = self._level(name, now)
