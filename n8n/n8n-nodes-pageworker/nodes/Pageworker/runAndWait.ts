@@ -79,7 +79,8 @@ async function park(
 	await context.putExecutionToWait(
 		hours > 0 ? new Date(Date.now() + hours * MS_PER_HOUR) : WAIT_INDEFINITELY,
 	);
-	return [context.getInputData()];
+	// A copy: for an error output, n8n empties the list that it gets, and the parked node runs again on its input.
+	return [[...context.getInputData()]];
 }
 
 async function polled(context: IExecuteFunctions, begin: WaitState): Promise<WaitState> {
