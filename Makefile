@@ -95,8 +95,9 @@ mutants: install
 bench: install
 	$(PYTHON) -m bench $(BENCH)
 
+# The tests of the n8n node need what `make n8n-node` writes. E2E_N8N="--n8n-executions 500 --n8n-kills 5" kills more often.
 e2e-n8n: install
-	$(PYTHON) -m pytest -m n8n tests/e2e_n8n
+	$(PYTHON) -m pytest -m n8n tests/e2e_n8n $(E2E_N8N)
 
 # Lint, tests and package of the n8n node, into dist/. Needs Node.js 22 and npm; no check of the other targets needs them.
 n8n-node:

