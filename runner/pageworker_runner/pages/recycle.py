@@ -22,6 +22,10 @@ CLEANINGS_PER_COLLECTION = 10
 """Chromium frees the documents that a page has left only when memory is short, which it is not: a renderer that has
 shown 350 small documents holds 500 MB, and 50 MB after a collection. A collection costs some milliseconds."""
 
+JOBS_PER_PAGE = 100
+"""Then the page is replaced. Playwright keeps the request and the response of each navigation for as long as its page
+is open, up to 10,000 of them: 8 KB per job in its client alone (`maxDispatchersForBucket` in its dispatcher.ts)."""
+
 CLEAR_STORAGE = """expected => {
   try { sessionStorage.clear() } catch { /* a sandboxed frame has no storage */ return false }
   return location.origin === expected;
@@ -107,6 +111,8 @@ def _why_not_cleanable(warm: WarmPage, effects: SideEffects) -> str | None:
     """Why this page is replaced without trying to clean it. None: it is tried."""
     if warm.crashed:
         return "its renderer crashed"
+    if warm.cleanings + 1 >= JOBS_PER_PAGE:
+        return f"it has served {JOBS_PER_PAGE} jobs"
     if warm.handler_stuck:
         return "its handler suppressed its cancellation"
     if warm.scripts_off:

@@ -10,7 +10,7 @@ from pw_runner.bundles import handler
 from pw_runner.site import Request, SiteAnswer
 from pw_runner.supervisor import Supervisor
 
-from pageworker_runner.pages.recycle import CLEANINGS_PER_COLLECTION
+from pageworker_runner.pages.recycle import CLEANINGS_PER_COLLECTION, JOBS_PER_PAGE
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -319,3 +319,14 @@ async def test_the_documents_of_past_jobs_are_freed(start: Callable[..., Awaitab
         await runner.run(handler("await page.goto('http://shop.example/p')", name="visits"))
     count = "devtools = await page.context.new_cdp_session(page)\nreturn await devtools.send('Memory.getDOMCounters')"
     assert (await runner.run(handler(count, name="counts"))).data["documents"] < CLEANINGS_PER_COLLECTION
+
+
+async def test_a_page_that_has_served_many_jobs_is_replaced(
+    start: Callable[..., Awaitable[Supervisor]],
+) -> None:
+    """Playwright keeps what each job has requested until its page is closed."""
+    runner = await start(pages=1)
+    guid = handler("return {'guid': page._impl_obj._guid}", name="names")
+    seen = [(await runner.run(guid)).data["guid"] for _ in range(JOBS_PER_PAGE + 1)]
+    assert [seen.count(each) for each in dict.fromkeys(seen)] == [JOBS_PER_PAGE, 1]
+    assert runner.retired == []
