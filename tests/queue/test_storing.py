@@ -20,14 +20,13 @@ async def test_its_permits_are_free_for_the_next_job(harness: QueueHarness, limi
         await harness.queue.limits.set(LimitsTable(fleet=ONE))
     if limit == "module":
         await harness.queue.limits.set(LimitsTable(modules={"m": ONE}))
-    every: dict[str, dict[str, Any]] = {
+    of_limit: dict[str, dict[str, Any]] = {
         "tenant": {"concurrency": 1},
         "domain": {"domain": "x.test", "domain_limits": ONE},
         "module": {"module": ("m", None)},
         "fleet": {},
     }
-    fields = every[limit]
-    await harness.producer.enqueue([ticket(name, **fields) for name in ("j1", "j2")])
+    await harness.producer.enqueue([ticket(name, **of_limit[limit]) for name in ("j1", "j2")])
     first = await harness.one()
     assert await harness.take() == []
     assert [await harness.consumer.store(first) for _ in range(2)] == [True, True], "said twice is said once"

@@ -180,7 +180,7 @@ def handed_over(page: PageReservation, count: int, size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "size", "unit"), [(m.MAX_ARTIFACTS, 1, "artifacts"), (5, m.MAX_ARTIFACT_BYTES, "bytes")]
+    ("count", "size", "unit"), [(m.MAX_ARTIFACTS, 1, "artifacts"), (7, m.MAX_ARTIFACT_BYTES, "bytes")]
 )
 async def test_an_attempt_leaves_no_more_than_its_share_whatever_its_runner_offers(
     count: int, size: int, unit: str

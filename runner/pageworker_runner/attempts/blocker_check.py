@@ -51,10 +51,6 @@ class BlockerChecks:
             sight = await sight_of(warm, self._documents, rules.selectors, seconds)
         return None if sight is None else recognise(rules, sight, threshold)
 
-    def begin(self, warm: WarmPage) -> None:
-        """An attempt begins on this page."""
-        self._documents.forget_earlier(warm.page)
-
     async def _found_earlier(self, warm: WarmPage, threshold: float, seconds: float) -> dict[str, str | None] | None:
         """The newest document of the attempt before the present one that was a blocker, by its status and headers.
 

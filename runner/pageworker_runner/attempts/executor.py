@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 from playwright.async_api import Page
 
-from pageworker_runner.attempts import attempt_result, failure_artifacts, login_probe, navigation_spans
+from pageworker_runner.attempts import attempt_result, login_probe, navigation_spans
 from pageworker_runner.attempts.attempt_result import AttemptResult
 from pageworker_runner.attempts.blocker_check import BlockerChecks
 from pageworker_runner.attempts.browser_lines import BrowserLines
+from pageworker_runner.attempts.failure_artifacts import FailureArtifacts
 from pageworker_runner.attempts.running_attempt import RunningAttempt, browser_lost
 from pageworker_runner.errors import ModuleBroken, PageLost
 from pageworker_runner.interpreter.state import InterpreterState
@@ -23,6 +24,7 @@ from pageworker_runner.pages.failure_translator import FailureTranslator
 from pageworker_runner.pages.playwright_internals.client_objects import guid_of
 from pageworker_runner.pages.pool import PagePool
 from pageworker_runner.pages.recent_requests import RecentRequests
+from pageworker_runner.pages.redaction import redaction
 from pageworker_runner.reporting.error_text import calling_line, describe
 from pageworker_runner.reporting.reporter import Reporter
 from pageworker_runner.task_ownership import CURRENT_ATTEMPT, OWN_WORK, Tasks, attempt_of_error, own_work
@@ -69,6 +71,8 @@ class AttemptExecutor:
         self.browser_lines = BrowserLines(boot.browser_log, self._owner_of, reporter.lines.write_of_page)
         failures.on_navigation = self._on_navigation
         self._blockers = BlockerChecks(boot.blocker_rules, failures.documents)
+        hidden = redaction(boot.options)
+        self._failure_artifacts = FailureArtifacts(failures.documents, failures.reports, hidden)
         self.requests = RecentRequests()
         """Of the attempts whose modules ask for them."""
 
@@ -203,7 +207,7 @@ class AttemptExecutor:
                 return result
             self._reporter.send_queue.put(m.Accepted(attempt_id=attempt.attempt_id, page=slot.index))
             self._pool.start(slot)
-            self._blockers.begin(slot.warm)
+            self._failures.documents.begin(slot.page)
             if attempt.version.asks_for_requests:
                 with own_work():
                     self.requests.begin(attempt.attempt_id, slot.page)
@@ -240,9 +244,9 @@ class AttemptExecutor:
         stopped = result.outcome in STOPPED
         seconds = LIMITS.stopped_failure_artifacts_seconds if stopped else LIMITS.failure_artifacts_seconds
         kept = [attempt.open_recordings.keep_all(seconds + LIMITS.handover_seconds)]
-        wanted = self._boot.failure_artifacts and result.outcome != "succeeded"
-        if wanted and not self._shows_nothing(slot.page):
-            kept.append(failure_artifacts.keep(slot.warm, attempt, seconds))
+        if self._boot.failure_artifacts and result.outcome != "succeeded":
+            sight = not self._shows_nothing(slot.page)
+            kept.append(self._failure_artifacts.keep(slot.warm, attempt, seconds, sight=sight))
         await asyncio.gather(*kept)
 
     def _shows_nothing(self, page: Page) -> bool:

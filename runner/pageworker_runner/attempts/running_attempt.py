@@ -75,6 +75,8 @@ class RunningAttempt:
         self.version = version
         self.began = time.monotonic()
         """When its handler began; until then, when its Run arrived. Monotonic seconds."""
+        self.began_wall_ms = 0.0
+        """The same, in milliseconds since the epoch."""
         self.context = Context(
             job_id=run.job_id,
             tenant_id=run.tenant_id,
@@ -128,6 +130,7 @@ class RunningAttempt:
         """Call the module until its code returns, raises, or is stopped."""
         self.handler_began = True
         self.began = self._steps.began = time.monotonic()
+        self.began_wall_ms = time.time() * 1000
         seconds = min(self.default_timeout, CALL_SHARE * self.context.remaining_seconds())
         use_timeout(slot.page, self.default_timeout, seconds)
         task = tasks.spawn(
@@ -265,14 +268,23 @@ class RunningAttempt:
         """See pageworker.Sink. Raises Failed, ValueError, Playwright's errors."""
         await fill_secretly(locator, name, await self._secrets.ask(name, "value"))
 
-    async def send(self, kind: str, data: bytes, content_type: str) -> None:
-        """Offer checked bytes, and hand them over once the offer is granted."""
+    async def send(
+        self, kind: str, data: bytes, content_type: str, page_url: str | None = None, page_status: int | None = None
+    ) -> None:
+        """Offer checked bytes, and hand them over once the offer is granted. `page_url` and `page_status`: of the page
+        that they show."""
         async with self._sending:
             self._offers += 1
             self._granted = asyncio.get_running_loop().create_future()
             self._send_queue.put(m.Offer(attempt_id=self.attempt_id, number=self._offers, bytes=len(data)))
             await self._granted
-            message = m.ArtifactData(attempt_id=self.attempt_id, kind=kind, content_type=content_type)
+            message = m.ArtifactData(
+                attempt_id=self.attempt_id,
+                kind=kind,
+                content_type=content_type,
+                page_url=page_url,
+                page_status=page_status,
+            )
             self._send_queue.put(message, [seal(data, kind)])
             await self._send_queue.until_sent()
 

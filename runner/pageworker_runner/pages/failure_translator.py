@@ -39,7 +39,7 @@ class FailureTranslator:
     """Rewords the driver's messages before Playwright's client reads them."""
 
     def __init__(self, context: BrowserContext, failures: GatewayReports) -> None:
-        self._failures = failures
+        self.reports = failures
         self._browser_context = context
         self._awaited: dict[str, RequestFailure | None] = {}
         """Why its navigation failed, by the guid of each frame whose navigation a call waits for."""
@@ -96,6 +96,8 @@ class FailureTranslator:
         main = object_of(self._browser_context, frame)
         if is_main_frame(main):
             self._follow(main, error, params["url"])
+            if request:
+                self.documents.requested(frame, request["guid"])
             if document is not None and not error:
                 self.documents.committed(frame, request and request["guid"])
 
@@ -119,7 +121,7 @@ class FailureTranslator:
     def _failure_of(self, text: str | None, url: str) -> RequestFailure | None:
         """The gateway's report on a request that failed with this text. None: the gateway had no part in it."""
         expected = request_errors.FAILED_TUNNEL if url.startswith("https:") else request_errors.FAILED_HTTP
-        failure = self._failures.latest(url) if text in (expected, request_errors.FAILED_LIMITED) else None
+        failure = self.reports.latest(url) if text in (expected, request_errors.FAILED_LIMITED) else None
         if failure is None or text == expected:
             return failure
         # A route of the module may have aborted the request in the same words.

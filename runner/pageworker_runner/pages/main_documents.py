@@ -1,18 +1,21 @@
-"""Which requests each page's main documents came from, so that their answers can be asked for later."""
+"""Which requests the documents of each page came from, so that they and their answers can be asked for later."""
 
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TypeVar
 
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, Page, Request
 from playwright.async_api import Error as BrowserError
 
-from pageworker_runner.pages.playwright_internals.client_objects import main_frame_of
+from pageworker_runner.pages.playwright_internals.client_objects import main_frame_of, request_guids
 from pageworker_runner.pages.playwright_internals.commands import answer_of, first_url_of, frame_guid_of
 from pageworker_runner.pages.playwright_internals.connection import object_of
 
 V = TypeVar("V")
 
+MOST_REQUESTS = 100
+"""Requests per page that the driver keeps."""
 MOST = 256
 """Frames that are kept: those of a runner's pages and popups. The oldest go first."""
 MOST_EARLIER = 8
@@ -36,6 +39,40 @@ class MainDocuments:
         self._requests: dict[str, str] = {}
         self._earlier: dict[str, deque[str]] = {}
         """By main frame: the requests of the documents before, the newest last."""
+        self._first: dict[str, str | None] = {}
+        """The first request for a document since `begin`. None: there was none yet."""
+        self._began_ms: dict[str, float] = {}
+
+    def begin(self, page: Page) -> None:
+        """An attempt gets this page, which shows no document of a site: what came before is not its own."""
+        frame = frame_guid_of(main_frame_of(page))
+        self._earlier.pop(frame, None)
+        self._requests.pop(frame, None)
+        self._first[frame], self._began_ms[frame] = None, time.time() * 1000
+
+    def requested(self, frame: str, request: str) -> None:
+        """A document of a main frame was requested by this request (its guid), in vain or not."""
+        if self._first.get(frame, request) is None:
+            self._first[frame] = request
+
+    async def requests_of(self, page: Page) -> list[Request]:
+        """The last requests of the page since `begin`, oldest first, as far as the driver keeps them. Raises
+        Playwright's Error.
+
+        The driver's list has those of earlier attempts as well. The first request of an attempt is that of a document,
+        because the page was blank. Where the list does not have it any more, the whole list is newer.
+        """
+        frame = frame_guid_of(main_frame_of(page))
+        first, began_ms = self._first.get(frame), self._began_ms.get(frame)
+        if first is None or began_ms is None:
+            return []
+        kept = await page.requests()
+        guids = request_guids(kept)
+        if first in guids:
+            kept = kept[_start_of_chain(kept, guids, first) :]
+        elif len(kept) < MOST_REQUESTS:
+            return []
+        return [each for each in kept if not 0 < each.timing["startTime"] < began_ms]
 
     def committed(self, frame: str, request: str | None) -> None:
         """A main frame (its guid) has a new document. None: the document came from no request, as about:blank."""
@@ -46,12 +83,6 @@ class MainDocuments:
             _keep(self._earlier, frame, earlier)
         if request is not None:
             _keep(self._requests, frame, request)
-
-    def forget_earlier(self, page: Page) -> None:
-        """An attempt begins on this page: what came before is not its own."""
-        frame = frame_guid_of(main_frame_of(page))
-        self._earlier.pop(frame, None)
-        self._requests.pop(frame, None)
 
     async def earlier(self, page: Page) -> list[EarlierDocument]:
         """The documents before the present one, the newest first. Without those that the driver has forgotten."""
@@ -82,3 +113,14 @@ def _keep(kept: dict[str, V], frame: str, value: V) -> None:
     kept[frame] = value
     if len(kept) > MOST:
         del kept[next(iter(kept))]
+
+
+def _start_of_chain(requests: list[Request], guids: list[str], guid: str) -> int:
+    """The index of the first request that was redirected, in the end, to this one."""
+    index = guids.index(guid)
+    while (before := requests[index].redirected_from) is not None:
+        (earlier,) = request_guids([before])
+        if earlier not in guids:
+            break
+        index = guids.index(earlier)
+    return index

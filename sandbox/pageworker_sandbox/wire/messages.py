@@ -26,19 +26,17 @@ from pageworker_sandbox.wire.runner_span import RunnerSpan as RunnerSpan
 from pageworker_sandbox.wire.step_report import MAX_STEPS as MAX_STEPS
 from pageworker_sandbox.wire.step_report import StepReport as StepReport
 
-PROTOCOL = 11
+PROTOCOL = 12
 MAX_DATA_BYTES = 1024 * 1024
 MAX_ARTIFACT_BYTES = 32 * 1024 * 1024
-MAX_ARTIFACTS = 66
-MAX_ARTIFACTS_BYTES = 160 * 1024 * 1024
-"""Total size of all artifacts of one attempt, failure artifacts included. A correct runner keeps modules well below
-this limit, so a runner that exceeds it is killed."""
+MAX_ARTIFACTS = 70
+MAX_ARTIFACTS_BYTES = 224 * 1024 * 1024
+"""Of one attempt, failure artifacts included. A correct runner stays well below, so one that exceeds it is killed."""
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 BROWSER_CLOSE_SECONDS = 10.0
 """Time for the browser to close after Stop. It writes its profile to disk meanwhile. The runner stops waiting then, and
 the supervisor kills the runner of a profile no earlier."""
 MAX_SECRET_CHARS = 16_384
-"""Characters of a secret."""
 MAX_SECRET_REQUESTS = 100
 """Secrets that one attempt may ask for, the same one again included."""
 MAX_BLOCKED = 1_000_000
@@ -95,7 +93,7 @@ class Boot(Message, frozen=True):
     recycle_seconds: float = 5.0
     """Deadline for recycling a used page. After it the page is closed and replaced."""
     failure_artifacts: bool = True
-    """Save a screenshot and the HTML of the page when an attempt does not succeed."""
+    """Keep what the page shows, wrote to its console and asked for when an attempt does not succeed."""
     options: PageOptions = PageOptions()
     """How the browser context is opened, for its whole life."""
     max_jobs: int = 1000
@@ -298,11 +296,13 @@ class Offer(Message, frozen=True):
 
 
 class ArtifactData(Message, frozen=True):
-    """An artifact that was offered and granted. One descriptor: a sealed memfd with the bytes."""
+    """An artifact that was granted. One descriptor: a sealed memfd. `page_…`: of the page, for failure artifacts."""
 
     attempt_id: Id
     kind: Kind
     content_type: MediaType
+    page_url: Annotated[str, Meta(max_length=MAX_BLOCKER_URL)] | None = None
+    page_status: Annotated[int, Meta(ge=100, le=999)] | None = None
 
 
 class CheckpointTaken(Message, frozen=True):
@@ -386,7 +386,7 @@ TO_SUPERVISOR: dict[int, MessageSpec] = {
     67: MessageSpec(Pong, 64),
     68: MessageSpec(Accepted, 512),
     69: MessageSpec(LogLine, 64 * KIB),
-    70: MessageSpec(ArtifactData, 1 * KIB, 1),
+    70: MessageSpec(ArtifactData, 16 * KIB, 1),
     71: MessageSpec(Done, MAX_DATA_BYTES + 64 * KIB),
     72: MessageSpec(Free, 32 * KIB),
     73: MessageSpec(Retire, 16 * KIB),

@@ -261,7 +261,7 @@ class ArtifactSettings(Section, frozen=True):
     """Seconds for which a signed link works. Stores sign for a week at most. A link that was signed with temporary
     credentials ends with them."""
     on_failure: bool = True
-    """Store a screenshot and the HTML of the page if a job does not succeed."""
+    """Store screenshot, HTML, console and requests of the page if a job does not succeed."""
     waiting_bytes: Annotated[int, Meta(ge=64 * 1024 * 1024)] = 128 * 1024**2
     """Bytes of artifacts that wait in the worker to be stored, of all runners together. One tenant gets half at
     most. Jobs with more artifacts wait."""

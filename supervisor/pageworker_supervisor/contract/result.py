@@ -36,13 +36,16 @@ class Blocker(Struct, frozen=True, kw_only=True):
 
 
 class ArtifactRecord(Struct, frozen=True, kw_only=True):
-    """A stored file. `kind` is screenshot, html, har, trace or a kind of the module; `sha256` is hex."""
+    """A stored file. `kind` is screenshot, html, console, network, har, trace or a kind of the module; `sha256` is hex.
+    `page_url` and `page_status`: of the page when its attempt ended, if that did not succeed; else null."""
 
     kind: str
     url: str
     sha256: str
     bytes: int
     content_type: str
+    page_url: str | None = None
+    page_status: int | None = None
 
 
 class LostArtifact(Struct, frozen=True, kw_only=True):

@@ -11,13 +11,16 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from msgspec import structs
+
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.artifacts.errors import ArtifactError, ArtifactFailure
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.result import ArtifactRecord, LostArtifact
 from pageworker_supervisor.dispatch.attempt_spans import step
-from pageworker_supervisor.runners.page_reservation import ArtifactHandover, PageReservation
+from pageworker_supervisor.runners.artifact_handover import ArtifactHandover
+from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.secrets.artifact_masking import masked_artifact
 
 if TYPE_CHECKING:
@@ -157,7 +160,9 @@ class ArtifactUploads:
                 text = "artifact replaced by a note: secrets cannot be masked in it"
                 self._log.warning(text, kind=kind, reason=why_not)
                 content_type = NOTE_TYPE
-        return await self._store.put(self._ref, self._attempt, kind, content_type, untrusted_data)
+        stored = await self._store.put(self._ref, self._attempt, kind, content_type, untrusted_data)
+        page_url = handover.page_url and self._page.masker.text(handover.page_url)
+        return structs.replace(stored, page_url=page_url, page_status=handover.page_status)
 
 
 def _lost(handover: ArtifactHandover, type_: ArtifactFailure, reason: str) -> LostArtifact:

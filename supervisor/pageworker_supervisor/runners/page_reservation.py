@@ -9,7 +9,6 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -23,6 +22,7 @@ from pageworker_supervisor.config.egress_budget import NO_BUDGET, EgressBudget
 from pageworker_supervisor.contract.result import ArtifactRecord, LostArtifact
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
 from pageworker_supervisor.proxies.policies import ProxyPolicies
+from pageworker_supervisor.runners.artifact_handover import ArtifactHandover
 from pageworker_supervisor.runners.budget_breach import BudgetBreach, budget_breach
 from pageworker_supervisor.runners.limit_breach import Breach
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
@@ -42,22 +42,6 @@ RECYCLINGS = 4
 RECYCLING_SLACK_SECONDS = 5.0
 """A page must be free again within four time limits of recycling, plus this slack for a busy host: it is cleaned or
 replaced, its context is wiped, and it may have waited while the context was wiped for another page."""
-
-
-@dataclass
-class ArtifactHandover:
-    """An artifact that a runner handed over: a sealed memfd that is not read yet. Its holder closes it."""
-
-    kind: str
-    content_type: str
-    descriptor: int
-    bytes: int
-
-    def close(self) -> None:
-        """Close the memfd. May be called again."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
 
 
 class PageReservation:
@@ -231,7 +215,8 @@ class PageReservation:
         self._handed_over_bytes += size
         self.discard()
         self._offer = None
-        self.delivery = ArtifactHandover(message.kind, message.content_type, descriptor, size)
+        of_page = message.page_url, message.page_status
+        self.delivery = ArtifactHandover(message.kind, message.content_type, descriptor, size, *of_page)
         self.changed.set()
 
     def is_open(self, offer: m.Offer) -> bool:

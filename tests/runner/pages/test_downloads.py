@@ -86,7 +86,12 @@ async def test_a_download_that_is_not_kept_is_gone_with_its_job(runner: Supervis
     assert (await runner.run(module)).data == {}
     report = await runner.run(module)
     assert report.failure.type in ("handler_error", "page_closed")
-    assert report.artifacts == [] or {message.kind for message, _ in report.artifacts} <= {"screenshot", "html"}
+    assert report.artifacts == [] or {message.kind for message, _ in report.artifacts} <= {
+        "screenshot",
+        "html",
+        "console",
+        "network",
+    }
 
 
 async def test_an_endless_download_does_not_hold_its_page(runner: Supervisor) -> None:

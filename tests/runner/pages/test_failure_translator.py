@@ -94,7 +94,7 @@ async def test_a_navigation_that_fails_is_retried_under_chromiums_name(runner: N
     code = FAILURES[url][0]
     assert (type, retryable, detail["code"], detail["url"]) == ("navigation_error", True, code, url)
     assert report.failure.message == f"net::{code} at {url}"
-    assert report.artifacts == [], "nothing is kept of Chromium's error page"
+    assert [kept.kind for kept, _ in report.artifacts] == ["network"], "Chromium's own error page shows nothing"
 
 
 @pytest.mark.parametrize("url", FAILURES)
@@ -115,7 +115,7 @@ async def test_a_refusal_is_final_and_says_why(runner: Networked, url: str, call
     assert detail["url"].startswith(url[:12])
     assert detail["trace"] == ["job/__init__.py:6 in handler"]
     assert report.failure.message.startswith(f"Blocked by egress policy: {reason} for {host}. ")
-    assert call != "page.goto" or report.artifacts == []
+    assert call != "page.goto" or [kept.kind for kept, _ in report.artifacts] == ["network"]
 
 
 @pytest.mark.parametrize("call", ["page.goto", "page.request.get"])
@@ -285,4 +285,4 @@ async def test_a_page_that_was_shown_is_kept_of_a_later_refusal(runner: Networke
     _, _, _, report = await ended(
         runner, "await page.goto('http://shop.test/')\nawait page.request.get('http://refused.example/')"
     )
-    assert [kept.kind for kept, _ in report.artifacts] == ["screenshot", "html"]
+    assert [kept.kind for kept, _ in report.artifacts] == ["screenshot", "html", "network"]

@@ -29,6 +29,11 @@ def guid_of(page: Page) -> str:
     return impl_of(page)._guid
 
 
+def request_guids(requests: Iterable[Request]) -> list[str]:
+    """The driver's ids of requests."""
+    return [request._impl_obj._guid for request in requests]
+
+
 def client_requests(requests: Iterable[Request]) -> list[Any]:
     """The client's objects of requests."""
     return [request._impl_obj for request in requests]
