@@ -10,9 +10,11 @@ from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker.context import Context
 from pageworker.device_list import devices
+from pageworker.extraction import Each
 from pageworker.helpers import Helpers, Log
 from pageworker.once import Once
 from pageworker.outcomes import Blocked, BlockerKind, Failed, ProfileState, RetryLater
+from pageworker.pagination import Pages, PagesEnd
 from pageworker.sink import DownloadedFile, Sink
 
 __version__ = "1.3.0"
@@ -24,6 +26,7 @@ __all__ = [
     "Context",
     "Download",
     "DownloadedFile",
+    "Each",
     "Failed",
     "Helpers",
     "Locator",
@@ -31,6 +34,8 @@ __all__ = [
     "Once",
     "Page",
     "PageTimeout",
+    "Pages",
+    "PagesEnd",
     "ProfileState",
     "Response",
     "RetryLater",

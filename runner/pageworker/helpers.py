@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import NoReturn
+from functools import partial
+from typing import Any, NoReturn
 
 from playwright.async_api import Download, Locator, Page
 from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker import page_reading
-from pageworker.extraction import READ_FIELDS, split_field
+from pageworker.extraction import READ_FIELDS, Each, missing_fields, parsed_fields
 from pageworker.once import Once
 from pageworker.outcomes import Blocked, BlockerKind, Failed, ProfileState
 from pageworker.page_reading import on_one_document
+from pageworker.pagination import Pages, Paginator, first_number
 from pageworker.sink import DownloadedFile, Sink
+from pageworker.waits import LocatorState, wait_for_all
 from pageworker.well_formed import well_formed
 
 
@@ -216,14 +219,27 @@ class Helpers:
         """
         if target is url is script is None:
             raise ValueError("helpers.wait_until needs at least one of: target, url, script")
-        timeout = None if timeout_seconds is None else timeout_seconds * 1000
-        if url is not None:
-            await self._page.wait_for_url(url, timeout=timeout, wait_until="domcontentloaded")
-        if target is not None:
-            locator = self._page.locator(target) if isinstance(target, str) else target
-            await locator.first.wait_for(state="visible", timeout=timeout)
-        if script is not None:
-            await self._page.wait_for_function(script, timeout=timeout)
+        what = "What helpers.wait_until waits for"
+        await wait_for_all(self._page, what, target, "visible", url, script, timeout_seconds)
+
+    async def wait_for(
+        self,
+        what: str,
+        target: str | Locator | None = None,
+        *,
+        state: LocatorState = "visible",
+        url: str | None = None,
+        script: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """As `wait_until`, with a name: `await helpers.wait_for("the order number", "#number")`.
+
+        If it does not come, the error says so: "the order number did not come within 30.0 s: `#number` is not visible.
+        The page is https://shop.example/cart". `state`: what `target` has to be. Raises as `wait_until`.
+        """
+        if target is url is script is None:
+            raise ValueError("helpers.wait_for needs at least one of: target, url, script")
+        await wait_for_all(self._page, what, target, state, url, script, timeout_seconds)
 
     async def which(self, targets: Mapping[str, str | Locator], *, timeout_seconds: float | None = None) -> str:
         """Wait until one of several elements is visible, and return its name: `{"ok": "#price", "captcha": ".cf"}`.
@@ -251,29 +267,62 @@ class Helpers:
             retryable=True,
         )
 
-    async def extract(self, fields: Mapping[str, str], *, required: Sequence[str] = ()) -> dict[str, str | None]:
+    async def extract(self, fields: Mapping[str, str | Each], *, required: Sequence[str] = ()) -> dict[str, Any]:
         """Read many fields in one round trip: `{"title": "h1", "link": "a.more@href"}`.
 
-        `selector` reads the trimmed text of the first match, `selector@attribute` its attribute. A field without a
-        match is None. Raises Failed (`field_missing`, retryable) with the names of all `required` fields that are None.
+        `selector` reads the trimmed text of the first match, `selector@attribute` its attribute, `xpath=//h1` or
+        `xpath=//a/@href` what an XPath finds first. A field without a match is None. `Each` reads a list. Raises Failed
+        (`field_missing`, retryable) with the names of all `required` fields that are None or an empty list.
 
         A page may go elsewhere by itself meanwhile (`<meta http-equiv=refresh>`): the new document is read then. After
         10 s of such navigations Playwright's Error is raised; the attempt ends as `navigation_error` and is retried.
         """
-        if unknown := [name for name in required if name not in fields]:
-            raise ValueError(f"helpers.extract: `required` names fields that are not in `fields`: {', '.join(unknown)}")
-        parsed = {name: [css, attribute] for name, spec in fields.items() for css, attribute in [split_field(spec)]}
-        found: dict[str, str | None] = await on_one_document(
-            self._page, lambda: self._page.evaluate(READ_FIELDS, parsed)
-        )
-        missing = [name for name in required if found[name] is None]
+        parsed = parsed_fields(fields, required)
+        found: dict[str, Any] = await on_one_document(self._page, lambda: self._page.evaluate(READ_FIELDS, parsed))
+        missing = dict(missing_fields(found, fields, required))
         if missing:
             raise Failed(
                 f"Required fields are not on the page: {', '.join(missing)}",
                 type="field_missing",
                 retryable=True,
-                detail={"missing": missing, "selectors": {name: fields[name] for name in missing}},
+                detail={"missing": list(missing), "selectors": missing},
             )
+        return found
+
+    async def paginate(
+        self,
+        items: Each,
+        *,
+        next: str | None = None,
+        parameter: str | None = None,
+        load_more: str | None = None,
+        scroll: bool = False,
+        max_pages: int = 50,
+        max_items: int = 1000,
+        wait_seconds: float = 5.0,
+    ) -> Pages:
+        """Read a list over all its pages, beginning with the present one: `paginate(Each(".offer"), next="a.next")`.
+
+        One of: `next`, selector of the link or button to the next page; `parameter`, name of the page number in the
+        URL; `load_more`, selector of the button that makes the list longer; `scroll`, a list that grows when the page
+        is scrolled. Ends at a bound, at the last page, when nothing more comes within `wait_seconds`, or when the site
+        repeats a page: `ended` of the result says which. Raises as `extract`, and Playwright's errors.
+        """
+        ways = [next is not None, parameter is not None, load_more is not None, scroll]
+        if sum(ways) != 1 or max_pages < 1:
+            raise ValueError(
+                "helpers.paginate needs one of next, parameter, load_more, scroll, and 1 or more max_pages"
+            )
+        at = Paginator(self._page, partial(self._items, items), items, max_pages, max_items, wait_seconds)
+        if next is not None:
+            return await at.by_turning(lambda _: at.follow(next))
+        if parameter is not None:
+            first = first_number(self._page.url, parameter)
+            return await at.by_turning(lambda number: at.go_to_number(parameter, first + number - 1))
+        return await at.by_growing(at.scroll if load_more is None else partial(at.click, load_more))
+
+    async def _items(self, items: Each) -> list[Any]:
+        found: list[Any] = (await self.extract({"items": items}))["items"]
         return found
 
     async def detect_blocker(self) -> Blocked | None:

@@ -19,12 +19,15 @@ PORTABLE = {
     "contextlib",
     "copy",
     "dataclasses",
+    "functools",
+    "json",
     "msgspec",
     "pageworker",
     "playwright",
     "re",
     "time",
     "typing",
+    "urllib",
 }
 """What the SDK may import: it works where there is no Linux (no fcntl, resource, pwd), no Redis and no sandbox."""
 

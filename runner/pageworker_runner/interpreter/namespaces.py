@@ -15,7 +15,15 @@ NAMES = (
     *("hashlib", "html", "inspect", "io", "itertools", "json", "locale", "logging", "math", "os", "pathlib", "random"),
     *("re", "socket", "ssl", "string", "sys", "threading", "time", "typing", "urllib.parse", "urllib.request", "uuid"),
     *("msgspec", "playwright.async_api", "pageworker", "pageworker.helpers", "pageworker.outcomes"),
-    *("pageworker.context", "pageworker.extraction", "pageworker.once", "pageworker.page_reading", "pageworker.sink"),
+    *(
+        "pageworker.context",
+        "pageworker.extraction",
+        "pageworker.once",
+        "pageworker.page_reading",
+        "pageworker.pagination",
+        "pageworker.sink",
+        "pageworker.waits",
+    ),
 )
 """Modules. Their own classes count as well, if Python code defines them."""
 VOLATILE = frozenset({"sys.last_exc", "sys.last_traceback", "sys.last_type", "sys.last_value"})

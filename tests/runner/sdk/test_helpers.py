@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Error as BrowserError
 from pw_doubles import any_typed
 
-from pageworker import Blocked, Helpers, Log, Sink
+from pageworker import Blocked, Each, Helpers, Log, Sink
 from pageworker.page_reading import SETTLE_SECONDS
 from pageworker.sink import Level
 from pageworker_runner.attempts.running_attempt import RunningAttempt
@@ -80,7 +80,8 @@ async def test_missing_fields_are_named_together_with_their_selectors(sink: Any)
     error: Any = caught.value
     assert (error.type, error.retryable) == ("field_missing", True)
     assert error.detail == {"missing": ["price", "sku"], "selectors": {"price": ".price", "sku": "article@data-sku"}}
-    assert page.asked == {"title": ["h1", ""], "price": [".price", ""], "sku": ["article", "data-sku"]}
+    places = {name: (place["selector"], place["attribute"]) for name, place in page.asked.items()}
+    assert places == {"title": ("h1", ""), "price": (".price", ""), "sku": ("article", "data-sku")}
 
 
 async def test_a_page_that_goes_elsewhere_is_read_again(sink: Any) -> None:
@@ -106,6 +107,11 @@ async def test_calls_that_ask_for_nothing_are_refused_by_name(sink: Any) -> None
         await helpers(sink).which({})
     with pytest.raises(ValueError, match=r"helpers\.wait_until needs"):
         await helpers(sink).wait_until()
+    with pytest.raises(ValueError, match=r"helpers\.wait_for needs"):
+        await helpers(sink).wait_for("the price")
+    for ways in ({}, {"next": "a", "scroll": True}, {"scroll": True, "max_pages": 0}):
+        with pytest.raises(ValueError, match=r"helpers\.paginate needs one of"):
+            await helpers(sink).paginate(Each(".offer"), **any_typed(ways))
 
 
 def test_blocked_ends_the_attempt(sink: Any) -> None:
