@@ -19,6 +19,7 @@ from pageworker_supervisor.admin.operator_api import json_response
 from pageworker_supervisor.admin.peer_credentials import PEER_UID
 from pageworker_supervisor.admin.status import CancelRequest, DrainRequest, WorkerControl
 from pageworker_supervisor.audit.decisions import Decisions
+from pageworker_supervisor.audit.outcome_text import failed_text
 from pageworker_supervisor.telemetry.recent_lines import RecentLines
 
 MAX_BODY_BYTES = 64 * 1024
@@ -88,7 +89,7 @@ def _recorded(
     try:
         yield
     except BaseException as failed:
-        outcome = f"failed: {type(failed).__name__}: {failed}"
+        outcome = failed_text(failed)
         raise
     finally:
         decisions.record(action, target, outcome=outcome, detail=detail, uid=uid)

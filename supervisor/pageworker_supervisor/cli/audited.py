@@ -20,6 +20,7 @@ from pageworker_supervisor.audit.audit_log import AuditLog
 from pageworker_supervisor.audit.checkpoint_file import CheckpointFile
 from pageworker_supervisor.audit.errors import AuditBusy, AuditRefused
 from pageworker_supervisor.audit.key_file import KEY_FILE, read_or_make_key
+from pageworker_supervisor.audit.outcome_text import failed_text
 from pageworker_supervisor.audit.record import Actor, ActorKind, AuditEntry
 from pageworker_supervisor.cli.local_user import local_user
 from pageworker_supervisor.cli.output import CommandError, CommandExit, note
@@ -110,7 +111,7 @@ async def audited(
     try:
         yield recorded
     except BaseException as failed:
-        text = f"failed: {type(failed).__name__}: {failed}"
+        text = failed_text(failed)
         await _record_outcome(log, AuditEntry(action=action, target=target, outcome=text, of=number))
         raise
     await _record_outcome(log, AuditEntry(action=action, target=target, outcome=recorded.outcome, of=number))
