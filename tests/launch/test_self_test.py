@@ -49,6 +49,8 @@ def test_a_host_that_forbids_host_names_goes_without(monkeypatch: pytest.MonkeyP
         ("bwrap: setting up uid map: Permission denied", "user namespaces"),
         ("launcher: could not become the sandbox's user: [Errno 1]", "CAP_SETUID"),
         ("something else", ALLOW_NAMESPACES),
+        ("Command '['python3']' timed out after 20.0 seconds", "the host is short of processor time"),
+        ("bwrap: Creating new namespace failed: Resource temporarily unavailable", "the host is short of"),
     ],
 )
 def test_each_known_error_has_its_fix(error: str, part: str) -> None:

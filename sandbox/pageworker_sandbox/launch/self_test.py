@@ -56,6 +56,8 @@ PASSING = (
 )
 """Parts of errors that may be over at the next start. ENOSPC is none: unshare(2) has it for a namespace limit of 0."""
 
+WAIT = "the host is short of processor time, memory, processes or open files: free some, and start again"
+
 
 def verify_host(host: Host) -> Host | HostProblem:
     """Start a sandbox on the host. Returns the host, corrected by what the test found, or the problem."""
@@ -78,6 +80,8 @@ def passing(error: str) -> bool:
 
 def mend_for(error: str) -> str:
     """The fix for an error of the launcher or of bubblewrap."""
+    if passing(error):
+        return WAIT
     mend = next((mend for part, mend in MENDS if part in error), ALLOW_NAMESPACES)
     # AppArmor lets a program make a user namespace and takes its capabilities: any later step may be what fails.
     return apparmor.mend_user_namespaces(mend)
