@@ -38,3 +38,14 @@ def test_root_does_not_work_in_the_folder_of_another_user(tmp_path: Path) -> Non
     with pytest.raises(CommandError, match="belongs to another user") as refused:
         place_of(read_local(file, {}).settings())
     assert refused.value.exit_code is CommandExit.REFUSED
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_root_follows_no_link_that_the_workers_user_may_have_put_there(tmp_path: Path) -> None:
+    (tmp_path / "profiles").symlink_to("/etc")
+    os.chown(tmp_path, 1234, 1234)
+    file = tmp_path / "pageworker.toml"
+    file.write_text(f"[worker]\ndata_dir = '{tmp_path}'\n")
+    with pytest.raises(CommandError, match="it is a link that user 1234 has made or put there") as refused:
+        place_of(read_local(file, {}).settings())
+    assert refused.value.exit_code is CommandExit.REFUSED

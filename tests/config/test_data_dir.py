@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pageworker_supervisor.config.data_dir import data_dir_of, open_regular, open_workers_file, own_folder
+from pageworker_supervisor.config.data_dir import data_dir_of, open_regular, open_workers_file, own_folder, own_path
 from pageworker_supervisor.config.settings import Settings, WorkerSettings
 
 
@@ -66,5 +66,20 @@ def test_root_writes_to_no_link_that_another_user_has_made(tmp_path: Path) -> No
     (tmp_path / "registry").symlink_to("/etc")
     assert own_folder(tmp_path / "registry") == tmp_path / "registry", "it is root's own"
     os.chown(tmp_path / "registry", 261_501, 261_501, follow_symlinks=False)
-    with pytest.raises(PermissionError, match="it is a link that user 261501 has made; remove it"):
+    with pytest.raises(PermissionError, match="it is a link that user 261501 has made or put there; remove it"):
         own_folder(tmp_path / "registry")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes owners")
+def test_root_writes_to_no_link_of_its_own_that_another_user_may_have_renamed(tmp_path: Path) -> None:
+    (tmp_path / "logs").symlink_to("/etc")
+    os.chown(tmp_path, 261_501, 261_501)
+    (tmp_path / "logs").rename(tmp_path / "registry")
+    with pytest.raises(PermissionError, match="it is a link that user 261501 has made or put there"):
+        own_folder(tmp_path / "registry")
+    (tmp_path / "local").mkdir()
+    (tmp_path / "registry").rename(tmp_path / "local" / "profiles")
+    os.chown(tmp_path / "local", 261_501, 261_501)
+    with pytest.raises(PermissionError, match="it is a link"):
+        own_path(tmp_path, "local", "profiles")
+    assert own_path(tmp_path, "local", "other") == tmp_path / "local" / "other"

@@ -16,7 +16,7 @@ from pageworker_supervisor.cli.local_job import author_errors, check_given, give
 from pageworker_supervisor.cli.local_run import start_locally
 from pageworker_supervisor.cli.output import CommandExit, Json, show_json
 from pageworker_supervisor.cli.payload import read_payload
-from pageworker_supervisor.config.data_dir import data_dir_of
+from pageworker_supervisor.config.data_dir import data_dir_of, own_path
 from pageworker_supervisor.local_worker import LOCAL_FOLDER, LocalSetup, local_worker
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.telemetry.logs import log_for_author
@@ -63,7 +63,7 @@ def run_folder(
         given = read_payload(payload, folder)
         text = given_job(packed, given, tenant, profile, timeout)
         check_given(packed, given, folder)
-        data_dir = None if profile is None else data_dir_of(settings) / LOCAL_FOLDER
+        data_dir = None if profile is None else own_path(data_dir_of(settings), LOCAL_FOLDER, "profiles").parent
         log_for_author(sys.stderr)
         with start_locally(for_one_page(settings, artifacts), data_dir) as setup:
             result = uvloop.run(_run_once(packed, text, setup))

@@ -22,7 +22,7 @@ from pageworker_supervisor.cli.output import CommandError, CommandExit
 from pageworker_supervisor.cli.profile_name import ProfileName
 from pageworker_supervisor.cli.profile_rows import ProfileAnswer, ProfileRow
 from pageworker_supervisor.cli.stored_profiles import CommandKeys, StoredProfiles
-from pageworker_supervisor.config.data_dir import data_dir_of
+from pageworker_supervisor.config.data_dir import data_dir_of, own_folder
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.profile_stores.open_store import open_snapshots
@@ -94,6 +94,10 @@ def place_of(settings: Settings) -> HostProfiles | StoredProfiles:
                 f" --reuid {owner.st_uid} --regid {owner.st_gid} --clear-groups workerctl profile …",
                 CommandExit.REFUSED,
             )
+    try:
+        own_folder(root)
+    except PermissionError as error:
+        raise CommandError(printable(f"{root}: {error.strerror}"), exit_code=CommandExit.REFUSED) from error
     return HostProfiles(root, most)
 
 

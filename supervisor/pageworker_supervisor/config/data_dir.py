@@ -45,19 +45,29 @@ def open_workers_file(file: Path, data_dir: Path) -> int:
 
 
 def own_folder(folder: Path) -> Path:
-    """The same folder in the data folder, for a command that writes there. As root, no link that another user has made.
+    """The same folder in the data folder, for a command that writes there. As root, no link that another user has made
+    or could have put there.
 
-    Such a link could lead anywhere, and root could write there. Raises OSError.
+    Such a link could lead anywhere, and root could write there. The owner of a folder may rename a link of root that is
+    in it. Raises OSError.
     """
     with suppress(FileNotFoundError):
         status = folder.lstat()
-        if os.geteuid() == 0 and status.st_uid != 0 and stat.S_ISLNK(status.st_mode):
+        owner = status.st_uid or folder.parent.stat().st_uid
+        if os.geteuid() == 0 and owner != 0 and stat.S_ISLNK(status.st_mode):
             raise PermissionError(
                 errno.EACCES,
-                f"it is a link that user {status.st_uid} has made; remove it, or name its target",
+                f"it is a link that user {owner} has made or put there; remove it, or name its target",
                 str(folder),
             )
     return folder
+
+
+def own_path(data_dir: Path, *names: str) -> Path:
+    """A folder in the data folder, of which no part of `names` is such a link. Raises OSError."""
+    for name in names:
+        data_dir = own_folder(data_dir / name)
+    return data_dir
 
 
 def data_dir_of(settings: Settings) -> Path:
