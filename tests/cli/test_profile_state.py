@@ -11,6 +11,7 @@ from pw_profiles import Homes, SnapshotWorker
 from pw_queue import QueueHarness, ticket
 
 from pageworker_profiles import ProfileFolders, ProfileStore, homes
+from pageworker_supervisor.cli.app import run
 
 STATE = {"cookies": [{"name": "user", "value": "anna", "domain": "shop.test", "path": "/"}], "origins": []}
 
@@ -76,6 +77,33 @@ def test_an_open_profile_gives_its_checkpoint_and_takes_none(
     assert (json.loads(out.read_text()), out.stat().st_mode & 0o777) == (STATE, 0o600)
     assert told(f"export acme/Main --storage-state {out}")[0] == 4, "it exists"
     assert told(f"import acme/Main --storage-state {state}")[0] == 4
+
+
+def test_the_reason_why_there_is_no_checkpoint(
+    told: Told, local: ProfileStore, on_queue: OnQueue, tmp_path: Path
+) -> None:
+    line = f"--storage-state {tmp_path / 'out.json'}"
+    assert "acme/never is not in" in told(f"export acme/never {line}")[1]
+
+    async def opened(harness: QueueHarness) -> None:
+        await harness.producer.enqueue([ticket("1", profile_id="Main")])
+        await harness.one()
+
+    on_queue(opened)
+    code, complaint = told(f"export acme/Main {line}")
+    assert code == 1
+    assert "acme/Main is open on " in complaint
+    assert "closed normally" not in complaint
+
+
+def test_an_export_without_the_checkpoint_of_a_killed_browser_says_so(
+    told: Told, local: ProfileStore, state: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["profile", "export", "acme/other", str(tmp_path / "other.tar")]) == 0
+    assert "checkpoint" not in capsys.readouterr().err
+    assert told(f"import acme/Main --storage-state {state}")[0] == 0
+    assert run(["profile", "export", "acme/Main", str(tmp_path / "main.tar")]) == 0
+    assert "`workerctl profile export acme/Main --storage-state FILE` writes it" in capsys.readouterr().err
 
 
 def test_in_a_store_the_next_browser_gets_it_on_top_of_the_snapshot(

@@ -12,8 +12,10 @@ from pageworker_supervisor.cli.held_profile import changing, living_here
 from pageworker_supervisor.cli.output import CommandError
 from pageworker_supervisor.cli.profile import elsewhere
 from pageworker_supervisor.cli.profile_name import ProfileName
-from pageworker_supervisor.cli.profile_places import place_of, profile_errors
+from pageworker_supervisor.cli.profile_places import ProfilePlace, place_of, profile_errors
 from pageworker_supervisor.cli.storage_state import parse_storage_state
+from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.queue.profile_locks import KnownProfile
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """Of a storage state before its blanks are removed."""
@@ -30,15 +32,27 @@ async def export_state(profile: ProfileName, file: Path, reason: str | None, con
             place = place_of(settings)
             (known,) = await queue.profile_locks.read(profile.tenant_id, [profile.profile_id])
             checkpoint = await place.checkpoint(profile)
-        if checkpoint is None:
-            raise CommandError(
-                f"{profile} has no checkpoint in {place.label}: its last browser was closed normally",
-                f"While it is open, a worker takes one (profiles.checkpoint_seconds). {elsewhere(known)}",
-            )
+            if checkpoint is None:
+                raise await _without_checkpoint(profile, place, known)
         with private_file(file) as content:
             content.write(checkpoint.untrusted_data)
         action.outcome = f"{len(checkpoint.untrusted_data)} bytes"
         return len(checkpoint.untrusted_data)
+
+
+async def _without_checkpoint(profile: ProfileName, place: ProfilePlace, known: KnownProfile) -> CommandError:
+    """Why it has none. Raises ProfileError."""
+    if known.worker:
+        return CommandError(
+            printable(f"{profile} is open on {known.worker}, and has no checkpoint in {place.label} yet"),
+            "A worker takes the first one after profiles.checkpoint_seconds.",
+        )
+    if not await place.rows([profile], [known]):
+        return CommandError(printable(f"{profile} is not in {place.label}"), printable(elsewhere(known)))
+    return CommandError(
+        printable(f"{profile} has no checkpoint in {place.label}: its last browser was closed normally"),
+        printable(f"While it is open, a worker takes one (profiles.checkpoint_seconds). {elsewhere(known)}"),
+    )
 
 
 async def import_state(

@@ -13,11 +13,16 @@ from pageworker_profiles.exports import OpenedExport, ProfileExport, check_expor
 from pageworker_supervisor.cli.audited import Reason
 from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.held_profile import Wait, changing, living_here
-from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, show
 from pageworker_supervisor.cli.profile_name import ProfileName, profile_named
 from pageworker_supervisor.cli.profile_rows import Change, ProfileChange
 from pageworker_supervisor.cli.profile_state import export_state, import_state
 from pageworker_supervisor.contract.printable import printable
+
+_CHECKPOINT_LEFT_OUT = (
+    "{profile} has a checkpoint, because its last browser was killed or a storage state was imported. The file does not"
+    " hold it, and it may have newer logins. `workerctl profile export {profile} --storage-state FILE` writes it."
+)
 
 StorageStateFile = Annotated[Path | None, Parameter(name="--storage-state", show_default=False)]
 
@@ -71,6 +76,8 @@ def export_profile(
             if head is None:
                 raise held.nowhere
             held.action.outcome = f"{head.bytes} bytes, sha256 {head.sha256}"
+            if snapshot is None and await held.place.checkpoint(profile) is not None:
+                note(_CHECKPOINT_LEFT_OUT.format(profile=printable(profile)))
             return head
 
     if file is not None:
