@@ -41,8 +41,8 @@ async def own(requested: list[str], *kept: Any) -> list[str]:
     documents.begin(page)
     for guid in requested:
         documents.requested("frame", guid)
-    kept: list[Any] = await documents.requests_of(page)
-    return [each.guid for each in kept]
+    found: list[Any] = await documents.requests_of(page)
+    return [each.guid for each in found]
 
 
 async def test_the_first_document_of_the_attempt_divides_the_list() -> None:
