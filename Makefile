@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover \
-  browser-faults profiles-load e2e-n8n n8n-node playwright-suite \
+  browser-faults profiles-load e2e-n8n n8n-node api-fuzz playwright-suite \
   image image-test sbom sdk package release manifests scan canary lock install clean
 
 install:
@@ -59,6 +59,10 @@ escape: install
 
 fuzz: install
 	PYTHONPATH=tests $(PYTHON) -m fuzz $(FUZZ)
+
+# schemathesis over the OpenAPI document. API_FUZZ="--examples 1000 --seed 2"
+api-fuzz: install
+	PYTHONPATH=tests $(PYTHON) -m api_fuzz $(API_FUZZ)
 
 chaos: install
 	PYTHONPATH=tests $(PYTHON) -m chaos $(CHAOS)
@@ -156,12 +160,13 @@ lock: install
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/dev.txt requirements/dev.in
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -c requirements/dev.txt -o requirements/run.txt requirements/run.in
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/fuzz.txt requirements/fuzz.in
+	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/api-fuzz.txt requirements/api-fuzz.in
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/sbom.txt requirements/sbom.in
 	CUSTOM_COMPILE_COMMAND="make lock" .venv/bin/pip-compile -q $(LOCK) -o requirements/deploy.txt requirements/deploy.in
 LOCK := --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --allow-unsafe
 
 clean:
-	rm -rf .venv .fuzz .venv-deploy .venv-peers .venv-playwright-suite .venv-sbom build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
-	  .import_linter_cache .coverage htmlcov n8n/n8n-nodes-pageworker/node_modules n8n/n8n-nodes-pageworker/dist \
-	  n8n/n8n-nodes-pageworker/build-tests
+	rm -rf .venv .fuzz .api-fuzz .venv-deploy .venv-peers .venv-playwright-suite .venv-sbom build dist *.egg-info .mypy_cache .ruff_cache \
+	  .pytest_cache .import_linter_cache .coverage htmlcov n8n/n8n-nodes-pageworker/node_modules \
+	  n8n/n8n-nodes-pageworker/dist n8n/n8n-nodes-pageworker/build-tests
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,6 +1,7 @@
 """The application: routes, and what every request has in common."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from importlib.metadata import version
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -8,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pageworker_supervisor.admin.operator_api import json_response
+from pageworker_supervisor.admin.operator_api import JSON, json_response
 from pageworker_supervisor.api.endpoint import Endpoint
 from pageworker_supervisor.api.gate import LIMIT_HEADERS, RequestGate
+from pageworker_supervisor.api.openapi import openapi_document
 from pageworker_supervisor.api.problem import ApiProblem
 from pageworker_supervisor.telemetry import log
 
@@ -22,10 +24,15 @@ COMMON_HEADERS = {"X-Content-Type-Options": "nosniff"}
 
 
 def api_app(table: Sequence[Endpoint], gate: RequestGate, ready: Ready) -> Starlette:
-    """The routes of these operations, and two for probes, which need no token."""
+    """The routes of these operations, and those that need no token: two for probes, and the OpenAPI document."""
     paths = dict.fromkeys(endpoint.path for endpoint in table)
-    routes = (_route(path, [each for each in table if each.path == path], gate) for path in paths)
-    return _app(routes, ready)
+    routes = [_route(path, [each for each in table if each.path == path], gate) for path in paths]
+    document = openapi_document(table, version("pageworker"))
+
+    async def openapi(_: Request) -> Response:
+        return Response(document, headers=COMMON_HEADERS, media_type=JSON)
+
+    return _app([*routes, Route("/v1/openapi.json", openapi, methods=["GET"])], ready)
 
 
 def starting_app(trouble: Ready) -> Starlette:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,15 +23,17 @@ class QueryField:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One operation. `answers`: the type of the body by status; None: no JSON of ours. `problems`: codes beside those
-    that every operation has."""
+    """One operation. `answers`: the types that the body may have, by status; none: server-sent events.
+
+    `problems`: codes beside those that every operation has.
+    """
 
     method: str
     path: str
     handler: Handler
     scopes: frozenset[str]
     summary: str
-    answers: Mapping[int, object]
+    answers: Mapping[int, tuple[type[Struct], ...]]
     query: tuple[QueryField, ...] = ()
     takes_jobs: bool = False
     problems: tuple[str, ...] = ()

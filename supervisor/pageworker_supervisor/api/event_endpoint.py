@@ -93,7 +93,7 @@ class EventEndpoint:
 
     def table(self) -> tuple[Endpoint, ...]:
         """The operation."""
-        fixed = ("GET", "/v1/events", self.events, READ, "Follow the events of the tenant", {200: None})
+        fixed = ("GET", "/v1/events", self.events, READ, "Follow the events of the tenant", {200: ()})
         return (Endpoint(*fixed, query=(TENANT,), problems=("not_found",)),)
 
     async def events(self, request: Request, grant: ApiGrant) -> Response:

@@ -62,7 +62,7 @@ class JobEndpoints:
             {"type": "number", "minimum": 0, "maximum": self._max_wait_seconds, "default": 0},
         )
         job = "/v1/jobs/{job_id}"
-        submitted = {200: SubmittedAnswer | SubmittedList, 202: SubmittedAnswer}
+        submitted = {200: (SubmittedAnswer, SubmittedList), 202: (SubmittedAnswer,)}
         problems = ("tenant_mismatch", "body_timeout", "body_too_large", "media_type", "job_invalid", "queue_full")
         return (
             Endpoint(
@@ -71,23 +71,30 @@ class JobEndpoints:
                 problems=("invalid_json", *problems),
             ),
             Endpoint(
-                *("GET", job, self.show, READ, "Show a job", {200: JobAnswer}),
+                *("GET", job, self.show, READ, "Show a job", {200: (JobAnswer,)}),
                 query=(TENANT,),
                 problems=("not_found",),
             ),
             Endpoint(
-                *("DELETE", job, self.cancel, WRITE, "Cancel a job", {200: CancelAnswer, 202: CancelAnswer}),
+                *("DELETE", job, self.cancel, WRITE, "Cancel a job", {200: (CancelAnswer,), 202: (CancelAnswer,)}),
                 query=(TENANT,),
                 problems=("not_found", "already_ended"),
             ),
             Endpoint(
-                *("GET", f"{job}/timeline", self.timeline, READ, "Show what happened to a job", {200: TimelineAnswer}),
+                *(
+                    "GET",
+                    f"{job}/timeline",
+                    self.timeline,
+                    READ,
+                    "Show what happened to a job",
+                    {200: (TimelineAnswer,)},
+                ),
                 query=(TENANT,),
                 problems=("not_found",),
             ),
             Endpoint(
                 *("GET", f"{job}/result", self.result, READ, "Get the result of a job, or wait for it"),
-                {200: Result, 202: JobAnswer},
+                {200: (Result,), 202: (JobAnswer,)},
                 query=(TENANT, wait),
                 problems=("not_found", "result_gone"),
             ),

@@ -29,7 +29,7 @@ class LimitEndpoint:
     def table(self) -> tuple[Endpoint, ...]:
         """The operation."""
         summary = "Show the limits of the tenant, and what it uses of them"
-        fixed = ("GET", "/v1/limits", self.limits, READ, summary, {200: LimitsAnswer})
+        fixed = ("GET", "/v1/limits", self.limits, READ, summary, {200: (LimitsAnswer,)})
         return (Endpoint(*fixed, query=(TENANT,), problems=("not_found",)),)
 
     async def limits(self, request: Request, grant: ApiGrant) -> Response:

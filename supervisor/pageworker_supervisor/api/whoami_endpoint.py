@@ -23,4 +23,4 @@ async def whoami(request: Request, grant: ApiGrant) -> Response:
     return json_response(answer)
 
 
-WHOAMI = Endpoint("GET", "/v1/whoami", whoami, ANY, "Show what the token permits", {200: WhoAmIAnswer})
+WHOAMI = Endpoint("GET", "/v1/whoami", whoami, ANY, "Show what the token permits", {200: (WhoAmIAnswer,)})
