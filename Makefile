@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover \
   browser-faults profiles-load e2e-n8n n8n-node api-fuzz playwright-suite \
-  image image-test sbom sdk package release manifests scan canary lock install clean
+  image image-test sbom sdk package release publish manifests scan canary lock install clean
 
 install:
 	@./install.sh dev
@@ -133,9 +133,13 @@ sdk: install
 	rm -rf build/sdk && mkdir -p build/sdk && cp -RL runner/pyproject.toml runner/LICENSE runner/pageworker build/sdk
 	$(PYTHON) -m pip wheel -q --disable-pip-version-check --no-index --no-deps --no-build-isolation -w dist build/sdk
 
-# Manifests of Kubernetes and Nomad's job, against their schemas. Needs kubectl.
+# Manifests of Kubernetes, Nomad's job and the workflows, against their schemas. Needs kubectl.
 manifests: install
 	deploy/checks/manifests.sh
+
+# REGISTRY: host and name for the images of `make release`. OPTIONS: of `podman push`.
+publish: install
+	$(PYTHON) deploy/release/publish.py "dist/pageworker-$$(sed -n 's/^version = //p' setup.cfg)" "$(REGISTRY)" -- $(OPTIONS)
 
 # OVERLAY: the kustomization of the cluster. IMAGE: NAME@sha256:…. CANARY="--least-jobs 200 --minutes 30". Needs kubectl.
 canary: install

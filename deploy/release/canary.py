@@ -137,8 +137,21 @@ def main() -> None:
     words.add_argument("--minutes", type=float, default=60.0)
     words.add_argument("--pause-seconds", type=float, default=15.0)
     given = words.parse_args()
+    if not given.overlay.is_dir():
+        sys.exit(
+            f"canary.py: OVERLAY is '{given.overlay}'. Give the folder of the kustomization that your cluster has."
+        )
     # A CI that cancels a run sends SIGTERM: the canary goes then, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="pw-kubeconfig-") as folder:
+        # A secret of a CI is a text, and kubectl reads a file. Only this user can enter the folder.
+        if text := os.environ.pop("KUBECONFIG_TEXT", ""):
+            Path(folder, "kubeconfig").write_text(text)
+            os.environ["KUBECONFIG"] = str(Path(folder, "kubeconfig"))
+        _run(given)
+
+
+def _run(given: argparse.Namespace) -> None:
     try:
         try:
             apply_canary(given.overlay, given.image)

@@ -9,7 +9,6 @@ import pytest
 from deploy.kubernetes import render
 from pw_kubernetes import KubernetesObject, container, environment, named, objects
 
-from pageworker_supervisor.cli.app import run
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.settings import Settings
 
@@ -66,12 +65,10 @@ def test_the_grace_period_follows_from_the_drain(base: list[KubernetesObject], t
     assert 0 <= grace - (used.worker.drain_seconds + after_sigterm) <= 10
 
 
-def test_prestop_is_a_command_that_drains(base: list[KubernetesObject], capsys: pytest.CaptureFixture[str]) -> None:
-    program, *words = container(named(base, "Deployment", "pageworker"))["lifecycle"]["preStop"]["exec"]["command"]
-    assert (program, words[0]) == ("workerctl", "drain")
-    assert run([words[0], "--help"]) == 0
-    printed = capsys.readouterr().out
-    assert all(word in printed for word in words if word.startswith("--"))
+def test_prestop_is_the_drain_of_this_worker(base: list[KubernetesObject]) -> None:
+    """`--reason` and other options are for stored drains: workerctl refuses them here. tests/image runs the command."""
+    hook = container(named(base, "Deployment", "pageworker"))["lifecycle"]["preStop"]
+    assert hook == {"exec": {"command": ["workerctl", "drain"]}}
 
 
 @pytest.mark.parametrize(("name", "port"), [("pageworker", "http.bind"), ("pageworker-fleet", "--serve")])

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 IMAGE = "registry.example/pageworker@sha256:" + "a" * 64
-STAND_IN = """#!{python}
+STAND_IN = """#!{python} -SE
 import json, pathlib, sys
 words = sys.argv[3:]
 here = pathlib.Path(__file__).parent
@@ -46,14 +46,14 @@ def run_canary(folder: Path, *options: str, **answers: object) -> tuple[subproce
     return ended, calls.read_text().splitlines() if calls.exists() else []
 
 
-GOOD = {"stable": {"succeeded": 90, "failed": 10}, "canary": {"succeeded": 50}}
+GOOD = {"stable": {"succeeded": 90, "failed": 10}, "canary": {"succeeded": 100}}
 QUICK = ("--pause-seconds", "0", "--minutes", "0.1")
 REMOVED = "delete deployment/pageworker-canary --ignore-not-found"
 
 
 def test_a_good_canary_is_promoted_and_then_removed(tmp_path: Path) -> None:
     ended, calls = run_canary(tmp_path, IMAGE, *QUICK, each_look=GOOD)
-    assert ended.stdout == f"promoted {IMAGE}: canary 0 of 100 jobs ended badly, others 20 of 200 jobs ended badly\n"
+    assert ended.stdout == f"promoted {IMAGE}: canary 0 of 100 jobs ended badly, others 10 of 100 jobs ended badly\n"
     assert calls[0].startswith("apply --kustomize")
     assert calls[-5:] == [
         "set image deployment/pageworker",
