@@ -30,11 +30,11 @@ def installed() -> None:
     subprocess.run([str(HERE / "install.sh"), str(ROOT)], check=True)
 
 
-def typed_in_the_readme() -> str:
-    """The shell commands that import and publish the flows, as n8n/README.md has them."""
+def typed_in_the_readme(folder: Path = FOLDER) -> str:
+    """The shell commands that import and publish the flows of a folder, as its README.md has them."""
     (block,) = [
         block
-        for block in re.findall(r"```sh\n(.*?)```", (FOLDER / "README.md").read_text(), re.DOTALL)
+        for block in re.findall(r"```sh\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
         if "import:workflow" in block
     ]
     commands: str = block
@@ -139,15 +139,17 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         (n8n.folder / "credentials.json").write_text(json.dumps(all_credentials))
         n8n.shell(f"n8n import:credentials --input={n8n.folder}/credentials.json")
         n8n.shell(typed_in_the_readme())
+        if http_api is not None:
+            n8n.shell(typed_in_the_readme(FOLDER / "node-flows"))
         n8n.start()
         stack.callback(n8n.stop)
         client = N8nClient(n8n)
         stack.callback(client.close)
         blockers = shipped("blockers")
         whom = node(blockers, "Whom to tell")["parameters"]
-        url = f"http://127.0.0.1:{customer_port}/notify"
-        whom["jsonOutput"] = whom["jsonOutput"].replace("https://acme.example/pageworker", url)
+        customer_url = f"http://127.0.0.1:{customer_port}"
+        whom["jsonOutput"] = whom["jsonOutput"].replace("https://acme.example/pageworker", f"{customer_url}/notify")
         client.save(blockers)
-        system = System(n8n, client, redis, worker, shop, customer, http_api)
+        system = System(n8n, client, redis, worker, shop, customer, http_api, customer_url)
         system.until_listening()
         yield system

@@ -75,9 +75,9 @@ def caller(flow_id: str, path: str, target: str, mode: str = "once") -> dict[str
     }
 
 
-def nightly(jobs: list[dict[str, Any]], at_once: int) -> dict[str, Any]:
+def nightly(jobs: list[dict[str, Any]], at_once: int, name: str = "nightly-batch") -> dict[str, Any]:
     """The nightly batch with these jobs, and a night that begins in some seconds."""
-    flow = shipped("nightly-batch")
+    flow = shipped(name)
     begin = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=10)
     cron = f"{begin:%-S %-M %-H %-d %-m} *"
     node(flow, "Every night")["parameters"]["rule"] = {"interval": [{"field": "cronExpression", "expression": cron}]}

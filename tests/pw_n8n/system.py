@@ -65,6 +65,7 @@ class System:
     customer: "Customer"
     api: ApiProcess | None
     """None: this version has no HTTP API, or the node was not built."""
+    customer_url: str
 
     def job(self, module: str, payload: dict[str, Any], **fields: Any) -> dict[str, Any]:
         """A job without id and callback: flows add them."""
