@@ -165,7 +165,7 @@ def with_parameter(url: str, name: str, value: str) -> str:
     """The URL with this parameter of its query. The other ones stay."""
     parts = urlsplit(url)
     query = [(key, old) for key, old in parse_qsl(parts.query, keep_blank_values=True) if key != name]
-    return urlunsplit(parts._replace(query=urlencode([*query, (name, value)]), fragment=""))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode([*query, (name, value)]), ""))
 
 
 def first_number(url: str, name: str) -> int:

@@ -10,6 +10,7 @@ from api.conftest import ServedApi, serving, settings_for
 from pw_queue.words import everything
 from pw_servers import RedisServer
 
+from pageworker_supervisor.config.api_settings import ApiSettings
 from pageworker_supervisor.config.settings import TenantSettings
 from pageworker_supervisor.contract.job import JobRef
 
@@ -111,6 +112,13 @@ async def test_bodies_that_are_no_jobs(api: ServedApi) -> None:
         problem(await api.client.post("/v1/jobs", content=body, headers=headers), status, code)
     form = {**headers, "Content-Type": "text/plain"}
     problem(await api.client.post("/v1/jobs", content=b"{}", headers=form), 415, "media_type")
+
+
+async def test_a_body_above_the_setting_is_refused(live_redis: RedisServer) -> None:
+    settings = ApiSettings(bind="127.0.0.1:0", max_body_bytes=512 * 1024)
+    async with serving(settings_for(live_redis.url, settings)) as api:
+        problem(await post(api, {**JOB, "meta": {"x": "x" * 512 * 1024}}), 413, "body_too_large")
+        problem(await post(api, {**JOB, "meta": {"x": "x" * 500 * 1024}}), 422, "invalid_field")
 
 
 async def test_where_a_job_is(api: ServedApi) -> None:

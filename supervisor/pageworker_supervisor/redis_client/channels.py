@@ -54,8 +54,9 @@ class ChannelListener:
         self._redis_client = redis_client
         self._kept = kept
         self._channels: dict[str, _Channel] = {}
+        # Any: redis-py's PubSub is untyped.
         self._pubsub: Any = None
-        """redis-py's PubSub while it is connected. It is untyped there."""
+        """While it is connected."""
 
     async def run(self) -> NoReturn:
         """Listen until cancelled."""
