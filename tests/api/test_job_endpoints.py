@@ -118,7 +118,7 @@ async def test_a_body_above_the_setting_is_refused(live_redis: RedisServer) -> N
     settings = ApiSettings(bind="127.0.0.1:0", max_body_bytes=512 * 1024)
     async with serving(settings_for(live_redis.url, settings)) as api:
         problem(await post(api, {**JOB, "meta": {"x": "x" * 512 * 1024}}), 413, "body_too_large")
-        problem(await post(api, {**JOB, "meta": {"x": "x" * 500 * 1024}}), 422, "invalid_field")
+        problem(await post(api, {**JOB, "meta": {"x": "x" * 500 * 1024}}), 422, "too_large")
 
 
 async def test_where_a_job_is(api: ServedApi) -> None:

@@ -16,8 +16,7 @@ TARGETS = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re
 SCHEMA = "lib/python3*/site-packages/check_jsonschema/builtin_schemas/vendor/github-workflows.json"
 
 
-# The library has no types.
-class WorkflowLoader(yaml.SafeLoader):  # type: ignore[misc]
+class WorkflowLoader(yaml.SafeLoader):  # type: ignore[misc]  # the library has no types
     """YAML 1.2 has no `on` for true. Source: yaml.org/spec/1.2.2, 10.3.2."""
 
 
