@@ -15,9 +15,9 @@ from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.dispatch.run_message import run_message
 
 
-def message(module_seconds: float | None = None, **fields: Any) -> Any:
+def message(module_seconds: float | None = None, attempt: int = 2, trace: str = "off", **fields: Any) -> Any:
     text = {"job_id": "17", "tenant_id": "acme", "endpoint_module": "shop.account", "payload": {"a": 1.0}, **fields}
-    manifest = SimpleNamespace(timeout_seconds=module_seconds, secrets=("shop_login",), blockers="always")
+    manifest = SimpleNamespace(timeout_seconds=module_seconds, secrets=("shop_login",), blockers="always", trace=trace)
     bundle = any_typed(SimpleNamespace(name="shop.account", version="1.0.0", manifest=manifest))
     lease = any_typed(SimpleNamespace(token="t-1", begin_before=5.0))
     services = any_typed(
@@ -27,7 +27,7 @@ def message(module_seconds: float | None = None, **fields: Any) -> Any:
             blockers=Live(BlockerSettings(threshold=1.5)),
         )
     )
-    return run_message(parse_job(json.dumps(text).encode()), lease, 2, bundle, services)
+    return run_message(parse_job(json.dumps(text).encode()), lease, attempt, bundle, services)
 
 
 def test_the_payload_goes_on_as_it_was_pushed() -> None:
@@ -44,3 +44,11 @@ def test_the_job_the_module_or_the_worker_says_how_long_it_may_take(
     job: float | None, module: float | None, expected: float
 ) -> None:
     assert message(module, **({} if job is None else {"timeout_seconds": job})).timeout_seconds == expected
+
+
+@pytest.mark.parametrize(
+    ("wish", "of_the_first", "of_the_second"),
+    [("off", False, False), ("retries", False, True), ("failures", True, True)],
+)
+def test_the_module_says_which_attempts_are_traced(wish: str, of_the_first: bool, of_the_second: bool) -> None:
+    assert [message(attempt=number, trace=wish).trace for number in (1, 2)] == [of_the_first, of_the_second]

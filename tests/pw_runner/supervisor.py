@@ -211,6 +211,7 @@ class Supervisor:
         spans: bool = False,
         blocker_check: m.BlockerCheck = "failures",
         probe: ProbeWish = "no",
+        trace: bool = False,
     ) -> str:
         """Send the module, if it was not sent before, and a Run. Returns the attempt id."""
         if (module.name, module.version, module.sha256) not in self._sent:
@@ -236,6 +237,7 @@ class Supervisor:
                 spans=spans,
                 blocker_check=blocker_check,
                 probe=probe,
+                trace=trace,
             )
         )
         return attempt

@@ -79,6 +79,7 @@ proxy = "A"
 isolation = "host"
 group = "A"
 login_probe = 1
+trace = true
 blockers = true
 description = 1
 expires = "2027-01-01T00:00:00Z"

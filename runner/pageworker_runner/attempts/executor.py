@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -211,6 +212,9 @@ class AttemptExecutor:
             if attempt.version.asks_for_requests:
                 with own_work():
                     self.requests.begin(attempt.attempt_id, slot.page)
+            if run.trace:
+                start = partial(self._pool.recordings.start_failure_trace, attempt.attempt_id, slot.page)
+                await attempt.open_recordings.record_failure("trace", start)
             result = await attempt.call_handler(slot, entrypoint, payload, self._tasks)
             error = self._pool.recorder.take_listener_error(attempt.attempt_id)
             if error is not None and result.outcome == "succeeded":
@@ -241,6 +245,8 @@ class AttemptExecutor:
         slot = attempt.slot
         if slot is None or not attempt.handler_began or self._browser_lost:
             return
+        if result.outcome == "succeeded":
+            await attempt.open_recordings.succeeded()
         stopped = result.outcome in STOPPED
         seconds = LIMITS.stopped_failure_artifacts_seconds if stopped else LIMITS.failure_artifacts_seconds
         kept = [attempt.open_recordings.keep_all(seconds + LIMITS.handover_seconds)]

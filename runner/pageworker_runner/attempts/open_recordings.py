@@ -21,6 +21,29 @@ class OpenRecordings:
         self._store = store
         self._warn = warn
         self._open: list[tuple[str, Recording]] = []
+        self._of_failure: Recording | None = None
+
+    async def record_failure(self, kind: str, start: Callable[[], Awaitable[Recording | None]]) -> None:
+        """Record the rest of the attempt. The recording is kept if the attempt does not succeed. Raises nothing."""
+        try:
+            with own_work():
+                recording = await start()
+        except BrowserError as error:
+            self._warn(f"No {kind} is recorded: {str(error).partition(chr(10))[0]}")
+            return
+        if recording is None:
+            self._warn(f"No {kind} is recorded: another job in this browser records one")
+            return
+        self._of_failure = recording
+        self._open.append((kind, recording))
+
+    async def succeeded(self) -> None:
+        """Nothing is kept of what was recorded in case of a failure. Raises nothing."""
+        own = [each for each in self._open if each[1] is self._of_failure]
+        for kind, recording in own:
+            self._open.remove((kind, recording))
+            with suppress(BrowserError), own_work():
+                await recording.drop()
 
     @asynccontextmanager
     async def during(self, kind: str, start: Callable[[], Awaitable[Recording]]) -> AsyncIterator[None]:

@@ -21,6 +21,7 @@ from pageworker_runner.pages.downloads import up_to
 from pageworker_runner.pages.playwright_internals.client_objects import guid_of
 from pageworker_runner.pages.playwright_internals.driver_artifacts import Artifact, chunks_of
 from pageworker_runner.pages.playwright_internals.driver_recordings import (
+    drop_trace,
     empty_har,
     export_har,
     start_har,
@@ -47,7 +48,9 @@ class Recording:
     name: str
     content_type: str
     finish: Callable[[], Awaitable[bytes]]
-    """Ends it, and returns what is kept. Call it once. Raises OutputLimit, Playwright's Error."""
+    """Ends it, and returns what is kept. Call it or `drop` once. Raises OutputLimit, Playwright's Error."""
+    drop: Callable[[], Awaitable[None]]
+    """Ends it, and keeps nothing. Raises Playwright's Error."""
 
 
 class Recordings:
@@ -82,7 +85,10 @@ class Recordings:
             self._har_files.discard(number)
             return await self._in_thread(_har, archive, self._redaction)
 
-        return Recording(HAR, "application/json", finish)
+        async def drop() -> None:
+            await finish()
+
+        return Recording(HAR, "application/json", finish, drop)
 
     async def start_trace(self, attempt_id: str, page: Page, *, snapshots: bool, screenshots: bool) -> Recording:
         """Begin a trace of this attempt, once no other attempt records one. Raises Playwright's Error.
@@ -111,7 +117,19 @@ class Recordings:
                 self._tracing.release()
             return await self._in_thread(own_trace, archive, calls, guid, self._redaction)
 
-        return Recording(TRACE, "application/zip", finish)
+        async def drop() -> None:
+            try:
+                await drop_trace(self._context)
+            finally:
+                self._tracing.release()
+
+        return Recording(TRACE, "application/zip", finish, drop)
+
+    async def start_failure_trace(self, attempt_id: str, page: Page) -> Recording | None:
+        """As `start_trace`, without waiting. None: another attempt records one."""
+        if self._tracing.locked():
+            return None
+        return await self.start_trace(attempt_id, page, snapshots=True, screenshots=True)
 
     async def _in_thread(self, work: Callable[..., bytes], *arguments: object) -> bytes:
         # Megabytes of JSON: not on the event loop, where other jobs wait.

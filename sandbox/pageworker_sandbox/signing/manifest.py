@@ -36,6 +36,7 @@ GROUP = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 """It is part of a key in Redis, whose texts have `+`, `~`, `!`, `/` and `:` as signs."""
 ISOLATIONS = ("tenant", "module", "job")
 BLOCKER_CHECKS = ("failures", "always", "off")
+TRACE_WISHES = ("off", "failures", "retries")
 TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
 
 
@@ -79,6 +80,8 @@ class Manifest(Struct, frozen=True, kw_only=True):
     blockers: Literal["failures", "always", "off"] = "failures"
     """When its pages are looked at for a blocker without its asking: when an attempt fails, also when its handler
     returns, never."""
+    trace: Literal["off", "failures", "retries"] = "off"
+    """Whether a trace of its attempts is recorded, and kept if they do not succeed: of all, or of all but the first."""
     login_probe: bool = False
     """Its package has a `login_probe` beside the handler."""
     expires: datetime | None = None
@@ -191,6 +194,7 @@ RULES: dict[str, tuple[Check, str, bool]] = {
     "isolation": (lambda value: value in ISOLATIONS, 'one of "tenant", "module", "job"', False),
     "group": (_text(GROUP, 63), "a name (1-63 of a-z0-9._-, the first one a letter or digit)", False),
     "blockers": (lambda value: value in BLOCKER_CHECKS, 'one of "failures", "always", "off"', False),
+    "trace": (lambda value: value in TRACE_WISHES, 'one of "off", "failures", "retries"', False),
     "login_probe": (lambda value: isinstance(value, bool), "true or false", False),
     "expires": (is_instant, INSTANT, False),
     "description": (lambda value: isinstance(value, str) and len(value) <= 1000, "a text", False),

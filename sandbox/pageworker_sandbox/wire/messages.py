@@ -171,6 +171,8 @@ class Run(Message, frozen=True):
     blocker_threshold: float = 1.0
     """The sum of weights from which a blocker counts as recognised."""
     probe: ProbeWish = "no"
+    trace: bool = False
+    """Record a trace of the attempt, and keep it if the attempt does not succeed."""
 
 
 class Cancel(Message, frozen=True):

@@ -41,4 +41,5 @@ def run_message(
         blocker_check=bundle.manifest.blockers,
         blocker_threshold=services.blockers.value.threshold,
         probe=probe,
+        trace=bundle.manifest.trace == "failures" or (bundle.manifest.trace == "retries" and attempt > 1),
     )

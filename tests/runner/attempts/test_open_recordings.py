@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from playwright.async_api import Error as BrowserError
 
 from pageworker_runner.attempts.open_recordings import OpenRecordings
 from pageworker_runner.pages.recordings import Recording
@@ -29,13 +30,17 @@ def kept() -> Kept:
     return Kept()
 
 
+async def no_drop() -> None:
+    raise AssertionError("it is kept")
+
+
 async def start() -> Recording:
     async def finish() -> bytes:
         assert OWN_WORK.get()
         return b"data"
 
     assert OWN_WORK.get()
-    return Recording("HAR", "application/json", finish)
+    return Recording("HAR", "application/json", finish, no_drop)
 
 
 async def start_endless() -> Recording:
@@ -43,7 +48,7 @@ async def start_endless() -> Recording:
         await asyncio.get_running_loop().create_future()
         raise AssertionError
 
-    return Recording("trace", "application/zip", finish)
+    return Recording("trace", "application/zip", finish, no_drop)
 
 
 async def test_the_end_of_the_block_stores_it_once(kept: Kept) -> None:
@@ -95,3 +100,44 @@ async def test_what_cannot_be_stored_in_time_is_named(kept: Kept) -> None:
         "The HAR is lost: the attempt has ended",
     ]
     assert kept.stored == []
+
+
+async def test_what_is_recorded_in_case_of_a_failure_is_dropped_after_a_success(kept: Kept) -> None:
+    dropped = asyncio.Event()
+
+    async def drop() -> None:
+        assert OWN_WORK.get()
+        dropped.set()
+
+    async def start_droppable() -> Recording:
+        return Recording("trace", "application/zip", start_endless, drop)  # type: ignore[arg-type]  # never finished
+
+    await kept.recordings.record_failure("trace", start_droppable)
+    async with kept.recordings.during("har", start):
+        pass
+    await kept.recordings.succeeded()
+    await kept.recordings.keep_all(60)
+    assert dropped.is_set()
+    assert ([kind for kind, _, _ in kept.stored], kept.warnings) == (["har"], [])
+
+
+async def test_it_is_kept_after_a_failure(kept: Kept) -> None:
+    await kept.recordings.record_failure("trace", start)
+    await kept.recordings.keep_all(60)
+    assert kept.stored == [("trace", b"data", "application/json")]
+
+
+async def test_an_attempt_goes_on_without_it(kept: Kept) -> None:
+    async def start_none() -> None:
+        return None
+
+    async def start_fails() -> Recording:
+        raise BrowserError("the driver is busy\nby far")
+
+    for begin in (start_none, start_fails):
+        await kept.recordings.record_failure("trace", begin)
+    await kept.recordings.succeeded()
+    assert kept.warnings == [
+        "No trace is recorded: another job in this browser records one",
+        "No trace is recorded: the driver is busy",
+    ]

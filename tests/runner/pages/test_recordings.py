@@ -234,3 +234,20 @@ async def test_a_stop_of_no_trace_of_its_own_ends_no_other_trace(runner: Supervi
     assert b"?after-the-stop" in b"".join(trace_of(await runner.run(stops)).values())
     fails = handler("await page.context.tracing.stop(path='/tmp/trace.zip')\nreturn {}", name="stops-into-a-file")
     assert (await runner.run(fails)).failure.type == "refused"
+
+
+@pytest.mark.parametrize("succeeds", [True, False])
+async def test_a_trace_in_case_of_a_failure_is_kept_of_a_failure_alone(
+    start: Callable[..., Awaitable[Supervisor]], succeeds: bool
+) -> None:
+    runner = await start(pages=1)
+    answers(runner)
+    end = "return {}" if succeeds else "raise Failed('no')"
+    traced = handler(f"await page.goto('http://shop.example/p')\n{end}", name="traced")
+    report = await runner.run(traced, trace=True)
+    kept = {message.kind: data for message, data in report.artifacts}
+    assert ("trace" in kept) is not succeeds
+    if not succeeds:
+        with zipfile.ZipFile(io.BytesIO(kept["trace"])) as trace:
+            assert b"http://shop.example/p" in trace.read("trace.trace")
+    assert len(runner.retired) == 1, "a trace cannot be taken back"

@@ -55,6 +55,12 @@ async def stop_trace(context: BrowserContext) -> Artifact:
     return artifact
 
 
+async def drop_trace(context: BrowserContext) -> None:
+    """End the trace. Nothing is kept of it."""
+    await _tracing(context).tracingStopChunk(mode="discard")
+    await _tracing(context).tracingStop()
+
+
 def with_call_id(context: BrowserContext, options: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """The options of a command with an id of its own, by which a trace names its call, and this id."""
     call_id: str = context._impl_obj._connection._next_call_id()
