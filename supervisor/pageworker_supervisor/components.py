@@ -273,7 +273,7 @@ class Components:
         admission, load = live.part(lambda now: now.admission), LoadReader(environment.host.cgroups)
         self.load = LoadWatch(admission, load.read, self.fleet.admit, metrics.health)
         self._stalls = StallMeter(metrics.runners, partial(memory_stall, environment.host.cgroups))
-        self._artifact_days = live.part(lambda now: now.artifacts.keep_days)
+        self._artifact_settings = live.part(lambda now: now.artifacts)
         live.on_change(self._use)
 
     def _use(self, settings: Settings) -> None:
@@ -314,7 +314,7 @@ class Components:
             "registry": self.registry.run(),
             "blocker_rules": self.blocker_rules.run(lambda: self.fleet.use(self._resources)),
             "input_checks": self.input_checks.run(),
-            "artifacts": self.artifacts.run_sweeps(self._artifact_days),
+            "artifacts": self.artifacts.run_sweeps(self._artifact_settings),
             "secrets": self.secrets.run(),
             "proxies": self.proxies.run(),
             "profiles": self.profiles.run(_not_deleted),

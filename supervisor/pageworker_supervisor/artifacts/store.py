@@ -23,7 +23,7 @@ from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
 from pageworker_supervisor.artifacts.errors import ArtifactError, ArtifactFailure
 from pageworker_supervisor.artifacts.keys import key_of
 from pageworker_supervisor.artifacts.shares import TenantShares
-from pageworker_supervisor.artifacts.sweep import overdue, sweep
+from pageworker_supervisor.artifacts.sweep import KindSweeper, overdue, sweep
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.config.settings import ArtifactSettings
@@ -76,6 +76,7 @@ class ArtifactStore:
         self._slots = TenantShares(concurrency, concurrency // 2)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="artifact")
         self._paused_until: dict[str, float] = {}
+        self._kinds = KindSweeper()
 
     @classmethod
     def open(
@@ -210,17 +211,19 @@ class ArtifactStore:
                 self._store = _remote(self._url)
         return self._store
 
-    async def run_sweeps(self, keep_days: Live[float]) -> None:
-        """Delete local artifacts that are older than `keep_days`, until cancelled. An object store has lifecycle rules
-        of its own."""
+    async def run_sweeps(self, settings: Live[ArtifactSettings]) -> None:
+        """Delete old local artifacts, until cancelled. An object store has lifecycle rules of its own."""
         if self.root is None:
             await asyncio.Event().wait()
             return
         while True:
             try:
-                old = await self._in_thread(overdue, self.root, dt.datetime.now(dt.UTC), keep_days.value)
+                now, kept = dt.datetime.now(dt.UTC), settings.value
+                old = await self._in_thread(overdue, self.root, now, kept.keep_days)
                 if removed := await sweep(old):
                     log.info("old artifacts deleted", folders=removed)
+                if files := await self._in_thread(self._kinds.sweep, self.root, now, kept.keep_days_of):
+                    log.info("old artifacts deleted", files=files)
             except OSError as error:
                 # The folder cannot be read now, or no descriptor is free: the next sweep deletes it.
                 log.warning("old artifacts were not deleted", reason=error.strerror or str(error))

@@ -97,6 +97,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "waiting_bytes": RESTART,
         "concurrency": RESTART,
         "keep_days": HOT,
+        "keep_days_of": HOT,
     },
     "callbacks": HOT,
     # Whom the worker asks for secrets, and with which files of the host it logs in.

@@ -222,6 +222,12 @@ def _stores(settings: Settings) -> Iterator[RuleFinding]:
         yield ("artifacts", "links"), "signed, and artifacts in a folder", "no `links`, or an object store", ""
     elif links != "plain" and scheme == "memory":
         yield ("artifacts", "links"), links or "no value", '"plain": memory cannot sign links', ""
+    keep_days, keep_days_of = settings.artifacts.keep_days, settings.artifacts.keep_days_of
+    for kind, days in keep_days_of.items():
+        if scheme != "file":
+            yield ("artifacts", "keep_days_of", kind), "an object store", "a lifecycle rule of the bucket", ""
+        elif days >= keep_days:
+            yield ("artifacts", "keep_days_of", kind), f"{days:g}", f"less than keep_days, {keep_days:g}", ""
 
 
 def _ranges(settings: Settings) -> Iterator[RuleFinding]:

@@ -269,6 +269,8 @@ class ArtifactSettings(Section, frozen=True):
     """Artifacts that the worker stores at the same time. One tenant gets half at most."""
     keep_days: Annotated[float, Meta(gt=0, le=36_500)] = 14.0
     """Days after which local artifacts are deleted. In an object store, use a lifecycle rule of the bucket instead."""
+    keep_days_of: dict[str, Annotated[float, Meta(gt=0, le=36_500)]] = {}
+    """The same for artifacts of one kind, e.g. `{ trace = 2, har = 2 }`, each below `keep_days`."""
 
 
 class CallbackSettings(Section, frozen=True):
