@@ -261,7 +261,7 @@ class Components:
         self.intake = Intake(
             redis_client,
             queue.producer,
-            Admission(settings.tenants, settings.domains, settings.jobs, proxies=settings.proxies),
+            Admission.of(settings),
             settings.redis.prefix,
             settings.worker.id,
             metrics,
@@ -298,7 +298,7 @@ class Components:
         )
         self.dispatcher.use(self.services)
         self.settlement.use(jobs)
-        self.intake.use(Admission(settings.tenants, settings.domains, jobs, proxies=settings.proxies))
+        self.intake.use(Admission.of(settings))
         self.callback_sender.use(settings.callbacks)
         self.registry.use(settings.modules.refresh_seconds)
         self.queue.use(queue_options(settings, self.queue.options))

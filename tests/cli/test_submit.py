@@ -58,3 +58,15 @@ def test_an_invalid_job_is_not_pushed(
 def test_no_result_in_time_ends_with_5(on_queue: OnQueue, option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["submit", "m", "--tenant", "acme", "--wait", option, "0.01"]) == 5
     assert "workerctl jobs --tenant acme" in capsys.readouterr().err
+
+
+def test_a_closed_common_inbox_is_not_used(
+    on_queue: OnQueue, live_redis: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "pageworker.toml"
+    config.write_text("[ingress]\nrequire_origin = true\n[tenants.acme]\n")
+    assert run(["submit", "m", "--tenant", "acme", "--job-id", "1", "--config", str(config)]) == 0
+    assert live_redis.command("LLEN", "pw:inbox") == 0
+    assert json.loads(live_redis.command("LPOP", "pw:inbox:acme"))["job_id"] == "1"
+    assert run(["submit", "m", "--tenant", "rival", "--job-id", "1", "--config", str(config)]) == 4
+    assert "tenant rival has no inbox" in capsys.readouterr().err

@@ -27,6 +27,7 @@ from pageworker_supervisor.contract.job import (
     host_of_key,
     parse_job,
     read_identity,
+    read_identity_at,
     too_deep,
 )
 from pageworker_supervisor.contract.job_errors import MAX_TEXT_DEPTH, shown
@@ -233,6 +234,13 @@ def test_tenant_and_id_are_read_from_an_invalid_job() -> None:
     assert read_identity(b"[1]") is None
     assert read_identity(b"[" * 100_000) is None
     assert read_identity(b"\xff") is None
+
+
+def test_in_the_inbox_of_a_tenant_a_text_is_that_tenants() -> None:
+    assert read_identity_at(text(nonsense=1), "rival") == JobRef("rival", "j-1")
+    assert read_identity_at(b'{"job_id": "j-1"}', "rival") == JobRef("rival", "j-1")
+    assert read_identity_at(b'{"tenant_id": "acme"}', "rival") is None
+    assert read_identity_at(b"\xff", "rival") is None
 
 
 json_values = st.recursive(

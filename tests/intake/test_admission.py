@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from pageworker_supervisor.config.ingress_settings import IngressSettings
 from pageworker_supervisor.config.limit_settings import DomainSettings
 from pageworker_supervisor.config.settings import JobSettings, Settings, TenantSettings
 from pageworker_supervisor.contract.job import JobRef
-from pageworker_supervisor.intake.admission import Admission, RejectedText
+from pageworker_supervisor.intake.admission import Admission, RejectedText, missing_field
 from pageworker_supervisor.queue.producer import BacklogCap, NewJob, QuotaLimits
 
 SETTINGS = Settings(
@@ -260,3 +261,59 @@ def test_the_cap_of_a_tenants_backlog_comes_with_its_job() -> None:
     (new_job,) = Admission({"acme": tenant}, {}, JobSettings()).decide(text)
     assert isinstance(new_job, NewJob)
     assert new_job.backlog_cap == BacklogCap(jobs=3, bytes=2 * 1024**2)
+
+
+ORIGINS = Admission(
+    {"acme": TenantSettings(), "rival": TenantSettings(), "team-*": TenantSettings()},
+    {},
+    JobSettings(),
+    ingress=IngressSettings(tenant_inboxes=True),
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "error_type"),
+    [
+        (text(tenant_id="acme"), "tenant_mismatch"),
+        (text(tenant_id="unknown"), "tenant_mismatch"),
+        (text(tenant_id="acme", callback_url="https://acme.example/"), "tenant_mismatch"),
+        (text(tenant_id="acme", wrong=1), "unknown_field"),
+        (text(tenant_id=7), "invalid_field"),
+        (b'{"job_id": "j1", "endpoint_module": "shop.product"}', "missing_field"),
+    ],
+)
+def test_what_comes_from_an_inbox_is_rejected_to_its_tenant(body: bytes, error_type: str) -> None:
+    (decision,) = ORIGINS.decide(body, "rival")
+    assert isinstance(decision, RejectedText)
+    assert (decision.type, decision.identity) == (error_type, JobRef("rival", "j1"))
+    assert json.loads(decision.result or b"")["tenant_id"] == "rival"
+    assert decision.callback is None
+
+
+def test_each_job_of_a_list_is_compared_with_the_inbox() -> None:
+    both = b"[" + text(tenant_id="rival") + b"," + text(tenant_id="acme") + b"]"
+    kept, refused = ORIGINS.decide(both, "rival")
+    assert isinstance(kept, NewJob)
+    assert isinstance(refused, RejectedText)
+    assert refused.type == "tenant_mismatch"
+
+
+def test_a_text_without_an_id_is_the_inboxs_tenants() -> None:
+    for body in (b"garbage", b'{"tenant_id": "acme"}'):
+        (decision,) = ORIGINS.decide(body, "rival")
+        assert isinstance(decision, RejectedText)
+        assert (decision.identity, decision.tenant) == (None, "rival")
+    assert missing_field(b"{}", "rival").tenant == "rival"
+
+
+def test_tenants_that_the_configuration_names_have_inboxes() -> None:
+    assert ORIGINS.inboxes == ("acme", "rival")
+    assert Admission({"acme": TenantSettings()}, {}, JobSettings()).inboxes == ()
+
+
+def test_a_closed_common_inbox_names_no_tenant() -> None:
+    closed = Admission({"acme": TenantSettings()}, {}, JobSettings(), ingress=IngressSettings(require_origin=True))
+    (decision,) = closed.decide(text())
+    assert isinstance(decision, RejectedText)
+    assert (decision.type, decision.identity, decision.result, decision.tenant) == ("origin_required", None, None, None)
+    assert isinstance(closed.decide(text(), "acme")[0], NewJob)

@@ -49,6 +49,7 @@ class RecordingQueue:
         self.readings: list[str] = []
         self.rejected: list[tuple[Any, ...]] = []
         self.bounds: list[str | None] = []
+        self.tenants: list[str | None] = []
 
     async def enqueue(self, new_jobs: Sequence[NewJob], reading: str = "") -> list[Enqueued]:
         if self.failures:
@@ -58,9 +59,10 @@ class RecordingQueue:
         self.readings.append(reading)
         return ["full" if new_job.job_id in self.full else "queued" for new_job in new_jobs]
 
-    async def reject(self, *arguments: Any, bound: str | None) -> None:
+    async def reject(self, *arguments: Any, bound: str | None, tenant: str | None) -> None:
         self.rejected.append(arguments)
         self.bounds.append(bound)
+        self.tenants.append(tenant)
 
 
 async def probe() -> None:
@@ -104,10 +106,10 @@ async def test_rejections_of_unknown_tenants_count_together() -> None:
 
 
 async def test_a_text_that_cannot_be_checked_is_rejected_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def decide(admission: Admission, untrusted_text: bytes) -> list[NewJob | RejectedText]:
+    def decide(admission: Admission, untrusted_text: bytes, origin: str | None) -> list[NewJob | RejectedText]:
         if untrusted_text == b"strange":
             raise RecursionError("a bug")
-        return checked(admission, untrusted_text)
+        return checked(admission, untrusted_text, origin)
 
     checked = Admission.decide
     monkeypatch.setattr(Admission, "decide", decide)
@@ -115,10 +117,11 @@ async def test_a_text_that_cannot_be_checked_is_rejected_alone(monkeypatch: pyte
     handler = log.add(lines.append, format="{level} {message}")
     queue, metrics = RecordingQueue(), Metrics()
     try:
-        await enqueuer(queue, metrics).admit([Arrival(b"strange"), *arrivals(1)])
+        await enqueuer(queue, metrics).admit([Arrival(b"strange", origin="acme"), *arrivals(1)])
     finally:
         log.remove(handler)
     assert [arguments[0] for arguments in queue.rejected] == [b"strange"]
+    assert queue.tenants == ["acme"]
     assert [new_job.job_id for new_job in queue.queued] == ["acme-0"]
     assert metrics.totals()["intake_rejections"] == 1
     (line,) = [line for line in lines if line.startswith("ERROR a text could not be checked")]

@@ -91,11 +91,11 @@ async def test_a_worker_that_sends_a_heartbeat_again_keeps_its_texts(counter: Co
     await send("RPUSH", "{pw:inbox}:processing:slow", job(1), key="pw:inbox")
     await send("ZADD", "{pw:inbox}:workers", 1, "slow", key="pw:inbox")
     mine, slow = (ProducerList(counter.redis_client, "pw", name, IntakeTimeouts()) for name in ("w1", "slow"))
-    assert await mine.heartbeat() == ["slow"]
-    await slow.heartbeat()
-    assert await mine.adopt("slow") == []
-    assert [arrival.text for arrival in await slow.leftovers()] == [job(1)]
-    await slow.remove([job(1)])
+    assert await mine.taken.heartbeat() == ["slow"]
+    await slow.taken.heartbeat()
+    assert await mine.taken.adopt("slow") == []
+    assert await slow.taken.leftovers() == [job(1)]
+    await slow.taken.remove([job(1)])
 
 
 @pytest.mark.parametrize(("command", "timing"), LOSABLE)

@@ -10,7 +10,7 @@ from pw_queue import ref
 from pw_servers import RedisServer, RespProxy
 
 from pageworker_supervisor.config.settings import RedisSettings
-from pageworker_supervisor.intake.list_source import BATCH
+from pageworker_supervisor.intake.processing_list import BATCH
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.redis_client import connect
 

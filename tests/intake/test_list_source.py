@@ -21,7 +21,7 @@ async def taken(counter: Counter, worker: str, most: int, monkeypatch: pytest.Mo
     monkeypatch.setattr(list_source, "BATCH", most)
     hand = ProducerList(counter.redis_client, "pw", worker, IntakeTimeouts())
     arrivals = await hand.take()
-    await hand.remove([arrival.text for arrival in arrivals])
+    await hand.taken.remove([arrival.text for arrival in arrivals])
     return [(arrival.text, arrival.waited_ms / 1000) for arrival in arrivals]
 
 
@@ -122,5 +122,5 @@ async def test_a_batch_has_a_limit_of_bytes(counter: Counter) -> None:
     sizes = []
     while arrivals := await hand.take():
         sizes.append(len(arrivals))
-        await hand.remove([arrival.text for arrival in arrivals])
+        await hand.taken.remove([arrival.text for arrival in arrivals])
     assert sizes == [4, 4, 2], "at most 1 MiB and one text more"

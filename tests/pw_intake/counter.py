@@ -8,7 +8,7 @@ from pathlib import Path
 from pw_queue.words import DONE, everything, finish_all
 
 from pageworker_supervisor.config.settings import RedisSettings
-from pageworker_supervisor.intake import Intake
+from pageworker_supervisor.intake import Admission, Intake
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.dead_letters import DeadLetter
@@ -19,7 +19,11 @@ from pw_intake.pushing import ADMISSION, QUICK
 # In one step: texts move from list to list.
 WAITING_TEXTS = """
 local count = redis.call('LLEN', KEYS[1])
-for _, name in ipairs(redis.call('KEYS', '{pw:inbox}:processing:*')) do
+local taken, tenants = redis.call('KEYS', '{pw:inbox}:*processing:*'), redis.call('KEYS', 'pw:inbox:*')
+for _, name in ipairs(tenants) do
+  taken[#taken + 1] = name
+end
+for _, name in ipairs(taken) do
   count = count + redis.call('LLEN', name)
 end
 return count
@@ -36,6 +40,15 @@ class Counter:
     async def push(self, *texts: bytes) -> None:
         """As n8n with *tail* does it."""
         await self.redis_client.send("RPUSH", "pw:inbox", *texts, key="pw:inbox")
+
+    async def push_to(self, tenant: str, *texts: bytes) -> None:
+        """To the list of a tenant."""
+        await self.redis_client.send("RPUSH", f"pw:inbox:{tenant}", *texts, key="pw:inbox")
+
+    async def add_to(self, tenant: str, *texts: bytes, field: str = "job") -> None:
+        """To the stream of a tenant."""
+        key = f"pw:jobs:{tenant}"
+        await self.redis_client.send_together([("XADD", key, "*", field, text) for text in texts], key=key)
 
     async def add(self, *texts: bytes, field: str = "job") -> None:
         """As other producers do it."""
@@ -65,7 +78,8 @@ class Counter:
     async def on_the_way(self) -> int:
         """Number of pushed texts that are neither in the queue nor dead letters yet."""
         lists = await self.redis_client.send("EVAL", WAITING_TEXTS, 1, "pw:inbox", key="pw:inbox")
-        return int(lists + await self.redis_client.send("XLEN", "pw:jobs", key="pw:jobs"))
+        streams = await self.redis_client.send("KEYS", "pw:jobs*", key="pw:jobs")
+        return int(lists + sum([await self.redis_client.send("XLEN", key, key="pw:jobs") for key in streams]))
 
     async def order(self) -> list[str]:
         """The queued job ids, in the order in which they are claimed."""
@@ -81,12 +95,16 @@ class Counter:
 
     @asynccontextmanager
     async def intake(
-        self, worker_id: str = "w1", redis_client: RedisClient | None = None, timing: IntakeTimeouts = QUICK
+        self,
+        worker_id: str = "w1",
+        redis_client: RedisClient | None = None,
+        timing: IntakeTimeouts = QUICK,
+        admission: Admission = ADMISSION,
     ) -> AsyncIterator[Intake]:
         """An intake that runs for the block."""
         through = redis_client or self.redis_client
         queue = QueueClient(through)
-        opened = Intake(through, queue.producer, ADMISSION, "pw", worker_id, Metrics(), timing)
+        opened = Intake(through, queue.producer, admission, "pw", worker_id, Metrics(), timing)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(through.availability.run())
             running = tasks.create_task(opened.run())

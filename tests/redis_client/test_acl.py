@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import redis
-from pw_intake import job, open_counter
+from pw_intake import job, of_tenants, open_counter
 from pw_queue.words import DONE, JobEnd, everything, finish_all, ref
 from pw_servers import RedisServer, redis_server
 from pw_worker.reports import worker_report
@@ -68,10 +68,11 @@ async def test_a_worker_works_under_its_rights(guarded: RedisServer) -> None:
     async with open_counter(url_of(guarded, "pageworker")) as counter:
         queue = counter.queue
         await queue.consumer.register_worker("w1")
-        async with counter.intake("w1"):
+        async with counter.intake("w1", admission=of_tenants("acme")):
+            await counter.push_to("acme", job(10))
             await counter.push(*(job(i, profile_id=f"p{i}" if i % 2 else None) for i in range(8)), b"garbage")
             await counter.add(job(9, misspelt=1))
-            await counter.reached(8)
+            await counter.reached(9)
             while len(await counter.letters()) < 2:
                 await counter.turn()
         leases = list((await queue.consumer.claim("w1", everything())).leases)

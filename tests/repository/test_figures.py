@@ -22,7 +22,7 @@ from pageworker_supervisor.dispatch.heartbeat import HEARTBEATS_PER_LEASE
 from pageworker_supervisor.host import descriptor_limit
 from pageworker_supervisor.host.uid_ranges import AREAS
 from pageworker_supervisor.input_schema.check_limits import APART, SHARED
-from pageworker_supervisor.intake import intake, stream_source
+from pageworker_supervisor.intake import common_sources, stream_source
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue import options, request_counts
 from pageworker_supervisor.redis_client import availability, redis_folder, server_config
@@ -129,7 +129,7 @@ FIGURES: dict[str, list[tuple[str, tuple[object, ...]]]] = {
         ("After {} crashes or lost leases", (WORDS[lua("job.lua", "CRASHES")],)),
         ("at most {} times per second", (WORDS[int(1 / availability.FRESH_SECONDS)],)),
         ("probes it every {} seconds", (WORDS[int(availability.PROBE_INTERVAL_SECONDS)],)),
-        ("or checks the stream (once a minute)", (intake.UPKEEPS_PER_MEND * INTAKE.upkeep_seconds == 60,)),
+        ("or checks the stream (once a minute)", (common_sources.UPKEEPS_PER_MEND * INTAKE.upkeep_seconds == 60,)),
         (
             "a text of more than {} MiB, or of more than {} levels",
             (job.MAX_ANSWERED_BYTES // MIB, job_errors.MAX_TEXT_DEPTH),

@@ -17,7 +17,7 @@ from pageworker_supervisor.central.parameter_change import parameter_change
 from pageworker_supervisor.central.parameter_names import NoParameterName, values_of_parameters
 from pageworker_supervisor.central.parameter_store import ParameterStore, ParameterStoreAway
 from pageworker_supervisor.cli.audited import audited, many
-from pageworker_supervisor.cli.connect import open_queue, valid
+from pageworker_supervisor.cli.connect import local_layers_of, open_queue, valid
 from pageworker_supervisor.cli.local_user import user_at_host
 from pageworker_supervisor.cli.output import CommandError, CommandExit, note, show
 from pageworker_supervisor.config.central_document import EMPTY, CentralValues, central_layer, parameter_path
@@ -97,6 +97,13 @@ def values_in(state: ConfigState) -> CentralValues:
         raise CommandError(
             str(invalid), "Run `workerctl config history`, then `workerctl config rollback`."
         ) from invalid
+
+
+async def settings_in_effect(config: Path | None, queue: QueueClient, local: Settings) -> Settings:
+    """The settings with the central configuration. Raises CommandError if it cannot be read."""
+    if local.config.central == "off":
+        return local
+    return valid(local_layers_of(config), values_in(await queue.config.state()))
 
 
 def central_values(config: Path | None, local: LocalLayers) -> CentralValues | None:

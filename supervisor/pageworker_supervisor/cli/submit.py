@@ -12,8 +12,10 @@ from cyclopts import Parameter
 
 from pageworker_supervisor.cli.answers import PushedJob
 from pageworker_supervisor.cli.audited import audited
+from pageworker_supervisor.cli.config_change import settings_in_effect
 from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show, show_json
+from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import JobRef, Priority, parse_job
 from pageworker_supervisor.queue import QueueClient
@@ -122,7 +124,7 @@ def _read(file: Path) -> bytes:
 
 async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | None) -> bytes | None:
     async with open_queue(config) as (redis_client, queue, settings):
-        inbox = f"{settings.redis.prefix}:inbox"
+        inbox = _inbox(await settings_in_effect(config, queue, settings), ref.tenant_id)
         stream = f"{root(settings.redis.prefix, shard_of(ref.tenant_id, settings.redis.shards))}:results"
         last = await _last_id(redis_client, stream)
         earlier = await _rejected(queue, ref)
@@ -140,6 +142,16 @@ async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | 
             if news:
                 last = await _last_id(redis_client, stream)
         return earlier
+
+
+def _inbox(settings: Settings, tenant_id: str) -> str:
+    common = f"{settings.redis.prefix}:inbox"
+    if not settings.ingress.require_origin:
+        return common
+    if tenant_id not in settings.tenants:
+        mend = f"Create it: `workerctl tenant create {tenant_id}`."
+        raise CommandError(f"tenant {tenant_id} has no inbox: [tenants] does not name it", mend, CommandExit.REFUSED)
+    return f"{common}:{tenant_id}"
 
 
 async def _rejected(queue: QueueClient, ref: JobRef) -> bytes | None:

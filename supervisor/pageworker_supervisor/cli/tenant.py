@@ -2,21 +2,19 @@
 
 import asyncio
 from collections import Counter
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 from msgspec import Struct, structs
 
-from pageworker_supervisor.cli.config_change import values_in
-from pageworker_supervisor.cli.connect import Config, local_layers_of, open_queue, valid
+from pageworker_supervisor.cli.config_change import settings_in_effect
+from pageworker_supervisor.cli.connect import Config, open_queue
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, show, table
 from pageworker_supervisor.cli.pause import instant
 from pageworker_supervisor.cli.paused_name import paused_name
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.config.tenant_lookup import limits_for
 from pageworker_supervisor.contract.printable import printable
-from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.access_tokens import AccessTokenRow
 from pageworker_supervisor.queue.tenants import TenantUsage
 
@@ -58,7 +56,7 @@ def list_tenants(*, count: int = 200, config: Config = None, json: Json = False)
 
     async def read() -> tuple[list[TenantAnswer], bool]:
         async with open_queue(config) as (_, queue, local):
-            settings = await _in_effect(config, queue, local)
+            settings = await settings_in_effect(config, queue, local)
             named = [name.lower() for name in settings.tenants if not set(name) & {"*", "?"}]
             found = await queue.tenants.all(count, named[:MOST_TENANTS])
             answers = [_answer(usage, settings) for usage in found.tenants]
@@ -99,7 +97,7 @@ def show_tenant(name: str, *, config: Config = None, json: Json = False) -> Comm
 
     async def read() -> TenantDetails:
         async with open_queue(config) as (_, queue, local):
-            settings = await _in_effect(config, queue, local)
+            settings = await settings_in_effect(config, queue, local)
             answer = _answer(await queue.tenants.show(tenant), settings)
             tokens = await queue.access_tokens.of(tenant)
             return TenantDetails(**structs.asdict(answer), access_tokens=tuple(tokens))
@@ -130,13 +128,6 @@ def _not_yet(name: str) -> None:
 
 
 _not_yet("acl")
-
-
-async def _in_effect(config: Path | None, queue: QueueClient, local: Settings) -> Settings:
-    """The settings with the central configuration."""
-    if local.config.central == "off":
-        return local
-    return valid(local_layers_of(config), values_in(await queue.config.state()))
 
 
 def _answer(usage: TenantUsage, settings: Settings) -> TenantAnswer:

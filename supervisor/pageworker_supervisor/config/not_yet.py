@@ -5,7 +5,7 @@ from pageworker_supervisor.config.toml_lines import Path
 EXPECTED = "not supported yet"
 
 SETTINGS: dict[Path, str] = {
-    ("ingress",): "leave it out; give each producer its own Redis user instead (docs/redis.md)",
+    ("budgets",): "leave it out; bound a tenant with concurrency and rate_per_second in [tenants]",
 }
 """Path of a setting or section, and what to do instead."""
 

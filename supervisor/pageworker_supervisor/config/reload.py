@@ -136,6 +136,8 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     },
     "domains": HOT,
     "limits": HOT,
+    # The reader of the tenants' inboxes is started once.
+    "ingress": RESTART,
     "flags": HOT,
     "rollouts": HOT,
     # Only the fleet process reads it, and it follows no central configuration.

@@ -18,6 +18,7 @@ from pageworker_supervisor.config.api_settings import ApiSettings
 from pageworker_supervisor.config.blocker_settings import BlockerPolicy, BlockerSettings, PolicyKind
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
+from pageworker_supervisor.config.ingress_settings import IngressSettings
 from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings, Rate
 from pageworker_supervisor.config.module_settings import ModuleSettings
 from pageworker_supervisor.config.profile_settings import ProfileSettings
@@ -389,6 +390,7 @@ class Settings(Section, frozen=True):
     domains: dict[str, DomainSettings] = field(default_factory=lambda: {"*": DomainSettings()})
     flags: dict[str, FlagSettings] = {}
     limits: LimitSettings = LimitSettings()
+    ingress: IngressSettings = IngressSettings()
     scaling: ScalingSettings = ScalingSettings()
     rollouts: RolloutSettings = RolloutSettings()
     http: HttpSettings = HttpSettings()

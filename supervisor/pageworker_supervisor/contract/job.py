@@ -182,23 +182,31 @@ def parse_job(untrusted_text: bytes) -> Job:
 
 def read_identity(untrusted_text: bytes) -> JobRef | None:
     """Tenant and id of a text that is not a valid job, or None. The rejection is sent to this tenant."""
+    job_id, tenant_id = _identity_fields(untrusted_text)
+    return None if job_id is None or tenant_id is None else JobRef(tenant_id, job_id)
+
+
+def read_identity_at(untrusted_text: bytes, origin: str) -> JobRef | None:
+    """As `read_identity`, of a text from the inbox of the tenant `origin`: whichever tenant the text names."""
+    job_id, _ = _identity_fields(untrusted_text)
+    return None if job_id is None else JobRef(origin, job_id)
+
+
+def _identity_fields(untrusted_text: bytes) -> tuple[str | None, str | None]:
+    """Job id and tenant of a text, None for what it does not have in a valid form."""
     if len(untrusted_text) > MAX_ANSWERED_BYTES or too_deep(untrusted_text):
-        return None
+        return None, None
     try:
         value = msgspec.json.decode(untrusted_text)
     except UNREADABLE:
-        return None
+        return None, None
     if not isinstance(value, dict):
-        return None
+        return None, None
     job_id, tenant_id = value.get("job_id"), value.get("tenant_id")
-    if (
-        isinstance(job_id, str)
-        and isinstance(tenant_id, str)
-        and re.match(JOB_ID, job_id)
-        and re.match(TENANT_ID, tenant_id)
-    ):
-        return JobRef(tenant_id, job_id)
-    return None
+    return (
+        job_id if isinstance(job_id, str) and re.match(JOB_ID, job_id) else None,
+        tenant_id if isinstance(tenant_id, str) and re.match(TENANT_ID, tenant_id) else None,
+    )
 
 
 def _check_objects(job: Job) -> None:

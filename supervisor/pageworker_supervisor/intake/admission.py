@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
+from pageworker_supervisor.config.ingress_settings import IngressSettings
 from pageworker_supervisor.config.limit_settings import DomainSettings
 from pageworker_supervisor.config.proxy_settings import ProxySettings
-from pageworker_supervisor.config.settings import JobSettings, TenantSettings
+from pageworker_supervisor.config.settings import JobSettings, Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import GlobTable, domain_for
 from pageworker_supervisor.contract.callback_url import allowed
 from pageworker_supervisor.contract.errors import ContractError
@@ -22,12 +23,14 @@ from pageworker_supervisor.contract.job import (
     MAX_META_BYTES,
     MODULE_REF,
     PROFILE_ID,
+    TENANT_ID,
     TRACE,
     Job,
     JobRef,
     host_of_key,
     parse_job,
     read_identity,
+    read_identity_at,
 )
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Result, ResultError, encode_result
@@ -46,7 +49,8 @@ class RejectedText:
 
     `identity`: tenant and job id of the text, if they could be read; then `result` is the rejection for its sender.
     `callback`: the callback URL of the text, if its tenant allows it. `bound`: with whose results it is kept, see
-    JobProducer.reject. `field`: the wrong field, "" for the whole text; `hint`: how to fix it.
+    JobProducer.reject. `field`: the wrong field, "" for the whole text; `hint`: how to fix it. `tenant`: from whose inbox
+    the text came, without `identity`; its dead letter is this tenant's.
     """
 
     raw: bytes
@@ -58,6 +62,7 @@ class RejectedText:
     bound: str | None = None
     field: str = ""
     hint: str = ""
+    tenant: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class Admission:
         jobs: JobSettings,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
         proxies: Mapping[str, ProxySettings] | None = None,
+        ingress: IngressSettings = IngressSettings(),
     ) -> None:
         # Without defaults: a tenant that matches no key of `tenants` is unknown.
         self._tenant_settings = tenants
@@ -92,45 +98,72 @@ class Admission:
         self._domains = domains
         self._jobs = jobs
         self._clock = clock
+        self._require_origin = ingress.require_origin
+        self.per_tenant = ingress.per_tenant
+        self.inboxes = tuple(name for name in tenants if re.match(TENANT_ID, name)) if ingress.per_tenant else ()
+        """Tenants with an inbox of their own: those that the configuration names."""
 
-    def decide(self, untrusted_text: bytes) -> list[NewJob | RejectedText]:
-        """The job to queue, or the rejection with the result for its sender; one for each job of a list."""
+    @classmethod
+    def of(cls, settings: Settings) -> "Admission":
+        """With the settings of a worker."""
+        return cls(
+            settings.tenants, settings.domains, settings.jobs, proxies=settings.proxies, ingress=settings.ingress
+        )
+
+    def decide(self, untrusted_text: bytes, origin: str | None = None) -> list[NewJob | RejectedText]:
+        """The job to queue, or the rejection with the result for its sender; one for each job of a list.
+
+        `origin`: the tenant from whose inbox the text came. A job that names another one is rejected, and the rejection
+        is the origin's: the tenant that the text names learns nothing, and none of its jobs is touched. None: from the
+        common inbox.
+        """
+        if origin is None and self._require_origin:
+            # The producer has proved no tenant, so no tenant gets a result.
+            rule = "the common inbox is closed"
+            hint = "push the job to the inbox of its tenant: PREFIX:inbox:TENANT or PREFIX:jobs:TENANT"
+            return [RejectedText(untrusted_text, "origin_required", str(_Violation("", "", rule, hint)))]
         texts = list_of_texts(untrusted_text)
-        return [self.decide_one(text) for text in texts] or self._decide_leniently(untrusted_text)
+        return [self.decide_one(text, origin) for text in texts] or self._decide_leniently(untrusted_text, origin)
 
-    def _decide_leniently(self, untrusted_text: bytes) -> list[NewJob | RejectedText]:
+    def _decide_leniently(self, untrusted_text: bytes, origin: str | None) -> list[NewJob | RejectedText]:
         """Read a text once more, where it is not JSON to the letter: see contract/text_repair.py."""
-        decision = self.decide_one(untrusted_text)
+        decision = self.decide_one(untrusted_text, origin)
         if not isinstance(decision, RejectedText) or decision.type != "invalid_json":
             return [decision]
-        return [self._decide_repaired(text) for text in repaired(untrusted_text)] or [decision]
+        return [self._decide_repaired(text, origin) for text in repaired(untrusted_text)] or [decision]
 
-    def _decide_repaired(self, text: RepairedText) -> NewJob | RejectedText:
+    def _decide_repaired(self, text: RepairedText, origin: str | None) -> NewJob | RejectedText:
         if text.bad_number is None:
-            return self.decide_one(text.json)
+            return self.decide_one(text.json, origin)
         rule, hint = "is not a number that JSON can hold", "write it as a string, or leave it out"
-        return self._reject(text.json, _Violation("invalid_field", text.bad_number, rule, hint))
+        return self._reject(text.json, _Violation("invalid_field", text.bad_number, rule, hint), origin)
 
-    def decide_one(self, untrusted_text: bytes) -> NewJob | RejectedText:
+    def decide_one(self, untrusted_text: bytes, origin: str | None = None) -> NewJob | RejectedText:
         """The same for a text that is one job, read to the letter."""
         try:
             job = parse_job(untrusted_text)
         except ContractError as broken:
-            return self._reject(untrusted_text, _Violation(broken.type, broken.field, broken.rule, broken.hint))
+            violation = _Violation(broken.type, broken.field, broken.rule, broken.hint)
+            return self._reject(untrusted_text, violation, origin)
+        if origin is not None and job.tenant_id != origin:
+            rule, hint = f"is not {origin}, whose inbox this is", "push the job to the inbox of its tenant"
+            return self._reject(untrusted_text, _Violation("tenant_mismatch", "tenant_id", rule, hint), origin)
         tenant = self._tenants.find(job.tenant_id)
         if tenant is None:
             hint = "ask the operator to add it to [tenants]"
-            return self._reject(untrusted_text, _Violation("unknown_tenant", "tenant_id", "is not known here", hint))
-        if job.callback_url is not None and (violation := _callback_violation(job.callback_url, tenant)):
-            return self._reject(untrusted_text, violation)
-        if violation := _time_violation(job, self._clock(), self._jobs.max_delay_seconds):
-            return self._reject(untrusted_text, violation)
+            violation = _Violation("unknown_tenant", "tenant_id", "is not known here", hint)
+            return self._reject(untrusted_text, violation, origin)
+        if job.callback_url is not None and (found := _callback_violation(job.callback_url, tenant)):
+            return self._reject(untrusted_text, found, origin)
+        if found := _time_violation(job, self._clock(), self._jobs.max_delay_seconds):
+            return self._reject(untrusted_text, found, origin)
         if job.proxy is not None:
             # What its module names is checked by the worker that runs the job.
             try:
                 choose(job.tenant_id, job.proxy, None, self._tenant_settings, self._proxies)
             except ProxyRefused as refused:
-                return self._reject(untrusted_text, _Violation(refused.type, "proxy", refused.rule, refused.hint))
+                violation = _Violation(refused.type, "proxy", refused.rule, refused.hint)
+                return self._reject(untrusted_text, violation, origin)
         return self._new_job(untrusted_text, job, tenant)
 
     def _new_job(self, body: bytes, job: Job, tenant: TenantSettings) -> NewJob:
@@ -163,13 +196,17 @@ class Admission:
         cap = new_job.backlog_cap
         rule = f"tenant {new_job.tenant_id} has as many jobs as it may have: {cap.jobs} jobs or {cap.bytes} bytes"
         hint = "push the job again when others have ended, or raise backlog_jobs and backlog_bytes in [tenants]"
-        return self._reject(new_job.body, _Violation("queue_full", "", rule, hint), retryable=True)
+        return self._reject(new_job.body, _Violation("queue_full", "", rule, hint), None, retryable=True)
 
-    def _reject(self, untrusted_text: bytes, violation: _Violation, *, retryable: bool = False) -> RejectedText:
+    def _reject(
+        self, untrusted_text: bytes, violation: _Violation, origin: str | None, *, retryable: bool = False
+    ) -> RejectedText:
         reason = str(violation)
-        identity = read_identity(untrusted_text)
+        identity = read_identity(untrusted_text) if origin is None else read_identity_at(untrusted_text, origin)
         if identity is None:
-            return RejectedText(untrusted_text, violation.type, reason, field=violation.field, hint=violation.hint)
+            return RejectedText(
+                *(untrusted_text, violation.type, reason), field=violation.field, hint=violation.hint, tenant=origin
+            )
         fields = msgspec.json.decode(untrusted_text, type=dict[str, Any])
         detail = {"field": violation.field, "rule": violation.rule, "hint": violation.hint}
         result = Result(
@@ -201,10 +238,13 @@ class Admission:
         return untrusted_url
 
 
-def missing_field(raw: bytes) -> RejectedText:
-    """The rejection of a stream entry without the field `job`. `raw`: the fields that it has, as JSON."""
+def missing_field(raw: bytes, origin: str | None = None) -> RejectedText:
+    """The rejection of a stream entry without the field `job`. `raw`: the fields that it has, as JSON.
+
+    `origin`: the tenant whose stream it is.
+    """
     violation = _Violation("missing_field", "job", "the stream entry has no such field", "XADD … * job '{…}'")
-    return RejectedText(raw, violation.type, str(violation))
+    return RejectedText(raw, violation.type, str(violation), tenant=origin)
 
 
 def _time_violation(job: Job, now: dt.datetime, most_seconds: float) -> _Violation | None:

@@ -13,10 +13,14 @@ LONGEST_MS = 30 * 86_400_000
 
 @dataclass(frozen=True)
 class Arrival:
-    """One text. `waited_ms`: milliseconds from the push until it was read; never more than it really waited."""
+    """One text. `waited_ms`: milliseconds from the push until it was read; never more than it really waited.
+
+    `origin`: the tenant from whose inbox it was read; None: from the common one.
+    """
 
     text: bytes
     waited_ms: int = 0
+    origin: str | None = None
 
 
 def waited_ms(entry_id: bytes, now_ms: int) -> int:

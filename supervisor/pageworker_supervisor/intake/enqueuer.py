@@ -74,7 +74,7 @@ class Enqueuer:
         reading = "" if repeated else secrets.token_hex(4)
         new_jobs, rejections, parsed_bytes = [], list(rejected), 0
         for arrival in arrivals:
-            for decision in self._decide(arrival.text):
+            for decision in self._decide(arrival):
                 if isinstance(decision, NewJob):
                     new_job = await self._with_context(decision)
                     new_jobs.append(structs.replace(new_job, waited_ms=arrival.waited_ms))
@@ -95,16 +95,19 @@ class Enqueuer:
         for rejection in rejections:
             await self._reject(rejection, reading)
 
-    def _decide(self, untrusted_text: bytes) -> list[NewJob | RejectedText]:
+    def _decide(self, arrival: Arrival) -> list[NewJob | RejectedText]:
         try:
-            return self._admission.decide(untrusted_text)
+            return self._admission.decide(arrival.text, arrival.origin)
         except Exception as error:  # noqa: BLE001 - the text stays in its source, so it would end each worker in turn
-            log.opt(exception=error).error("a text could not be checked", bytes=len(untrusted_text))
-            return [RejectedText(untrusted_text, "internal_error", "pageworker could not check this text: a bug")]
+            log.opt(exception=error).error("a text could not be checked", bytes=len(arrival.text))
+            reason = "pageworker could not check this text: a bug"
+            return [RejectedText(arrival.text, "internal_error", reason, tenant=arrival.origin)]
 
     async def _reject(self, rejected: RejectedText, reading: str) -> None:
         arguments = (rejected.raw, rejected.reason, rejected.identity, rejected.result, rejected.callback, reading)
-        await self._availability.retry_until_available(lambda: self._producer.reject(*arguments, bound=rejected.bound))
+        await self._availability.retry_until_available(
+            lambda: self._producer.reject(*arguments, bound=rejected.bound, tenant=rejected.tenant)
+        )
         self._metrics.jobs.rejected(rejected.type)
         ref = rejected.identity
         line = log.bind(**fields_of_result(ref, rejected.result)) if ref else log

@@ -1,4 +1,4 @@
-"""Moves jobs from the producers' list and stream into the queue, until it is cancelled.
+"""Moves jobs from the producers' lists and streams into the queue, until it is cancelled.
 
 A text is removed from its source only after the queue has it. A crash, a lost connection or a cancellation in between
 has the effect that the text is taken once more; the queue recognises the job by its id. At the start, after each
@@ -7,15 +7,15 @@ failure and at intervals, intake looks for texts that a source still holds for t
 
 import asyncio
 import contextlib
-import itertools
 import time
 from typing import Protocol
 
-from pageworker_supervisor.intake.admission import Admission, missing_field
-from pageworker_supervisor.intake.arrival import Arrival
+from pageworker_supervisor.intake.admission import Admission
+from pageworker_supervisor.intake.common_sources import ListSource, StreamSource
 from pageworker_supervisor.intake.enqueuer import AddContext, Enqueuer, without_context
 from pageworker_supervisor.intake.list_source import ProducerList
-from pageworker_supervisor.intake.stream_source import ProducerStream, StreamEntry
+from pageworker_supervisor.intake.stream_source import ProducerStream
+from pageworker_supervisor.intake.tenant_source import TenantSource
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.queue.producer import JobProducer
 from pageworker_supervisor.redis_client import RedisClient
@@ -26,8 +26,6 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.tracing.job_trace import Tracer
 
 LEAVE_SECONDS = 1.0
-UPKEEPS_PER_CLEANUP = 16
-UPKEEPS_PER_MEND = 4
 REFUSED_SECONDS = 5.0
 """After Redis refused a command for good."""
 
@@ -46,7 +44,7 @@ class Source(Protocol):
 
 
 class Intake:
-    """Both ways in, for one worker. `run` can be cancelled at any moment."""
+    """All ways in, for one worker. `run` can be cancelled at any moment."""
 
     def __init__(
         self,
@@ -72,6 +70,10 @@ class Intake:
             "inbox": ListSource(self._inbox, enqueuer),
             "jobs": StreamSource(ProducerStream(redis_client.ingress, prefix, worker_id, timing), enqueuer),
         }
+        self._tenants: TenantSource | None = None
+        if admission.per_tenant:
+            self._tenants = TenantSource(redis_client.ingress, prefix, worker_id, enqueuer, timing, admission.inboxes)
+            self._sources["tenants"] = self._tenants
 
     async def run(self) -> None:
         """Take jobs until cancelled."""
@@ -84,11 +86,15 @@ class Intake:
             # Best effort: without it, other workers wait for `silent_seconds` before they take over.
             with contextlib.suppress(RedisClientError, TimeoutError):
                 async with asyncio.timeout(LEAVE_SECONDS):
-                    await self._inbox.leave()
+                    await self._inbox.taken.leave()
+                    if self._tenants is not None:
+                        await self._tenants.leave()
 
     def use(self, admission: Admission) -> None:
         """Decide with these settings from the next text on."""
         self._enqueuer.use(admission)
+        if self._tenants is not None:
+            self._tenants.use(admission.inboxes)
 
     def pause(self) -> None:
         """Take no new texts. The texts of a blocked read that returns later are still queued."""
@@ -138,73 +144,3 @@ class _SourceSteps:
     def suspect(self) -> None:
         """A step failed. Its reply may be lost, and with it the knowledge of what was taken: look for leftovers."""
         self._suspect = True
-
-
-class ListSource:
-    """The inbox."""
-
-    def __init__(self, inbox: ProducerList, enqueuer: Enqueuer) -> None:
-        self._inbox = inbox
-        self._enqueuer = enqueuer
-        self._dry = False
-
-    async def fresh(self) -> None:
-        """A batch; if the last one was empty, one blocked read."""
-        texts = await (self._inbox.wait if self._dry else self._inbox.take)()
-        self._dry = not texts
-        await self._queue(texts)
-
-    async def leftovers(self) -> bool:
-        """One batch of this worker's processing list."""
-        return await self._queue(await self._inbox.leftovers(), repeated=True)
-
-    async def upkeep(self) -> None:
-        """Heartbeat; texts that a late command took unnoticed; all texts that dead workers left."""
-        while await self.leftovers():
-            pass
-        for dead in await self._inbox.heartbeat():
-            while await self._queue(await self._inbox.adopt(dead), repeated=True):
-                pass
-
-    async def _queue(self, arrivals: list[Arrival], *, repeated: bool = False) -> bool:
-        if arrivals:
-            await self._enqueuer.admit(arrivals, repeated=repeated)
-            await self._inbox.remove([arrival.text for arrival in arrivals])
-        return bool(arrivals)
-
-
-class StreamSource:
-    """The stream of jobs."""
-
-    def __init__(self, stream: ProducerStream, enqueuer: Enqueuer) -> None:
-        self._stream = stream
-        self._enqueuer = enqueuer
-        self._upkeeps = itertools.count()
-        self._dry = False
-
-    async def fresh(self) -> None:
-        """A batch; if the last one was empty, one blocked read."""
-        self._dry = not await self._queue(await (self._stream.wait if self._dry else self._stream.take)())
-
-    async def leftovers(self) -> bool:
-        """One batch that is pending under this worker's name."""
-        return await self._queue(await self._stream.leftovers(), repeated=True)
-
-    async def upkeep(self) -> None:
-        """All entries that dead consumers left, then the names of those consumers; ids that are used up."""
-        while await self._queue(await self._stream.adopt(), repeated=True):
-            while await self.leftovers():
-                pass
-        upkeep = next(self._upkeeps)
-        if upkeep % UPKEEPS_PER_MEND == 0:
-            await self._stream.mend()
-        if upkeep % UPKEEPS_PER_CLEANUP == 0:
-            await self._stream.forget_silent()
-
-    async def _queue(self, entries: list[StreamEntry], *, repeated: bool = False) -> bool:
-        if entries:
-            jobs = [Arrival(entry.job, entry.waited_ms) for entry in entries if entry.job is not None]
-            others = [missing_field(entry.other) for entry in entries if entry.other is not None]
-            await self._enqueuer.admit(jobs, others, repeated=repeated)
-            await self._stream.settle([entry.id for entry in entries])
-        return bool(entries)

@@ -134,8 +134,11 @@ class StreamEntry:
 class ProducerStream:
     """One worker's consumer in the group. Every call may be repeated. Raises RedisClientError."""
 
-    def __init__(self, redis_client: RedisClient, prefix: str, worker_id: str, timing: IntakeTimeouts) -> None:
-        self.key = f"{prefix}:jobs"
+    def __init__(
+        self, redis_client: RedisClient, prefix: str, worker_id: str, timing: IntakeTimeouts, tenant: str | None = None
+    ) -> None:
+        """`tenant`: the stream of this tenant, instead of the common one."""
+        self.key = f"{prefix}:jobs" if tenant is None else f"{prefix}:jobs:{tenant}"
         self._redis_client = redis_client
         self._worker_id = worker_id
         self._timing = timing

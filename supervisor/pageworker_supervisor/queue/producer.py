@@ -222,12 +222,14 @@ class JobProducer:
         reading: str = "",
         *,
         bound: str | None = None,
+        tenant: str | None = None,
     ) -> bool:
         """Keep a text that is no valid job as a dead letter, and its sender's result if the sender is known.
 
         `identity`: the job that the text names. True: `result` is now that job's result. False: the sender is not
         known, or the id is used. An id that is not used stays free. `reading` as for `enqueue`.
         `bound`: whose stored results of rejected texts it counts among; None: those of its tenant.
+        `tenant`: whose dead letter it is, where the text names no job.
         """
         options = self._options.value
         push, told = await described(raw, reading, options.dead_text_bytes)
@@ -239,7 +241,8 @@ class JobProducer:
             "letter": opaque(msgspec.json.encode({"reason": reason, **told})),
         }
         if identity is None:
-            await self._shards.settled_call(0, "reject", **request)
+            shard = 0 if tenant is None else self._shards.of(tenant)
+            await self._shards.settled_call(shard, "reject", **request, tenant=tenant or "")
             return False
         request |= {
             "ref": str(identity),

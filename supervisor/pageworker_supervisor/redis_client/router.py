@@ -23,6 +23,7 @@ from redis.asyncio import RedisCluster
 
 from pageworker_supervisor.redis_client.clients import Client
 from pageworker_supervisor.redis_client.errors import CLIENT_ERRORS, NotReplicated, classify
+from pageworker_supervisor.redis_client.key_watch import KeyWatch
 from pageworker_supervisor.redis_client.operation import operation_of
 
 Argument = str | bytes | int | float
@@ -91,6 +92,10 @@ class Router:
         finally:
             if commands and not blocks:
                 self._observe(operation_of(commands[0]), time.perf_counter() - began)
+
+    def key_watch(self, *prefixes: str) -> KeyWatch:
+        """Tells which keys that begin so are written. Not for a Cluster: each primary tells of its own keys alone."""
+        return KeyWatch(self._blocking, prefixes)
 
     async def send_to_primaries(self, *words: Argument) -> list[Any]:
         """The replies of every primary to one command. Every primary gets it, also if another one fails.

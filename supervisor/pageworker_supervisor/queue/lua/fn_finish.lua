@@ -97,7 +97,8 @@ end
 
 local function reject(request)
   local push, id, tenant = request.push, request.ref, request.tenant
-  local seen = Push.remember(Key.rejected(), push)
+  -- By tenant: another one may have pushed the same text to its own inbox.
+  local seen = Push.remember(Key.rejected(), (tenant or '') .. '/' .. push)
   if seen == 'new' then
     DeadLetter.add(id or '', tenant or '', request.text, request.letter, request.reason, nil, request.retention)
   end
