@@ -94,7 +94,6 @@ def test_central_limits_count(on_queue: OnQueue, capsys: pytest.CaptureFixture[s
         (["show", "Acme"], 2, "is no name of a tenant"),
         (["show", "a*"], 4, "globs are not supported yet"),
         (["list", "--count", "0"], 2, "--count"),
-        (["acl"], 4, "tenant acl: not supported yet"),
     ],
 )
 def test_wrong_words_are_refused(

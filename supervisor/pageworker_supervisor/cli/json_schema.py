@@ -87,6 +87,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "secrets check": ("cli.answers:SecretsAnswer",),
     "status": ("admin.status:StatusReport", "cli.fleet_status:FleetStatus"),
     "submit": ("cli.answers:PushedJob", "contract.result:Result"),
+    "tenant acl": ("cli.tenant_acl:RedisUserAnswer",),
     "tenant create": ("cli.config_change:ChangeReport",),
     "tenant create-token": ("cli.tenant_tokens:NewTokenAnswer",),
     "tenant list": ("cli.tenant:TenantAnswer[]",),

@@ -88,6 +88,7 @@ NEEDS: dict[str, Need] = {
     "secrets check": "files",
     "status": "worker",
     "submit": "Redis",
+    "tenant acl": "files",
     "tenant create": "Redis",
     "tenant create-token": "Redis",
     "tenant list": "Redis",

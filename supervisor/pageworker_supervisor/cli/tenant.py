@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import Counter
-from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 from msgspec import Struct, structs
 
 from pageworker_supervisor.cli.config_change import settings_in_effect
@@ -115,19 +114,9 @@ for command, place, line in (
     ("list-tokens", "tenant_tokens:list_tokens", "List the access tokens of a tenant."),
     ("rotate-token", "tenant_tokens:rotate_token", "Make an access token in place of another, and print it once."),
     ("revoke-token", "tenant_tokens:revoke_token", "End an access token now."),
+    ("acl", "tenant_acl:acl", "Print the command that makes a Redis user for one tenant alone."),
 ):
     app.command(f"pageworker_supervisor.cli.{place}", name=command, help=line)
-
-
-def _not_yet(name: str) -> None:
-    def refuse(*_words: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)]) -> None:
-        raise CommandError(f"tenant {name}: not supported yet", exit_code=CommandExit.REFUSED)
-
-    refuse.__doc__ = "Change a tenant's access: not supported yet."
-    app.command(refuse, name=name, show=False)
-
-
-_not_yet("acl")
 
 
 def _answer(usage: TenantUsage, settings: Settings) -> TenantAnswer:
