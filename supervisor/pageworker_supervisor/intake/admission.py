@@ -49,8 +49,8 @@ class RejectedText:
 
     `identity`: tenant and job id of the text, if they could be read; then `result` is the rejection for its sender.
     `callback`: the callback URL of the text, if its tenant allows it. `bound`: with whose results it is kept, see
-    JobProducer.reject. `field`: the wrong field, "" for the whole text; `hint`: how to fix it. `tenant`: from whose inbox
-    the text came, without `identity`; its dead letter is this tenant's.
+    JobProducer.reject. `field`: the wrong field, "" for the whole text; `hint`: how to fix it. `tenant`: from whose
+    inbox the text came, without `identity`; its dead letter is this tenant's.
     """
 
     raw: bytes
