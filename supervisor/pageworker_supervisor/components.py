@@ -214,9 +214,8 @@ class Components:
         )
         about = (name, settings.worker.id, settings.jobs)
         logins = LoginReports(queue.profile_logins, metrics, settings.profiles.probe_seconds)
-        blockers = BlockerResponse(
-            lambda tenant: tenant_settings(tenant).blockers, queue.profile_cooling, queue.pauses, metrics
-        )
+        local = environment.local_profiles
+        blockers = BlockerResponse(tenant_settings, queue.profile_cooling, queue.pauses, metrics, is_local=local)
         self.settlement = Settlement(
             *(*about, queue.consumer, availability, metrics, logins, registry.running_rollout, blockers)
         )

@@ -1,7 +1,7 @@
 """What the queue is told after a blocked attempt, and what the job then has."""
 
+import dataclasses
 import json
-from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,8 +13,8 @@ from pw_leases import new_lease
 from pw_settled import RecordedQueue, attempt, outcome
 
 from pageworker_sandbox.wire.messages import Obstacle
-from pageworker_supervisor.config.blocker_settings import BlockerPolicy, PolicyKind
-from pageworker_supervisor.config.settings import JobSettings
+from pageworker_supervisor.config.blocker_settings import BlockerPolicy
+from pageworker_supervisor.config.settings import JobSettings, TenantSettings
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.result import Blocker
 from pageworker_supervisor.dispatch.blocker_response import BlockerResponse, ProfileCools
@@ -40,10 +40,9 @@ class Scene:
     def __init__(self, **policies: BlockerPolicy) -> None:
         self.queue, self.cooling, self.pauses = (any_typed(RecordedQueue()) for _ in range(3))
         self.metrics = Metrics()
-        found: Mapping[PolicyKind, BlockerPolicy] = any_typed(
-            {"*" if k == "every" else k: v for k, v in policies.items()}
-        )
-        self.response = BlockerResponse(lambda tenant: found, self.cooling, self.pauses, self.metrics)
+        found = {"*" if kind == "every" else kind: policy for kind, policy in policies.items()}
+        tenant = TenantSettings(blockers=any_typed(found))
+        self.response = BlockerResponse(lambda _: tenant, self.cooling, self.pauses, self.metrics)
         logins = LoginReports(self.queue, self.metrics, 60)
         self.settlement = Settlement(
             *("w1.abc", "w1", JobSettings(max_retries=3), self.queue, self.queue, self.metrics, logins),
@@ -146,3 +145,12 @@ async def test_a_page_elsewhere_pauses_no_domain() -> None:
     steps = await scene.response.respond(one, blocker, may_retry=True, jitter=0)
     assert steps.actions == {}
     assert scene.pauses.calls == []
+
+
+async def test_a_local_run_follows_no_policies() -> None:
+    scene = Scene(every=BlockerPolicy(retries=1, cool_profile_seconds=600, pause_domain_seconds=300))
+    local = dataclasses.replace(scene.response, is_local=True)
+    scene.settlement.blockers = local
+    assert (await scene.blocked("p1"))[0] == "finish"
+    await local.check_cooling(job("p1"))
+    assert scene.cooling.calls == scene.pauses.calls == []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from msgspec import structs
 
 from pageworker_supervisor.config.blocker_settings import BlockerPolicy, PolicyKind
+from pageworker_supervisor.config.settings import TenantSettings
 from pageworker_supervisor.contract.job import Job
 from pageworker_supervisor.contract.result import Blocker
 from pageworker_supervisor.dispatch.blocker_policy import (
@@ -56,12 +57,18 @@ class BlockedJob(Protocol):
 
 @dataclass(frozen=True)
 class BlockerResponse:
-    """Of one worker. `policies`: those of a tenant, now, by kind."""
+    """Of one worker. `tenant_settings`: of a tenant, now. `is_local`: a local run, which has no Redis and gives each
+    job one attempt, so it follows no policies."""
 
-    policies: Callable[[str], Mapping[PolicyKind, BlockerPolicy]]
+    tenant_settings: Callable[[str], TenantSettings]
     cooling: ProfileCooling
     pauses: Pauses
     metrics: Metrics
+    is_local: bool = False
+
+    def policies(self, tenant_id: str) -> Mapping[PolicyKind, BlockerPolicy]:
+        """Those of a tenant, now, by kind."""
+        return {} if self.is_local else self.tenant_settings(tenant_id).blockers
 
     async def respond(self, attempt: BlockedJob, blocker: Blocker, *, may_retry: bool, jitter: float) -> BlockerSteps:
         """What was done, and whether the job is tried again. `may_retry`: it has attempts left. Raises nothing of
