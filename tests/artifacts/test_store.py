@@ -1,6 +1,7 @@
 """The store against real folders, full and missing ones, and a slow one."""
 
 import asyncio
+import datetime as dt
 import hashlib
 import os
 import time
@@ -17,8 +18,12 @@ from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
 from pageworker_supervisor.artifacts import store as store_module
 from pageworker_supervisor.artifacts.errors import ArtifactError
+from pageworker_supervisor.artifacts.keys import key_of
 from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.config.live import Live
+from pageworker_supervisor.config.settings import ArtifactSettings
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 PNG = b"\x89PNG" + b"x" * 1000
@@ -280,3 +285,23 @@ async def test_files_have_no_signed_links(tmp_path: Path) -> None:
         JobRef("acme", "j"), 1, "html", "text/html", b"x"
     )
     assert of_url(artifact.url).read_bytes() == b"x"
+
+
+async def test_a_worker_deletes_a_kind_after_its_own_days(tmp_path: Path) -> None:
+    day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=5)
+    job = JobRef("acme", "j")
+    old, kept = (
+        tmp_path / "artifacts" / key_of(job, day, 1, kind, "text/html", "ab" * 32) for kind in ("trace", "html")
+    )
+    for file in (old, kept):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x")
+    deleted = asyncio.Event()
+    handler = log.add(lambda _: deleted.set(), filter=lambda record: record["extra"].get("files") == 1)
+    store = ArtifactStore.open(None, tmp_path)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        sweeping = tasks.create_task(store.run_sweeps(Live(ArtifactSettings(keep_days_of={"trace": 2.0}))))
+        await deleted.wait()
+        sweeping.cancel()
+    log.remove(handler)
+    assert (old.exists(), kept.exists()) == (False, True)

@@ -43,8 +43,8 @@ def test_the_payload_goes_on_as_it_was_pushed() -> None:
 def test_the_job_the_module_or_the_worker_says_how_long_it_may_take(
     job: float | None, module: float | None, expected: float
 ) -> None:
-    of_the_job: dict[str, Any] = {} if job is None else {"timeout_seconds": job}
-    assert message(module, **of_the_job).timeout_seconds == expected
+    given: dict[str, Any] = {} if job is None else {"timeout_seconds": job}
+    assert message(module, **given).timeout_seconds == expected
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ MANIFEST_KEYS = {
     "isolation": ISOLATED,
     "group": ISOLATED,
     "blockers": "tests/runner/attempts/test_blocker_check.py::test_who_is_looked_at_and_who_is_not",
+    "trace": "tests/dispatch/test_run_message.py::test_the_module_says_which_attempts_are_traced",
     "description": "tests/cli/test_module.py::test_verify_shows_the_description",
 }
 BUDGETS = "tests/e2e/test_budgets.py::"

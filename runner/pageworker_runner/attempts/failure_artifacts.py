@@ -52,7 +52,7 @@ class FailureArtifacts:
         with own_work():
             (shot, html), console, network, answer = await asyncio.gather(
                 last_sight(warm, seconds) if sight else _nothing(),
-                _within(seconds, self._console(page, attempt.began_at_ms)),
+                _within(seconds, self._console(page, attempt.began_epoch_ms)),
                 _within(seconds, self._network(page)),
                 _within(seconds, self._documents.answer(page)),
             )

@@ -75,7 +75,7 @@ class RunningAttempt:
         self.version = version
         self.began = time.monotonic()
         """When its handler began; until then, when its Run arrived. Monotonic seconds."""
-        self.began_at_ms = 0.0
+        self.began_epoch_ms = 0.0
         """The same, in milliseconds since the epoch."""
         self.context = Context(
             job_id=run.job_id,
@@ -130,7 +130,7 @@ class RunningAttempt:
         """Call the module until its code returns, raises, or is stopped."""
         self.handler_began = True
         self.began = self._steps.began = time.monotonic()
-        self.began_at_ms = time.time() * 1000
+        self.began_epoch_ms = time.time() * 1000
         seconds = min(self.default_timeout, CALL_SHARE * self.context.remaining_seconds())
         use_timeout(slot.page, self.default_timeout, seconds)
         task = tasks.spawn(
