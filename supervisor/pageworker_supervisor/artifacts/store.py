@@ -33,7 +33,7 @@ from pageworker_supervisor.obstore_panics import panics_as_os_errors
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 
-CONCURRENCY = 32
+CONCURRENCY = 256
 """Artifacts stored at the same time; for one tenant half as many."""
 TRIES = 3
 TRY_SECONDS = 20.0

@@ -266,7 +266,7 @@ class ArtifactSettings(Section, frozen=True):
     waiting_bytes: Annotated[int, Meta(ge=64 * 1024 * 1024)] = 128 * 1024**2
     """Bytes of artifacts that wait in the worker to be stored, of all runners together. One tenant gets half at
     most. Jobs with more artifacts wait."""
-    concurrency: Annotated[int, Meta(ge=2, le=1024)] = 32
+    concurrency: Annotated[int, Meta(ge=2, le=1024)] = 256
     """Artifacts that the worker stores at the same time. One tenant gets half at most."""
     keep_days: Annotated[float, Meta(gt=0, le=36_500)] = 14.0
     """Days after which local artifacts are deleted. In an object store, use a lifecycle rule of the bucket instead."""
