@@ -34,6 +34,7 @@ BOUNDS = {
     "gateway.https_cpu_per_page_cpu": Bound("value", "at most", 0.05),
     "gateway.http_download_bytes_per_second": Bound("ratio", "at least", 0.6),
     "gateway.https_download_bytes_per_second": Bound("ratio", "at least", 0.6),
+    "api.bulk_jobs_per_second": Bound("ratio", "at least", 0.5),
     "gateway.open_connections": Bound("value", "at least", 500.0),
     "observe.cpu_ms_per_page": Bound("ratio", "at most", 1.05),
     "latency.push_to_handler_start_p50_ms": Bound("value", "at most", 10.0),
