@@ -5,6 +5,7 @@ import re
 import pytest
 from pw_doubles import any_typed
 
+from pageworker_supervisor.api.artifact_endpoint import ArtifactEndpoint
 from pageworker_supervisor.api.endpoint import Endpoint
 from pageworker_supervisor.api.event_endpoint import EventEndpoint
 from pageworker_supervisor.api.grant import ANY
@@ -16,6 +17,7 @@ from pageworker_supervisor.api.whoami_endpoint import WHOAMI
 NONE = any_typed(None)
 TABLE = (
     *JobEndpoints(NONE, NONE, NONE, NONE, NONE, 60.0).table(),
+    *ArtifactEndpoint(NONE, NONE, NONE).table(),
     *LimitEndpoint(NONE, NONE, NONE, NONE).table(),
     *EventEndpoint(NONE, NONE, "pw").table(),
     WHOAMI,

@@ -1,12 +1,13 @@
 """Keys of artifacts: always below the tenant's folder, and never two for one or one for two."""
 
 import datetime as dt
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.artifacts.keys import EXTENSIONS, key_of
+from pageworker_supervisor.artifacts.keys import EXTENSIONS, key_of, key_of_url
 from pageworker_supervisor.contract.job import JobRef
 
 
@@ -40,3 +41,26 @@ def test_the_content_type_chooses_the_extension(content_type: str, extension: st
 def test_several_artifacts_of_one_kind_have_keys_of_their_own() -> None:
     keys = {key_of(JobRef("t", "j"), dt.date(2030, 1, 1), 1, "x", "a/b", digest * 32) for digest in ("ab", "cd")}
     assert len(keys) == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///a/b/{}", "s3://bucket/{}", "https://bucket.s3.example/prefix/{}?X-Amz-Signature=0a&X=/../.."]
+)
+@pytest.mark.parametrize("ref", [JobRef("acme", "17"), JobRef("acme", "a:b"), JobRef("acme", "x" * 128)])
+def test_the_key_behind_an_url_of_the_same_job(url: str, ref: JobRef) -> None:
+    key = key_of(ref, dt.date(2030, 1, 31), 2, "my kind", "text/html; charset=utf-8", "0a" * 32)
+    assert key_of_url(url.format(quote(key)), ref) == key
+    assert key_of_url(url.format(quote(key)), JobRef("beta", ref.job_id)) is None
+    assert key_of_url(url.format(quote(key)), JobRef(ref.tenant_id, "other")) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "file:///etc/passwd", "s3://b/acme/2030-01-31/17/../../1-a-0a0a0a0a0a0a.html"),
+        *("s3://b/acme/2030-01-31/17/1-a-0a0a0a0a0a0a.html/x", "s3://b/acme/%2e%2e/17/1-a-0a0a0a0a0a0a.html"),
+        "s3://b/acme/2030-01-31/17/1-..%2f..%2fa-0a0a0a0a0a0a.html",
+    ],
+)
+def test_what_is_no_key_of_the_job(url: str) -> None:
+    assert key_of_url(url, JobRef("acme", "17")) is None

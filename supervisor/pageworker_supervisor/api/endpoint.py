@@ -23,7 +23,8 @@ class QueryField:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One operation. `answers`: the types that the body may have, by status; none: server-sent events.
+    """One operation. `answers`: the types that the body may have, by status; none: server-sent events, or a file if it
+    `downloads`.
 
     `problems`: codes beside those that every operation has.
     """
@@ -36,6 +37,7 @@ class Endpoint:
     answers: Mapping[int, tuple[type[Struct], ...]]
     query: tuple[QueryField, ...] = ()
     takes_jobs: bool = False
+    downloads: bool = False
     problems: tuple[str, ...] = ()
 
 

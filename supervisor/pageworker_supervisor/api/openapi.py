@@ -18,10 +18,12 @@ COMMON = ("invalid_request", "token_missing", "token_invalid", "scope_missing", 
 AWAY = ("redis_unavailable", "overloaded")
 """Problems that every operation has."""
 PATH_FIELDS: Mapping[str, Mapping[str, object]] = {
+    "number": {"type": "integer", "minimum": 0, "maximum": 99_999},
     "job_id": {"type": "string", "pattern": JOB_ID.replace(r"\Z", "$")},
 }
 EVENTS = "text/event-stream"
 JSON = "application/json"
+FILE = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
 
 def openapi_document(table: Sequence[Endpoint], version: str) -> bytes:
@@ -89,7 +91,7 @@ def _operation_id(endpoint: Endpoint) -> str:
 
 def _answers(endpoint: Endpoint) -> dict[str, Any]:
     return {
-        str(status): {"description": endpoint.summary, "content": _content(types)}
+        str(status): {"description": endpoint.summary, "content": FILE if endpoint.downloads else _content(types)}
         for status, types in endpoint.answers.items()
     }
 

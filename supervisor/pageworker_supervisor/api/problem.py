@@ -33,6 +33,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "internal_error": (500, "pageworker failed: a bug"),
     "not_supported": (501, "This is not supported yet"),
     "redis_unavailable": (503, "Redis does not answer"),
+    "store_unavailable": (503, "The store of artifacts does not answer"),
     "overloaded": (503, "The API has too much to do"),
 }
 """Each `code` with its status and title. A job that is not valid has the error type of a rejected job as its code, and

@@ -21,6 +21,7 @@ from pageworker_supervisor.contract.printable import printable_lines
 from pageworker_supervisor.exit_codes import DaemonExit
 from pageworker_supervisor.host.descriptor_limit import raise_limit
 from pageworker_supervisor.host.hardening import harden
+from pageworker_supervisor.obstore_panics import build_runtime
 from pageworker_supervisor.redis_client import RedisClient, connect, connect_embedded
 from pageworker_supervisor.redis_client.redis_folder import RedisFolder
 from pageworker_supervisor.telemetry import log, log_to
@@ -44,6 +45,7 @@ def main() -> None:
         raise SystemExit(_refuse(DaemonExit.MISCONFIGURED, NOT_SET))
     log_to(settings.log)
     try:
+        build_runtime()
         uvloop.run(_run(settings.api.bind, local, settings))
     except OSError as error:
         raise SystemExit(_refuse(DaemonExit.IN_USE, str(error))) from error

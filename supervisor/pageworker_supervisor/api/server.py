@@ -10,6 +10,7 @@ from pageworker_supervisor.admin.bounded_protocol import ConnectionBounds
 from pageworker_supervisor.admin.connection_limits import ConnectionLimits, ConnectionTable
 from pageworker_supervisor.admin.server import bind_tcp, embedded_server, not_counted, serve_on
 from pageworker_supervisor.api.app import api_app, starting_app
+from pageworker_supervisor.api.artifact_endpoint import ArtifactEndpoint
 from pageworker_supervisor.api.config_watch import ConfigWatch
 from pageworker_supervisor.api.event_endpoint import EventEndpoint
 from pageworker_supervisor.api.gate import RequestGate
@@ -21,6 +22,8 @@ from pageworker_supervisor.api.redis_calls import RedisCalls
 from pageworker_supervisor.api.request_body import RequestBodies
 from pageworker_supervisor.api.result_waits import ResultWaits
 from pageworker_supervisor.api.whoami_endpoint import WHOAMI
+from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.settings import Settings
@@ -120,10 +123,13 @@ class ApiServer:
         jobs = JobEndpoints(submission, queue.inspection, waits, calls, bodies, api.max_wait_seconds)
         gate = RequestGate(self._reader(queue), calls, api.requests_per_second, api.burst)
         availability = self._redis_client.availability
+        settings = self._live.value
+        store = ArtifactStore.open(settings.artifacts.url, data_dir_of(settings))
+        artifacts = ArtifactEndpoint(queue.inspection, calls, store)
         limits = LimitEndpoint(queue.tenants, calls, self._live, gate)
         events = EventEndpoint(listener, gate, queue.prefix)
         return api_app(
-            (*jobs.table(), *limits.table(), *events.table(), WHOAMI),
+            (*jobs.table(), *artifacts.table(), *limits.table(), *events.table(), WHOAMI),
             gate,
             lambda: availability.trouble or watch.trouble,
         )

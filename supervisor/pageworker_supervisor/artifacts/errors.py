@@ -1,4 +1,4 @@
-"""Why an artifact was not stored. The job continues without it."""
+"""Why an artifact was not stored, or cannot be read. The job continues without it."""
 
 from typing import Literal
 
@@ -19,3 +19,10 @@ class ArtifactError(Exception):
     def retryable(self) -> bool:
         """Whether another try may succeed."""
         return self.type in PASSING
+
+class ArtifactMissing(Exception):
+    """The store has no such artifact: it was deleted, or is in another store."""
+
+
+class ArtifactStoreAway(Exception):
+    """The store cannot be read now. The message holds no URL and no path."""

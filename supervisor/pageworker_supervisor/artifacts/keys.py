@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import re
+from urllib.parse import unquote, urlsplit
 
 from pageworker_supervisor.contract.job import JobRef
 
@@ -20,6 +21,8 @@ EXTENSIONS = {
 }
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]|^\.+")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_NAME = re.compile(r"\d{1,9}-[A-Za-z0-9._~-]{1,120}-[0-9a-f]{12}\.[a-z0-9]{1,5}", re.ASCII)
 MAX_PART = 100
 """Characters of a path segment; below the 255 bytes of a file name."""
 
@@ -32,6 +35,15 @@ def key_of(ref: JobRef, day: dt.date, attempt: int, kind: str, content_type: str
     extension = EXTENSIONS.get(content_type.partition(";")[0].strip().lower(), "bin")
     name = f"{attempt}-{_safe(kind)}-{sha256[:12]}.{extension}"
     return f"{_safe(ref.tenant_id)}/{day:%Y-%m-%d}/{_safe(ref.job_id)}/{name}"
+
+
+def key_of_url(untrusted_url: str, ref: JobRef) -> str | None:
+    """The key behind the URL of an artifact in a result: a file's, a plain or a signed one. None: it is no artifact of
+    this job."""
+    parts = [unquote(part) for part in urlsplit(untrusted_url).path.split("/")[-4:]]
+    if len(parts) != 4 or parts[0] != _safe(ref.tenant_id) or parts[2] != _safe(ref.job_id):
+        return None
+    return "/".join(parts) if _DAY.fullmatch(parts[1]) and _NAME.fullmatch(parts[3]) else None
 
 
 def _safe(part: str) -> str:

@@ -7,11 +7,12 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Self, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, TypeVarTuple, Unpack
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -20,7 +21,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 
 from pageworker_sandbox import memfd
 from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
-from pageworker_supervisor.artifacts.errors import ArtifactError, ArtifactFailure
+from pageworker_supervisor.artifacts.errors import ArtifactError, ArtifactFailure, ArtifactMissing, ArtifactStoreAway
 from pageworker_supervisor.artifacts.keys import key_of
 from pageworker_supervisor.artifacts.shares import TenantShares
 from pageworker_supervisor.artifacts.sweep import KindSweeper, overdue, sweep
@@ -32,6 +33,9 @@ from pageworker_supervisor.contract.result import ArtifactRecord
 from pageworker_supervisor.obstore_panics import panics_as_os_errors
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from obstore import GetResult
 
 CONCURRENCY = 256
 """Artifacts stored at the same time; for one tenant half as many."""
@@ -46,6 +50,8 @@ PAUSE_SECONDS = 15.0
 WAITING_BYTES = 4 * MAX_ARTIFACT_BYTES
 THREADS = 4
 SWEEP_SECONDS = 3600.0
+PART_BYTES = 256 * 1024
+"""An artifact is read in parts of about this size."""
 FILE_MODE = 0o640
 FOLDER_MODE = 0o750
 
@@ -193,6 +199,14 @@ class ArtifactStore:
         await obstore.put_async(store, key, data)
         await self._in_thread(file.chmod, FILE_MODE)
 
+    async def get(self, key: str) -> tuple[int, AsyncIterator[bytes]]:
+        """Size and bytes, in parts, of a stored artifact. Raises ArtifactMissing, ArtifactStoreAway, also while it is
+        read."""
+        with _reading():
+            async with asyncio.timeout(PUT_SECONDS):
+                found = await obstore.get_async(self._opened(), key)
+            return found.meta["size"], _parts(found)
+
     async def _in_thread(self, act: Callable[[Unpack[Ts]], T], *arguments: *Ts) -> T:
         """Run in a thread of the store: copying and hashing 32 MiB takes tens of milliseconds."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *arguments)
@@ -231,6 +245,25 @@ class ArtifactStore:
 
     def __repr__(self) -> str:
         return f"ArtifactStore({redact_url(self._url)})"
+
+
+async def _parts(found: "GetResult") -> AsyncIterator[bytes]:
+    with _reading():
+        async for part in found.stream(min_chunk_size=PART_BYTES):
+            yield bytes(part)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        with panics_as_os_errors():
+            yield
+    except FileNotFoundError:
+        raise ArtifactMissing from None
+    except TimeoutError:
+        raise ArtifactStoreAway(f"the store did not answer within {PUT_SECONDS:g} s") from None
+    except (BaseError, OSError) as error:
+        raise ArtifactStoreAway(str(_explain(error))) from error
 
 
 def _remote(url: str) -> ObjectStore:

@@ -1,0 +1,107 @@
+"""Artifacts of results, passed on from the store."""
+
+import re
+from collections.abc import AsyncIterator
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from pageworker_supervisor.api.endpoint import TENANT, Endpoint
+from pageworker_supervisor.api.grant import READ, ApiGrant, job_of, nothing_there
+from pageworker_supervisor.api.problem import ApiProblem
+from pageworker_supervisor.api.query import check_names
+from pageworker_supervisor.api.redis_calls import RedisCalls
+from pageworker_supervisor.artifacts.errors import ArtifactMissing, ArtifactStoreAway
+from pageworker_supervisor.artifacts.keys import key_of_url
+from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.contract.job_errors import UNREADABLE
+from pageworker_supervisor.contract.result import ArtifactRecord
+from pageworker_supervisor.queue.inspection import QueueInspection
+from pageworker_supervisor.telemetry import log
+
+MOST_AT_ONCE = 64
+AGAIN_SECONDS = 2.0
+
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}(; ?charset=[a-z0-9-]{1,20})?", re.ASCII)
+HEADERS = {
+    "Cache-Control": "private, no-store",
+    # A page may have written it: a browser must not run it on the address of the API.
+    "Content-Disposition": "attachment",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+}
+
+
+class _Artifacts(Struct, frozen=True):
+    artifacts: tuple[ArtifactRecord, ...] = ()
+
+
+_artifacts = msgspec.json.Decoder(_Artifacts)
+
+
+class ArtifactEndpoint:
+    """The handler, over the queue and the store."""
+
+    def __init__(self, inspection: QueueInspection, calls: RedisCalls, store: ArtifactStore) -> None:
+        self._inspection = inspection
+        self._calls = calls
+        self._store = store
+        self._open = 0
+
+    def table(self) -> tuple[Endpoint, ...]:
+        """The operation."""
+        path = "/v1/jobs/{job_id}/artifacts/{number}"
+        fixed = ("GET", path, self.artifact, READ, "Download an artifact of a result, counted from 0", {200: ()})
+        return (Endpoint(*fixed, query=(TENANT,), downloads=True, problems=("not_found", "store_unavailable")),)
+
+    async def artifact(self, request: Request, grant: ApiGrant) -> Response:
+        """`GET /v1/jobs/{job_id}/artifacts/{number}`."""
+        values = check_names(request.query_params.multi_items(), (TENANT.name,))
+        ref = job_of(grant, request.path_params["job_id"], values.get(TENANT.name))
+        record = await self._record(ref, request.path_params["number"])
+        key = key_of_url(record.url, ref)
+        if self._open >= MOST_AT_ONCE:
+            raise ApiProblem("overloaded", "Too many artifacts are downloaded now", retry_after=AGAIN_SECONDS)
+        try:
+            if key is None:
+                raise ArtifactMissing
+            size, parts = await self._store.get(key)
+        except ArtifactMissing:
+            raise ApiProblem("not_found", "The artifact is not in the store any more") from None
+        except ArtifactStoreAway as away:
+            raise ApiProblem("store_unavailable", str(away), retry_after=AGAIN_SECONDS) from away
+        headers = {**HEADERS, "Content-Length": str(size), "ETag": f'"{record.sha256}"'}
+        if request.method == "HEAD":
+            return Response(headers=headers, media_type=_media_type(record))
+        return StreamingResponse(self._passed_on(parts, ref), headers=headers, media_type=_media_type(record))
+
+    async def _record(self, ref: JobRef, untrusted_number: str) -> ArtifactRecord:
+        text = await self._calls.run(self._inspection.result(ref))
+        if text is None or not _NUMBER.fullmatch(untrusted_number):
+            raise nothing_there()
+        try:
+            artifacts = _artifacts.decode(text).artifacts
+        except UNREADABLE:
+            artifacts = ()
+        if int(untrusted_number) >= len(artifacts):
+            raise ApiProblem("not_found", f"The result has {len(artifacts)} artifacts")
+        return artifacts[int(untrusted_number)]
+
+    async def _passed_on(self, parts: AsyncIterator[bytes], ref: JobRef) -> AsyncIterator[bytes]:
+        self._open += 1
+        try:
+            async for part in parts:
+                yield part
+        except (ArtifactMissing, ArtifactStoreAway) as broken:
+            # The length is announced: the client notices that the rest is missing.
+            log.warning("an artifact was not read to its end", job=str(ref), reason=str(broken))
+        finally:
+            self._open -= 1
+
+
+def _media_type(record: ArtifactRecord) -> str:
+    named = record.content_type.lower()
+    return named if _MEDIA_TYPE.fullmatch(named) else "application/octet-stream"
