@@ -30,9 +30,11 @@ def run(system: System, flow: dict[str, Any], *items: dict[str, Any]) -> Any:
 
 def test_the_test_of_the_credential_tells_a_good_token_from_a_bad_one(system: System) -> None:
     assert system.api is not None
-    assert system.client.tested_credential(CREDENTIAL)[0] == "OK"
-    wrong = {"baseUrl": system.api.url, "token": "pw_0123456789abcdef_" + "0" * 64}
-    assert system.client.tested_credential(CREDENTIAL, wrong)[0] == "Error"
+    tested = {
+        token: system.client.tested_credential(CREDENTIAL, {"baseUrl": f"{system.api.url}/", "token": token})
+        for token in (system.api.token("acme"), "pw_0123456789abcdef_" + "0" * 64)
+    }
+    assert [status for status, _ in tested.values()] == ["OK", "Error"], tested
 
 
 def test_one_node_runs_a_job_and_continues_with_its_result(system: System) -> None:

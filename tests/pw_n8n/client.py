@@ -83,11 +83,11 @@ class N8nClient:
         count: int = found.json()["data"]["count"]
         return count
 
-    def tested_credential(self, credential_id: str, data: dict[str, Any] | None = None) -> tuple[str, str]:
-        """Status (`OK`, `Error`) and message of the test of a credential. `data`: in place of what is stored."""
+    def tested_credential(self, credential_id: str, data: dict[str, Any]) -> tuple[str, str]:
+        """Status (`OK`, `Error`) and message of the test in a credential's window, with these values in its fields."""
         stored = self._client.get(f"/rest/credentials/{credential_id}").raise_for_status().json()["data"]
-        tested = {**stored, **({"data": data} if data else {})}
-        found = self._client.post("/rest/credentials/test", json={"credentials": tested}).raise_for_status()
+        tested = {"credentials": {**stored, "data": data}}
+        found = self._client.post("/rest/credentials/test", json=tested).raise_for_status()
         answer = found.json()["data"]
         return answer["status"], answer["message"]
 
