@@ -20,6 +20,7 @@ class ArtifactError(Exception):
         """Whether another try may succeed."""
         return self.type in PASSING
 
+
 class ArtifactMissing(Exception):
     """The store has no such artifact: it was deleted, or is in another store."""
 
