@@ -11,6 +11,7 @@ from pageworker_supervisor.api.event_endpoint import EventEndpoint
 from pageworker_supervisor.api.grant import ANY
 from pageworker_supervisor.api.job_endpoints import JobEndpoints
 from pageworker_supervisor.api.limit_endpoint import LimitEndpoint
+from pageworker_supervisor.api.module_endpoint import ModuleEndpoint
 from pageworker_supervisor.api.problem import PROBLEMS
 from pageworker_supervisor.api.whoami_endpoint import WHOAMI
 
@@ -18,6 +19,7 @@ NONE = any_typed(None)
 TABLE = (
     *JobEndpoints(NONE, NONE, NONE, NONE, NONE, 60.0).table(),
     *ArtifactEndpoint(NONE, NONE, NONE).table(),
+    *ModuleEndpoint(NONE, NONE).table(),
     *LimitEndpoint(NONE, NONE, NONE, NONE).table(),
     *EventEndpoint(NONE, NONE, "pw").table(),
     WHOAMI,

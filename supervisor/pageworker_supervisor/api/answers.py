@@ -1,7 +1,7 @@
 """The bodies that the API answers with. Field names are those of docs/jobs.md. Pure."""
 
 import datetime as dt
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -107,6 +107,28 @@ class LimitsAnswer(Struct, frozen=True, kw_only=True):
     throttled: str | None
     paused: bool
     requests: RequestLimit
+
+
+class ModuleAnswer(Struct, frozen=True, kw_only=True):
+    """A module as a job of the tenant gets it that pins no version.
+
+    `input`: the JSON Schema of the payload. `output`: that of the result's `data`; null: any object.
+    `timeout_seconds`: of an attempt, if the job sets none.
+    """
+
+    name: str
+    version: str
+    description: str
+    input: dict[str, Any]
+    output: dict[str, Any] | None
+    timeout_seconds: float | None
+
+
+class ModuleList(Struct, frozen=True):
+    """Modules by name. `next`: give it as `after` for the next page; null at the end."""
+
+    modules: tuple[ModuleAnswer, ...]
+    next: str | None
 
 
 class CancelAnswer(Struct, frozen=True, kw_only=True):

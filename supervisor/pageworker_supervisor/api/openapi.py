@@ -19,6 +19,7 @@ AWAY = ("redis_unavailable", "overloaded")
 """Problems that every operation has."""
 PATH_FIELDS: Mapping[str, Mapping[str, object]] = {
     "number": {"type": "integer", "minimum": 0, "maximum": 99_999},
+    "module": {"type": "string", "maxLength": 200},
     "job_id": {"type": "string", "pattern": JOB_ID.replace(r"\Z", "$")},
 }
 EVENTS = "text/event-stream"

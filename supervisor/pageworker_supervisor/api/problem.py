@@ -34,6 +34,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "not_supported": (501, "This is not supported yet"),
     "redis_unavailable": (503, "Redis does not answer"),
     "store_unavailable": (503, "The store of artifacts does not answer"),
+    "registry_unavailable": (503, "The modules cannot be read"),
     "overloaded": (503, "The API has too much to do"),
 }
 """Each `code` with its status and title. A job that is not valid has the error type of a rejected job as its code, and

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pageworker_supervisor.api.problem import ApiProblem
 
 _NUMBER = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?", re.ASCII)
+_WHOLE = re.compile(r"[0-9]{1,6}", re.ASCII)
 SHOWN = 60
 
 
@@ -23,6 +24,14 @@ def check_names(untrusted_pairs: Sequence[tuple[str, str]], known: Collection[st
             raise ApiProblem("invalid_request", f"The query has `{name}` twice", field=name)
         values[name] = value
     return values
+
+
+def count_of(values: Mapping[str, str], name: str, most: int) -> int:
+    """A whole number from 1 on, `most` without the field. Raises ApiProblem."""
+    text = values.get(name, str(most))
+    if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= most:
+        raise ApiProblem("invalid_request", f"`{name}` is a whole number, 1 to {most}", field=name)
+    return int(text)
 
 
 def seconds_of(values: Mapping[str, str], name: str, most: float) -> float:

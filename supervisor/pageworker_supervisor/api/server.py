@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +18,7 @@ from pageworker_supervisor.api.gate import RequestGate
 from pageworker_supervisor.api.grant import GrantReader
 from pageworker_supervisor.api.job_endpoints import JobEndpoints
 from pageworker_supervisor.api.limit_endpoint import LimitEndpoint
+from pageworker_supervisor.api.module_endpoint import ModuleEndpoint
 from pageworker_supervisor.api.protocol import ApiProtocol
 from pageworker_supervisor.api.redis_calls import RedisCalls
 from pageworker_supervisor.api.request_body import RequestBodies
@@ -33,6 +35,10 @@ from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.options import QueueOptions, queue_options
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.redis_client.channels import ChannelListener
+from pageworker_supervisor.registry import Registry
+from pageworker_supervisor.registry.trust_follower import TrustFollower
+from pageworker_supervisor.rollouts.follower import RolloutFollower
+from pageworker_supervisor.rollouts.worker_rules import WorkerRules
 from pageworker_supervisor.task_supervision import run_forever
 from pageworker_supervisor.telemetry import log
 
@@ -104,11 +110,35 @@ class ApiServer:
         watch = ConfigWatch(queue.config, availability, self._local, self._live)
         await watch.look()
         listener = ChannelListener(self._redis_client, f"{queue.prefix}:events:_fleet")
-        self._app = self._built(queue, listener, watch)
+        rollouts = RolloutFollower(queue.rollouts, availability)
+        await rollouts.start()
+        registry, trust = await self._open_registry(rollouts)
+        self._app = self._built(queue, listener, watch, registry)
         log.info("the API is ready", address=f"{self.address[0]}:{self.address[1]}")
-        await run_forever({"channels": listener.run(), "config": watch.run()})
+        works: dict[str, Coroutine[Any, Any, object]] = {"channels": listener.run(), "config": watch.run()}
+        if registry is not None and trust is not None:
+            works |= {"registry": registry.run(), "trust": trust.run(registry), "rollouts": rollouts.run()}
+        await run_forever(works)
 
-    def _built(self, queue: QueueClient, listener: ChannelListener, watch: ConfigWatch) -> ASGIApp:
+    async def _open_registry(self, rollouts: RolloutFollower) -> tuple[Registry | None, TrustFollower | None]:
+        """None without a trusted key: then no module can be shown. Raises KeyUnusable, OSError."""
+        settings = self._live.value
+        if not settings.modules.names_keys:
+            return None, None
+        folder, trust = data_dir_of(settings), TrustFollower(settings.modules)
+        registry = await Registry.open(
+            settings.modules.registry or folder / "registry",
+            trust.store,
+            folder / "api-modules",
+            refresh_seconds=settings.modules.refresh_seconds,
+            rules=WorkerRules(self._live, rollouts.entry),
+            cache_bytes=settings.modules.cache_bytes,
+        )
+        return registry, trust
+
+    def _built(
+        self, queue: QueueClient, listener: ChannelListener, watch: ConfigWatch, registry: Registry | None
+    ) -> ASGIApp:
         api, calls = self._live.value.api, RedisCalls()
         submission = JobSubmission(queue.producer, admission_of(self._live.value))
 
@@ -126,10 +156,11 @@ class ApiServer:
         settings = self._live.value
         store = ArtifactStore.open(settings.artifacts.url, data_dir_of(settings))
         artifacts = ArtifactEndpoint(queue.inspection, calls, store)
+        modules = ModuleEndpoint(registry, self._live)
         limits = LimitEndpoint(queue.tenants, calls, self._live, gate)
         events = EventEndpoint(listener, gate, queue.prefix)
         return api_app(
-            (*jobs.table(), *artifacts.table(), *limits.table(), *events.table(), WHOAMI),
+            (*jobs.table(), *artifacts.table(), *modules.table(), *limits.table(), *events.table(), WHOAMI),
             gate,
             lambda: availability.trouble or watch.trouble,
         )

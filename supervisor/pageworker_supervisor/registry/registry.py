@@ -175,6 +175,11 @@ class Registry:
         """The keys that are trusted now."""
         return self._trust
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The modules that the accepted index lists, sorted."""
+        return tuple(sorted(self._index.modules)) if self._index is not None else ()
+
     def use_trust(self, trust: TrustStore) -> None:
         """Trust these keys from the next job on. The index and the bundles are verified again."""
         self._trust = trust
