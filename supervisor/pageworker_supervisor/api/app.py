@@ -12,6 +12,7 @@ from starlette.routing import Route
 from pageworker_supervisor.admin.operator_api import JSON, json_response
 from pageworker_supervisor.api.endpoint import Endpoint
 from pageworker_supervisor.api.gate import LIMIT_HEADERS, RequestGate
+from pageworker_supervisor.api.grant import ANY
 from pageworker_supervisor.api.openapi import openapi_document
 from pageworker_supervisor.api.problem import ApiProblem
 from pageworker_supervisor.telemetry import log
@@ -20,6 +21,14 @@ Ready = Callable[[], str]
 """Why the API is not ready; "" while it is."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 STARTING_SECONDS = 2.0
+NOT_YET = {
+    "batches": "submit up to 1,000 jobs as a list: POST /v1/jobs",
+    "files": "name the URL of the file in the payload",
+    "subscriptions": "give each job a callback_url, or follow GET /v1/events",
+    "usage": "GET /v1/limits shows what is used now",
+}
+"""What is planned, and what to do instead. It is not in the OpenAPI document."""
+RESTS = ("", "/{rest:path}")
 COMMON_HEADERS = {"X-Content-Type-Options": "nosniff"}
 
 
@@ -32,6 +41,7 @@ def api_app(table: Sequence[Endpoint], gate: RequestGate, ready: Ready) -> Starl
     async def openapi(_: Request) -> Response:
         return Response(document, headers=COMMON_HEADERS, media_type=JSON)
 
+    routes += [Route(f"/v1/{name}{rest}", _not_yet(name, gate), methods=METHODS) for name in NOT_YET for rest in RESTS]
     return _app([*routes, Route("/v1/openapi.json", openapi, methods=["GET"])], ready)
 
 
@@ -71,6 +81,17 @@ def _route(path: str, endpoints: Sequence[Endpoint], gate: RequestGate) -> Route
         return await answered(request, lambda: _admitted(request, endpoint, gate))
 
     return Route(path, handle, methods=list(by_method))
+
+
+def _not_yet(name: str, gate: RequestGate) -> Callable[[Request], Awaitable[Response]]:
+    async def refuse(request: Request) -> Response:
+        await gate.admit(request, ANY)
+        raise ApiProblem("not_supported", f"/v1/{name} is not supported yet", hint=NOT_YET[name])
+
+    async def handle(request: Request) -> Response:
+        return await answered(request, lambda: refuse(request))
+
+    return handle
 
 
 async def _admitted(request: Request, endpoint: Endpoint, gate: RequestGate) -> Response:
