@@ -42,6 +42,8 @@ class _Channel:
 
     def __init__(self) -> None:
         self.confirmed = asyncio.Event()
+        self.lost = False
+        """Whether the connection broke since the last confirmation."""
         self.readers: Counter[ChannelReader] = Counter()
         """A reader may listen several times at once. It gets each message once."""
 
@@ -139,6 +141,11 @@ class ChannelListener:
             return
         if message["type"] == "subscribe":
             channel.confirmed.set()
+            if channel.lost:
+                # Not before: what a reader looks up now cannot change unnoticed.
+                channel.lost = False
+                for reader in list(channel.readers):
+                    reader.gap()
         elif message["type"] == "message":
             for reader in list(channel.readers):
                 reader.message(message["data"])
@@ -155,6 +162,5 @@ class ChannelListener:
 
     def _lost(self) -> None:
         for channel in self._channels.values():
+            channel.lost = channel.lost or channel.confirmed.is_set()
             channel.confirmed.clear()
-            for reader in list(channel.readers):
-                reader.gap()
