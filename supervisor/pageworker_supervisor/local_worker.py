@@ -35,6 +35,7 @@ from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.once import LocalOnce, OnceReply
 from pageworker_supervisor.queue.request_counts import LocalRequestCounts, RequestCounts
 from pageworker_supervisor.queue.request_rates import LocalRequestRates, RequestRates
+from pageworker_supervisor.queue.usage import JobSpending
 from pageworker_supervisor.redis_client import RedisClient, connect
 from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.publisher import Publisher
@@ -104,6 +105,7 @@ class LocalConsumer(JobConsumer):
         release_profile: bool = False,
         used: bytes | None = None,
         observed: Mapping[str, object] | None = None,
+        spent: JobSpending | None = None,
     ) -> bool:
         """Keep the result."""
         self.results[lease.token] = result

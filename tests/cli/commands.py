@@ -89,6 +89,7 @@ COMMAND_LINES: dict[str, str] = {
     "tenant rotate-token": "tenant rotate-token acme",
     "tenant show": "tenant show acme",
     "tenant unpause": "tenant unpause acme",
+    "tenant usage": "tenant usage acme",
     "top": "top --once",
     "undrain": "undrain",
     "unpause": "unpause tenant acme",

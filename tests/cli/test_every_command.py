@@ -66,6 +66,7 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("tenant list-tokens", "acme"),
     ("tenant pause", "acme --reason r"),
     ("tenant unpause", "acme"),
+    ("tenant usage", "acme"),
     ("profile list", ""),
     ("profile show", "acme/main"),
     ("profile quarantine", "acme/main"),

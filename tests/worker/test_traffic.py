@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from pw_servers import RedisServer
 from pw_worker import Echoes, echoes
 from pw_worker.echoes import nap
 
+from pageworker_supervisor.queue.usage import DAY_SECONDS
 from pageworker_supervisor.queue.views import JobView
 
 KB = 1000
@@ -44,10 +48,19 @@ async def test_all_attempts_together_are_in_the_result(worker: Echoes) -> None:
     assert b'pageworker_egress_bytes_total{direction="received",tenant="other"} 9000.0' in worker.metrics()
 
 
-async def test_a_crash_keeps_what_was_counted(worker: Echoes) -> None:
+async def test_a_crash_keeps_what_was_counted_also_for_the_tenant(worker: Echoes) -> None:
     await worker.push(nap("dies", 1, "crash", often=1, bytes=2 * KB))
     await worker.answered(1, 30)
+    await worker.push(nap("ends", 1, bytes=KB))
+    await worker.answered(2, 30)
     assert (worker.results["dies"]["status"], usage(worker, "dies")) == ("dead", used(6))
+    today = int(time.time()) // DAY_SECONDS
+    hours = await worker.queue.usage.read("acme", today - 1, 3)
+    assert sum(hour.bytes_in for hour in hours) == 7 * KB
+    assert sum(hour.requests for hour in hours) == 7
+    assert sum((Counter(hour.jobs) for hour in hours), Counter()) == {"dead": 1, "succeeded": 1}
+    page_seconds = [worker.results[name]["usage"]["page_seconds"] for name in ("dies", "ends")]
+    assert sum(hour.page_seconds for hour in hours) == pytest.approx(sum(page_seconds), abs=0.002)
 
 
 async def test_a_running_job_is_shown_with_what_it_has_used(

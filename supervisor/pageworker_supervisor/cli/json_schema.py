@@ -97,6 +97,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "tenant rotate-token": ("cli.tenant_tokens:NewTokenAnswer",),
     "tenant show": ("cli.tenant:TenantDetails",),
     "tenant unpause": ("cli.pause:PauseReport",),
+    "tenant usage": ("queue.usage:UsageHour[]",),
     "top": ("cli.top_frame:TopFrame",),
     "undrain": ("admin.status:StatusReport", "cli.fleet_drain:UndrainedFleet"),
     "unpause": ("cli.pause:PauseReport",),

@@ -98,6 +98,7 @@ NEEDS: dict[str, Need] = {
     "tenant rotate-token": "Redis",
     "tenant show": "Redis",
     "tenant unpause": "Redis",
+    "tenant usage": "Redis",
     "top": "Redis",
     "undrain": "worker",
     "unpause": "Redis",

@@ -114,6 +114,7 @@ for command, place, line in (
     ("list-tokens", "tenant_tokens:list_tokens", "List the access tokens of a tenant."),
     ("rotate-token", "tenant_tokens:rotate_token", "Make an access token in place of another, and print it once."),
     ("revoke-token", "tenant_tokens:revoke_token", "End an access token now."),
+    ("usage", "tenant_usage:usage", "Show what the jobs of a tenant used, by the hour in which they ended."),
     ("acl", "tenant_acl:acl", "Print the command that makes a Redis user for one tenant alone."),
 ):
     app.command(f"pageworker_supervisor.cli.{place}", name=command, help=line)

@@ -41,6 +41,7 @@ from pageworker_supervisor.dispatch.outcome import (
 from pageworker_supervisor.dispatch.running_calls import ClaimedJob, RunningCalls
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
+from pageworker_supervisor.queue.usage import JobSpending
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.rollouts.rollout_entry import Rollout
 from pageworker_supervisor.runners.start_failure import ContextBroken
@@ -159,6 +160,7 @@ class Settlement:
         unused = False
         used = None if attempt.lease.ending else attempt.use(end.status, end.error.type if end.error else None)
         observed = job_observation(attempt, end, outcome, self._running_rollout)
+        spent = JobSpending(attempt.lease.page_seconds + held, attempt.lease.traffic + attempt.traffic)
 
         async def finish() -> bool:
             # At each try: while Redis was away, another job may have opened the profile here.
@@ -175,6 +177,7 @@ class Settlement:
                 release_profile=unused,
                 used=used,
                 observed=observed,
+                spent=spent,
             )
 
         try:

@@ -28,6 +28,7 @@ from pageworker_supervisor.queue.request_counts import RequestCounts
 from pageworker_supervisor.queue.request_rates import RequestRates
 from pageworker_supervisor.queue.rollout_store import RolloutStore
 from pageworker_supervisor.queue.tenants import Tenants
+from pageworker_supervisor.queue.usage import UsageRecords
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
 from pageworker_supervisor.redis_client.router import Router
 
@@ -58,6 +59,7 @@ class QueueClient:
         self.access_tokens = AccessTokens(self._shards)
         self.pauses = Pauses(self._shards)
         self.tenants = Tenants(self._shards)
+        self.usage = UsageRecords(self._shards)
         self.workers = FleetWorkers(self._shards)
         self.request_rates = RequestRates(self._shards)
         self.request_counts = RequestCounts(self._shards)

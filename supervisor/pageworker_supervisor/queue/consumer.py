@@ -21,6 +21,7 @@ from pageworker_supervisor.queue.once import OnceReply, call_once
 from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.queue.outbox import Outbox
 from pageworker_supervisor.queue.retention import retention_request
+from pageworker_supervisor.queue.usage import JobSpending
 from pageworker_supervisor.queue.wakeup import Wakeup, WakeupWaiter
 
 LEASES_PER_CALL = 128
@@ -131,6 +132,7 @@ class JobConsumer:
         release_profile: bool = False,
         used: bytes | None = None,
         observed: Mapping[str, object] | None = None,
+        spent: JobSpending | None = None,
     ) -> bool:
         """Store the job's one result (JSON). False: the lease was lost, another worker answers. Raises CancelHolds.
 
@@ -139,6 +141,7 @@ class JobConsumer:
         `release_profile`: this worker has not opened the profile that the claim locked. The lock is released with the
         last job that holds it, so that no further call is needed. `used`: JSON of what the attempt used, for the job's
         history; also in the methods below. `observed`: what is counted of a job of a running rollout.
+        `spent`: what is counted as usage of the tenant.
         """
         word = await self._shards.settled_call(
             lease.shard,
@@ -154,6 +157,7 @@ class JobConsumer:
             events=[opaque(event) for event in events],
             **({"release_profile": True} if release_profile else {}),
             **({"observed": dict(observed)} if observed else {}),
+            **({"spent": spent.request()} if spent else {}),
             **_optional(used),
         )
         if word == b"cancelled":

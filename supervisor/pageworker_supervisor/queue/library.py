@@ -42,6 +42,7 @@ SHARD_KEYS = {
     "cancellation_counts": "cancellations:counts",
     # fairness and limits
     "tenant": "tenant:<tenant>",
+    "usage": "usage:<tenant>:<day>",
     "active": "active",
     "parked": "parked",
     "open_contexts": "open:<tenant>:<priority>",
@@ -158,12 +159,20 @@ Lua gets the names as `JOB_FIELDS`. A test holds the Lua sources and docs/redis-
 milliseconds since the epoch on Redis' clock.
 """
 
+USAGE_NUMBERS = (
+    *("page_ms", "requests", "bytes_in", "bytes_out"),
+    *("succeeded", "failed", "blocked", "timed_out", "rejected", "expired", "cancelled", "dead"),
+)
+"""What is counted of a tenant per hour, in the order in which Redis keeps the numbers: what jobs used, then how many
+ended with each status."""
+
 _CALLBACK_CODES = {name.removeprefix("callback_"): code for name, code in CALLBACK_CODES.items()}
 
 FILES = (
     *("shard", "limits", "limits_table", "pause", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer"),
     "clock_set_back",
     *("backlog", "browser_context", "profile_lock", "history", "once", "job", "cancellation", "push", "listing"),
+    "usage",
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
     *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
     *("fn_inspect", "fn_tenants", "fn_profiles", "fn_demand", "fn_check_consistency", "fn_record", "fn_rollouts"),
@@ -192,6 +201,7 @@ ENCLOSED = frozenset(
         "fn_profiles",
         "fn_profile_logins",
         "fn_access_tokens",
+        "usage",
         "fn_rollouts",
         "fn_once",
     )
@@ -245,6 +255,7 @@ def generated() -> str:
         *_lua_transitions("TRANSITIONS", TRANSITIONS),
         *_lua_transitions("LOGIN_TRANSITIONS", profile_login.TRANSITIONS),
         f"local JOB_FIELDS = {{ {', '.join(map(_lua_text, JOB_FIELDS))} }}",
+        f"local USAGE_NUMBERS = {{ {', '.join(map(_lua_text, USAGE_NUMBERS))} }}",
         lua_keys(),
     ]
     return "\n".join(lines) + "\n"

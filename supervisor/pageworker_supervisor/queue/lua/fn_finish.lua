@@ -11,6 +11,7 @@
 --     used          JSON of what the attempt used, for the job's history (optional)
 --     observed      of a job of a running rollout: module, rollout, started_ms, fields to count (optional;
 --                   see fn_rollouts.lua)
+--     spent         what all attempts used, for the usage of the tenant: page_ms, requests, bytes_in, bytes_out (optional)
 --   reply: `stored` (this is the job's result), `lost` (the lease is not the caller's) or `cancelled` (nothing was
 --     stored: a cancellation was acknowledged before, and the job must end as `cancelled`)
 -- reject
@@ -90,6 +91,9 @@ local function finish(request)
   call('XDEL', Key.ready(), job.entry)
   if request.observed then
     Rollouts.observe(request.observed)
+  end
+  if request.spent then
+    Tenant.count_usage(job.tenant, request.status, request.spent)
   end
   Wakeup.flush()
   return 'stored'
