@@ -15,7 +15,7 @@ from pageworker_supervisor.redis_client.factory import connect
 
 BOTH = of_tenants("acme", "rival")
 PROCESSING = "{pw:inbox}:tenants:processing:"
-RARELY = IntakeTimeouts(block_seconds=5.0, upkeep_seconds=1000.0, silent_seconds=1.0, forget_seconds=2.0)
+RARELY = IntakeTimeouts(block_seconds=0.5, upkeep_seconds=1000.0, silent_seconds=1.0, forget_seconds=2.0)
 """Without an upkeep that would find what a notice did not tell."""
 
 
@@ -35,6 +35,17 @@ async def test_jobs_come_in_by_list_and_stream(counter: Counter) -> None:
     assert sorted(await counter.order()) == sorted(
         [f"{tenant}-{number}" for tenant in ("acme", "rival") for number in range(6)] + ["acme-6", "rival-6"]
     )
+
+
+async def test_a_notice_is_enough(counter: Counter) -> None:
+    async with counter.intake(admission=BOTH, timing=RARELY):
+        for number in range(0, 8, 2):
+            # Taken before the next push, so that no look at all inboxes finds it.
+            await counter.push_to("acme", job(number))
+            await counter.reached(number + 1)
+            await counter.add_to("rival", job(number, "rival"))
+            await counter.reached(number + 2)
+        await counter.settled()
 
 
 async def test_what_was_pushed_before_the_start_is_taken(counter: Counter) -> None:
@@ -112,16 +123,19 @@ async def test_the_common_inbox_is_closed_and_names_no_tenant(counter: Counter) 
 
 async def test_a_tenant_that_is_configured_later_is_served(counter: Counter) -> None:
     await counter.push_to("later", job(1, "later"))
-    async with counter.intake(admission=of_tenants("acme")) as intake:
-        await counter.push_to("acme", job(1))
-        await counter.reached(1)
+    async with counter.intake(admission=of_tenants("acme"), timing=RARELY) as intake:
+        for number in (1, 2):  # the second one comes when notices are on
+            await counter.push_to("acme", job(number))
+            await counter.reached(number)
         assert await counter.redis_client.send("LLEN", "pw:inbox:later", key="pw:inbox") == 1
         intake.use(of_tenants("acme", "later"))
-        await counter.reached(2)
-        intake.use(of_tenants("acme"))
-        await counter.push_to("acme", job(2))
-        await counter.push_to("later", job(2, "later"))
         await counter.reached(3)
+        await counter.push_to("later", job(2, "later"))
+        await counter.reached(4)
+        intake.use(of_tenants("acme"))
+        await counter.push_to("later", job(3, "later"))
+        await counter.push_to("acme", job(3))
+        await counter.reached(5)
     assert await counter.redis_client.send("DEL", "pw:inbox:later", key="pw:inbox") == 1
 
 

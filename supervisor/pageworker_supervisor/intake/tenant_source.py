@@ -145,7 +145,6 @@ class TenantSource:
         if known is None:
             stream = ProducerStream(self._redis_client, self._prefix, self._worker_id, self._timing, name)
             known = self._open[name] = StreamSource(stream, self._enqueuer, name)
-            self._suspect.add(name)
         return known
 
     async def _queue(self, texts: list[bytes], *, repeated: bool = False) -> bool:
