@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -182,6 +183,8 @@ def main() -> None:
     words.add_argument("--runtime")
     words.add_argument("options", nargs="*")
     given = words.parse_args()
+    # Else a build that is ended leaves its unfinished folder.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     runtime = ("--runtime", given.runtime) if given.runtime else ()
     try:
         plan = prepare(ROOT, given.base, snapshot=given.snapshot)
