@@ -25,7 +25,7 @@ def sources() -> set[str]:
     setup.read(ROOT / "setup.cfg")
     folders = [line.partition("=")[2].strip() for line in setup["options"]["package_dir"].split("\n") if line]
     data = [line.strip() for text in setup["options.data_files"].values() for line in text.split("\n") if line]
-    return {*folders, *data, setup["metadata"]["license_files"], "README.md"}
+    return {*folders, *data, *setup["metadata"]["license_files"].split(), "README.md"}
 
 
 def test_a_build_sees_every_source_of_the_installation() -> None:
