@@ -4,8 +4,8 @@ PYTHON := .venv/bin/python
 # Else each process of the tests, each worker and each command that they start compiles all of its files again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts mutants bench soak handover \
-  browser-faults profiles-load e2e-n8n n8n-node api-fuzz playwright-suite \
+.PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts scale mutants bench soak \
+  handover browser-faults profiles-load e2e-n8n n8n-node api-fuzz playwright-suite \
   image image-test sbom sdk package release publish manifests scan canary lock install clean
 
 install:
@@ -92,6 +92,10 @@ rolling: install
 
 rollouts: install
 	PYTHONPATH=.:tests $(PYTHON) -m rollouts $(ROLLOUTS)
+
+# Thousands of connections: `ulimit -n` has to allow them. SCALE="--shards 1 --workers 200"
+scale: install
+	PYTHONPATH=.:tests $(PYTHON) -m scale $(SCALE)
 
 mutants: install
 	PYTHONPATH=tests $(PYTHON) -m mutation $(MUTANTS)

@@ -1,0 +1,222 @@
+"""`make scale`: workers without runners on one Redis, and on three primaries of a Redis Cluster.
+
+One JSON line each: what idle workers cost a Redis, what a job costs it, how long jobs of a tenant with most of the
+backlog and of the other tenants wait, and at which numbers one Redis ends. Those follow from the processor time of
+Redis, not from the clock: the clients share the machine with it. `measured` is false if they were late all the same.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+
+import msgspec
+import redis
+from pw_servers import RedisServer, redis_server
+from pw_servers.cluster import cluster
+
+from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.redis_client import connect
+from pageworker_supervisor.telemetry import log
+from scale.figures import RedisUse, idle_row, load_rows, percentile
+from scale.worker_clients import ClientsPlan, ClientsReport
+
+PROCESSES = 2
+UP_SECONDS = 300.0
+SETTLE_SECONDS = 16.0
+"""Until each worker has sent its first heartbeat and its first report."""
+END_SECONDS = 900.0
+LOOK_SECONDS = 0.5
+BIG = "big"
+OTHER_TENANTS = 200
+BIG_SHARE = 2 / 3
+"""Of all jobs: those of one tenant, which are there first."""
+PUSHED_AT_ONCE = 200
+MOST_LATE_SECONDS = 0.5
+"""If the clients were later, the machine was too small or too busy, and the numbers are not those of Redis."""
+
+
+def main() -> int:
+    """Run both, print, and say whether each job had exactly one result."""
+    parser = argparse.ArgumentParser(prog="make scale", description=__doc__)
+    parser.add_argument("--workers", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=12_000)
+    parser.add_argument("--rate", type=float, default=100.0, help="jobs per second of the other tenants")
+    parser.add_argument("--seconds", type=float, default=5.0, help="that a job holds its page")
+    parser.add_argument("--idle-seconds", type=float, default=30.0)
+    parser.add_argument("--shards", type=int, action="append", choices=(1, 3), help="default: both")
+    options = parser.parse_args()
+    holds = True
+    for shards in options.shards or (1, 3):
+        with _servers(shards) as (url, servers):
+            holds &= asyncio.run(_measure(url, servers, shards, options))
+    return 0 if holds else 1
+
+
+@contextmanager
+def _servers(shards: int) -> Iterator[tuple[str, Sequence[RedisServer]]]:
+    if shards == 1:
+        with redis_server() as server:
+            yield server.url, [server]
+    else:
+        with cluster(primaries=shards) as formed:
+            yield formed.url, formed.nodes
+
+
+async def _measure(url: str, servers: Sequence[RedisServer], shards: int, options: argparse.Namespace) -> bool:
+    async with _queue(url, shards) as queue, _clients(url, shards, options) as clients:
+        await _until(UP_SECONDS, lambda: _all_registered(servers, options.workers))
+        await asyncio.sleep(SETTLE_SECONDS)
+        idle = await _use_of(servers, asyncio.sleep(options.idle_seconds))
+        print(json.dumps({"shards": shards, "workers": options.workers} | idle_row(idle, options.workers)), flush=True)
+        loaded = await _use_of(servers, _load(url, servers, options))
+        reports = [await client.end() for client in clients]
+        problems = await queue.inspection.stats()
+    big, others = _waits(reports)
+    results = sum(_results(server) for server in servers)
+    left = sum(one.queued + one.delayed + one.running + one.ending for one in problems)
+    lost = sum(report.lost for report in reports)
+    late = max(report.late_seconds for report in reports)
+    about = {"shards": shards, "workers": options.workers, "measured": late <= MOST_LATE_SECONDS}
+    for row in load_rows(idle, loaded, options.workers, options.jobs):
+        print(json.dumps(about | row), flush=True)
+    waits = {"big_tenant_wait_p50": percentile(big, 0.5), "other_tenants_wait_p50": percentile(others, 0.5)}
+    waits |= {"other_tenants_wait_p95": percentile(others, 0.95)}
+    row = {"jobs": options.jobs, "results": results, "left": left, "leases_lost": lost}
+    print(json.dumps(about | row | waits | {"clients_late_seconds": round(late, 2)}), flush=True)
+    return results == options.jobs and left == 0
+
+
+def _waits(reports: Sequence[ClientsReport]) -> tuple[list[float], list[float]]:
+    """Seconds that jobs of the big tenant, and of the others, waited, each sorted."""
+    big = [wait for report in reports for wait in report.waits.get(BIG, ())]
+    others = [wait for report in reports for tenant, waits in report.waits.items() if tenant != BIG for wait in waits]
+    return sorted(big), sorted(others)
+
+
+async def _load(url: str, servers: Sequence[RedisServer], options: argparse.Namespace) -> None:
+    """The big tenant's jobs at once, then those of the others at a rate, and the end of all. Raises TimeoutError."""
+    first = servers[0]
+    kind = redis.RedisCluster if len(servers) > 1 else redis.Redis
+    client = kind.from_url(first.url, socket_timeout=END_SECONDS, socket_connect_timeout=END_SECONDS)
+    big = round(options.jobs * BIG_SHARE)
+    dice = random.Random(1)
+    numbers = iter(range(options.jobs))
+    with client:
+        for at_once in _batches(big):
+            client.rpush("pw:inbox", *(_job(next(numbers), BIG) for _ in range(at_once)))
+        began, pushed = time.monotonic(), 0
+        while pushed < options.jobs - big:
+            due = min(options.jobs - big, round((time.monotonic() - began) * options.rate))
+            for _ in range(due - pushed):
+                client.rpush("pw:inbox", _job(next(numbers), f"t{dice.randrange(OTHER_TENANTS)}"))
+            pushed = due
+            await asyncio.sleep(0.05)
+    await _until(END_SECONDS, lambda: sum(map(_results, servers)) >= options.jobs)
+
+
+def _batches(count: int) -> Iterator[int]:
+    for first in range(0, count, PUSHED_AT_ONCE):
+        yield min(PUSHED_AT_ONCE, count - first)
+
+
+def _job(number: int, tenant: str) -> str:
+    payload = {"text": "x" * 500}
+    return json.dumps({"job_id": f"j{number}", "tenant_id": tenant, "endpoint_module": "a.b", "payload": payload})
+
+
+@asynccontextmanager
+async def _queue(url: str, shards: int) -> AsyncIterator[QueueClient]:
+    redis_client = connect(RedisSettings(url=url, shards=shards))
+    try:
+        queue = QueueClient(redis_client, shards=shards)
+        await queue.load()
+        yield queue
+    finally:
+        await redis_client.aclose()
+
+
+class _ClientProcess:
+    """One process of workers."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def end(self) -> ClientsReport:
+        """Stop its workers. Raises msgspec.DecodeError if it has failed."""
+        output, _ = await self._process.communicate(b"")
+        return msgspec.json.decode(output, type=ClientsReport)
+
+
+@asynccontextmanager
+async def _clients(url: str, shards: int, options: argparse.Namespace) -> AsyncIterator[list[_ClientProcess]]:
+    """The workers, spread over processes."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    pipe = asyncio.subprocess.PIPE
+    async with AsyncExitStack() as stack:
+        found = []
+        for number in range(PROCESSES):
+            first, last = (options.workers * each // PROCESSES for each in (number, number + 1))
+            plan = ClientsPlan(url, shards, first, last, 1, options.seconds)
+            words = (sys.executable, "-m", "scale.worker_clients", msgspec.json.encode(plan).decode())
+            process = await asyncio.create_subprocess_exec(*words, env=environment, stdin=pipe, stdout=pipe)
+            stack.callback(_kill, process)
+            found.append(_ClientProcess(process))
+        yield found
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+
+
+async def _use_of(servers: Sequence[RedisServer], block: Awaitable[None]) -> RedisUse:
+    """What the servers used during the block: that of the busiest one."""
+    before, began = [_used(server) for server in servers], time.monotonic()
+    await block
+    seconds, after = time.monotonic() - began, [_used(server) for server in servers]
+    return max(
+        (RedisUse(seconds, now[0] - then[0], now[1] - then[1]) for then, now in zip(before, after, strict=True)),
+        key=lambda use: use.cpu_seconds,
+    )
+
+
+def _used(server: RedisServer) -> tuple[float, int]:
+    """Processor seconds of the main thread so far, and commands, those of functions included."""
+    cpu = server.command("INFO", "cpu")
+    commands = server.command("INFO", "stats")["total_commands_processed"]
+    return cpu["used_cpu_user_main_thread"] + cpu["used_cpu_sys_main_thread"], commands
+
+
+def _all_registered(servers: Sequence[RedisServer], workers: int) -> bool:
+    return sum(_count(server, "ZCARD", "workers") for server in servers) >= workers * len(servers)
+
+
+def _results(server: RedisServer) -> int:
+    return _count(server, "XLEN", "results")
+
+
+def _count(server: RedisServer, command: str, name: str) -> int:
+    """Over the shards that this server has."""
+    found = 0
+    for key in server.command("KEYS", f"pw:{{*}}:{name}"):
+        found += server.command(command, key)
+    return found
+
+
+async def _until(seconds: float, holds: Callable[[], bool]) -> None:
+    """Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - the servers report no event for it
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+if __name__ == "__main__":
+    log.remove()
+    sys.exit(main())
