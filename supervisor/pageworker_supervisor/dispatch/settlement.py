@@ -144,9 +144,10 @@ class Settlement:
         """The job has its result. True: the lock of its unused profile is settled with it."""
         now = time.monotonic()
         left_at = attempt.left_at or now
+        held = 0.0 if attempt.lease.ending else left_at - attempt.claimed_at
         result = build_result(
             *(attempt.job, attempt.lease, end, self._worker_id, attempt.version, outcome),
-            held_seconds=0.0 if attempt.lease.ending else left_at - attempt.claimed_at,
+            held_seconds=held,
             stored_seconds=now - left_at,
             proxy=attempt.proxy,
             traffic=attempt.traffic,
