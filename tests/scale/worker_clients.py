@@ -51,7 +51,7 @@ class ClientsReport(Struct, frozen=True):
     waits: dict[str, list[float]]
     lost: int
     late_seconds: float
-    """How late the event loop of the process was at worst since its first job: the machine's fault, not that of Redis."""
+    """How late the event loop was at worst since the first job: that is the fault of the machine, not of Redis."""
 
 
 class ScaleWorker:
