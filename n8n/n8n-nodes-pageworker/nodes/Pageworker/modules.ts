@@ -6,20 +6,36 @@ import type {
 	ResourceMapperFields,
 } from 'n8n-workflow';
 
-import type { ApiCaller } from './api';
+import type { ApiAnswer, ApiCaller } from './api';
 import { request } from './api';
 import type { Schema } from './moduleFields';
 import { mapperFields } from './moduleFields';
 
+/** `input`: the JSON Schema of the payload. */
 export interface ListedModule extends IDataObject {
 	name: string;
 	version: string;
 }
 
+interface ModulePage {
+	modules: ListedModule[];
+	/** Where the next page begins; null: there is none. */
+	next: string | null;
+}
+
+const MODULES_PER_PAGE = 100;
+
 /** All modules, in the order of their names. */
 export async function modules(caller: ApiCaller): Promise<ListedModule[]> {
-	const { body } = await request<{ modules: ListedModule[] }>(caller, { method: 'GET', path: '/v1/modules' });
-	return body.modules;
+	const found: ListedModule[] = [];
+	let after: string | null = '';
+	while (after !== null) {
+		const query: IDataObject = { count: MODULES_PER_PAGE, ...(after ? { after } : {}) };
+		const { body }: ApiAnswer<ModulePage> = await request(caller, { method: 'GET', path: '/v1/modules', query });
+		found.push(...body.modules);
+		after = body.next;
+	}
+	return found;
 }
 
 /** For the list of the parameter "Module". */
@@ -32,10 +48,12 @@ export async function searchModules(
 	return { results: found.map(({ name, version }) => ({ name: `${name} (${version})`, value: name })) };
 }
 
-/** For the fields of the chosen module. A version behind the name is that of the job, not of the list. */
+/** For the fields of the chosen module. They are those of the version that a job gets without a pin. */
 export async function getModuleFields(this: ILoadOptionsFunctions): Promise<ResourceMapperFields> {
 	const chosen = this.getNodeParameter('module', '', { extractValue: true }) as string;
 	const [name] = chosen.split('@');
-	const found = (await modules(this)).find((module) => module.name === name);
-	return { fields: mapperFields(found?.input_schema as Schema | undefined) };
+	if (!name) return { fields: [] };
+	const path = `/v1/modules/${encodeURIComponent(name)}`;
+	const { body } = await request<ListedModule>(this, { method: 'GET', path });
+	return { fields: mapperFields(body.input as Schema | undefined) };
 }
