@@ -188,3 +188,19 @@ async def test_a_list_of_another_type_stops_no_other_tenant(counter: Counter) ->
         await counter.push_to("rival", job(1, "rival"))
         await counter.reached(1)
     await counter.redis_client.send("DEL", "pw:inbox:acme", key="pw:inbox")
+
+
+async def test_a_stream_of_another_type_stops_no_other_tenant(counter: Counter) -> None:
+    """The Redis user of a tenant may LPUSH to the key of its stream. No worker stops to claim for that."""
+    availability = counter.redis_client.availability
+    async with counter.intake(admission=BOTH, timing=RARELY):
+        for number in range(1, 5):
+            await counter.redis_client.send("LPUSH", "pw:jobs:acme", "x", key="pw:jobs")
+            await counter.push_to("acme", job(number))
+            await counter.add_to("rival", job(number, "rival"))
+            await counter.reached(2 * number)
+            assert availability.trouble == ""
+        await counter.redis_client.send("DEL", "pw:jobs:acme", key="pw:jobs")
+        await counter.add_to("acme", job(5))
+        await counter.reached(9)
+        await counter.settled()

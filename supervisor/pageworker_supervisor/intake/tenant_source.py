@@ -5,7 +5,8 @@ at all of them, so that nothing waits for longer where a notice was lost.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pageworker_supervisor.intake.common_sources import StreamSource
 from pageworker_supervisor.intake.enqueuer import Enqueuer
@@ -13,7 +14,7 @@ from pageworker_supervisor.intake.stream_source import ProducerStream
 from pageworker_supervisor.intake.tenant_inboxes import TenantInboxes, arrivals
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.redis_client import RedisClient
-from pageworker_supervisor.redis_client.errors import Denied
+from pageworker_supervisor.redis_client.errors import Denied, WrongType
 from pageworker_supervisor.telemetry import log
 
 STREAMS_PER_STEP = 16
@@ -48,6 +49,8 @@ class TenantSource:
         self._open: dict[str, StreamSource] = {}
         self._suspect: set[str] = set()
         """Streams that may hold entries which this worker read and did not queue."""
+        self._wrong: set[str] = set()
+        """Tenants whose stream's key has another type."""
         self._tended = 0
 
     def use(self, tenants: Sequence[str]) -> None:
@@ -67,7 +70,8 @@ class TenantSource:
         if self._lists:
             await self._take_texts()
         for name in list(self._streams)[:STREAMS_PER_STEP]:
-            await self._take_entries(name)
+            with self._own_fault(name):
+                await self._take_entries(name)
 
     async def leftovers(self) -> bool:
         """A batch of this worker's processing list. Its streams are looked at again, too."""
@@ -84,11 +88,14 @@ class TenantSource:
                 pass
         _, streams = await self._look()
         for name in streams:
-            await self._stream(name).upkeep()
+            with self._own_fault(name):
+                await self._stream(name).upkeep()
         if self._open:
             # Consumers of dead workers in streams that are empty: one stream at a time.
             self._tended = (self._tended + 1) % len(self._open)
-            await list(self._open.values())[self._tended].upkeep()
+            name = list(self._open)[self._tended]
+            with self._own_fault(name):
+                await self._open[name].upkeep()
 
     async def leave(self) -> None:
         """The worker stops."""
@@ -139,6 +146,21 @@ class TenantSource:
         self._streams.pop(name, None)
         if found:
             self._streams[name] = None
+
+    @contextmanager
+    def _own_fault(self, name: str) -> Iterator[None]:
+        """A tenant may write another type to its stream's key. That stops neither this source nor the worker's claims:
+        the stream is read again after the next notice."""
+        try:
+            yield
+        except WrongType as wrong:
+            self._streams.pop(name, None)
+            self._open.pop(name, None)
+            if name not in self._wrong:
+                self._wrong.add(name)
+                log.warning("the stream of a tenant cannot be read", tenant_id=name, reason=str(wrong))
+        else:
+            self._wrong.discard(name)
 
     def _stream(self, name: str) -> StreamSource:
         known = self._open.get(name)
