@@ -204,3 +204,22 @@ async def test_a_stream_of_another_type_stops_no_other_tenant(counter: Counter) 
         await counter.add_to("acme", job(5))
         await counter.reached(9)
         await counter.settled()
+
+
+async def test_a_tenant_that_never_stops_to_push_delays_no_other(counter: Counter) -> None:
+    """Its list is never empty, so the source never waits for notices. It hears them all the same."""
+
+    async def push() -> None:
+        while True:
+            await counter.push_to("acme", *[job(1)] * 500)
+
+    async with counter.intake(admission=BOTH, timing=RARELY):
+        async with asyncio.TaskGroup() as tasks:
+            pushing = tasks.create_task(push())
+            await counter.reached(1)
+            await counter.push_to("rival", job(1, "rival"))
+            await counter.add_to("rival", job(2, "rival"))
+            await counter.reached(3)
+            pushing.cancel()
+        await counter.redis_client.send("DEL", "pw:inbox:acme", key="pw:inbox")
+        await counter.settled()

@@ -5,6 +5,7 @@ at all of them, so that nothing waits for longer where a notice was lost.
 """
 
 import asyncio
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -43,6 +44,7 @@ class TenantSource:
         self._inboxes = TenantInboxes(redis_client, prefix, worker_id, timing)
         self._watch = self._inboxes.watch()
         self._unwatched = False
+        self._looked_at = 0.0
         # Tenants to read next, in this order: dicts, because sets have none.
         self._lists: dict[str, None] = {}
         self._streams: dict[str, None] = {}
@@ -65,8 +67,8 @@ class TenantSource:
 
     async def fresh(self) -> None:
         """A batch of texts, and one of some streams. Waits for a limited time if there are none."""
-        if not self._lists and not self._streams:
-            await self._wait()
+        # Also while some are there: a tenant that never stops to push delays no other.
+        await self._hear(wait=not self._lists and not self._streams)
         if self._lists:
             await self._take_texts()
         for name in list(self._streams)[:STREAMS_PER_STEP]:
@@ -102,22 +104,27 @@ class TenantSource:
         await self._watch.aclose()
         await self._inboxes.taken.leave()
 
-    async def _wait(self) -> None:
+    async def _hear(self, *, wait: bool) -> None:
+        """Note which inboxes are written. `wait`: until one is, for a limited time."""
         keys = None
         try:
             if not self._unwatched:
-                keys = await self._watch.changed(self._timing.block_seconds)
+                keys = await self._watch.changed(self._timing.block_seconds if wait else 0.0)
         except Denied as denied:
             self._unwatched = True
             log.warning("the inboxes of tenants are read every two seconds", reason=str(denied), mend="docs/tenants.md")
         if self._unwatched:
-            await asyncio.sleep(UNWATCHED_SECONDS)
+            if not wait and time.monotonic() - self._looked_at < UNWATCHED_SECONDS:
+                return
+            if wait:
+                await asyncio.sleep(UNWATCHED_SECONDS)
         if keys is None:
             await self._look()
         else:
             self._note(*self._inboxes.tenants_of(keys))
 
     async def _look(self) -> tuple[set[str], set[str]]:
+        self._looked_at = time.monotonic()
         lists, streams = await self._inboxes.look(self._tenants)
         self._note(lists, streams)
         return lists, streams

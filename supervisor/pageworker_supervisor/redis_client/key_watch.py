@@ -29,7 +29,8 @@ class KeyWatch:
         self._asked = False
 
     async def changed(self, seconds: float) -> set[bytes] | None:
-        """The keys that were written since the last call; waits for some. Empty: there were none in this time.
+        """The keys that were written since the last call; waits for some. Empty: there were none in this time. With 0
+        seconds it asks Redis nothing, so it does not notice a peer that is gone.
 
         None: it is not known, because the connection is a new one, or the database was emptied. Raises
         RedisClientError; the next call connects anew.
@@ -39,7 +40,7 @@ class KeyWatch:
                 await self._open()
                 return None
             found = await self._read(seconds)
-            if found == set():
+            if found == set() and seconds > 0:
                 await self._ask_whether_alive()
             return found
         except CLIENT_ERRORS as error:
