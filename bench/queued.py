@@ -25,23 +25,28 @@ async def measure(
     folder: str = "p",
     block: Sequence[str] = (),
     more: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    module: str = "visit",
+    environment: Mapping[str, str] = MappingProxyType({}),
     beside: Callable[[Workspace], AbstractAsyncContextManager[None]] = lambda _: nullcontext(),
 ) -> BenchSample:
-    """Run one round, cold start included. `folder`: of the site's page. `more`: settings of further sections.
-    `beside`: what goes on meanwhile. Raises WrongResult, TimeoutError."""
+    """Run one round, cold start included. Raises WrongResult, TimeoutError.
+
+    `folder`: of the site's page. `module`: what runs, in `modules`. `more`: settings of further sections.
+    `environment`: variables of the worker. `beside`: what goes on meanwhile.
+    """
     with redis_server() as (redis_url, _):
-        plan = BenchPlan(redis_url, ("visit",), pages, browser, site_port, block=block, more=more)
+        plan = BenchPlan(redis_url, (module,), pages, browser, site_port, block=block, more=more)
         tree = ProcessTree()
         async with prepared(plan) as workspace:
             run = BenchRun(jobs, tree)
             async with (
                 asyncio.timeout(RUN_SECONDS),
                 tree.watched(),
-                started(workspace, plan) as bench,
+                started(workspace, plan, environment) as bench,
                 beside(workspace),
             ):
                 for number in range(jobs):
-                    await bench.queue.push(job(number, folder))
+                    await bench.queue.push(job(number, folder, f"bench.{module}"))
                 async for answer in bench.queue.results():
                     run.result(int(answer["job_id"]), answer["data"])
                     if run.done:

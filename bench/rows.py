@@ -37,6 +37,8 @@ BOUNDS = {
     "api.bulk_jobs_per_second": Bound("ratio", "at least", 0.5),
     "gateway.open_connections": Bound("value", "at least", 500.0),
     "observe.cpu_ms_per_page": Bound("ratio", "at most", 1.05),
+    "artifacts.cpu_ms_per_page": Bound("ratio", "at most", 1.05),
+    "artifacts.slow_store_jobs_per_second": Bound("ratio", "at least", 0.95),
     "latency.push_to_handler_start_p50_ms": Bound("value", "at most", 10.0),
     "queue.jobs_per_second": Bound("value", "at least", 2500.0),
     "queue.jobs_per_second_vs_taskiq": Bound("ratio", "at least", 1.0),
