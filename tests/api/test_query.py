@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.api.problem import ApiProblem
-from pageworker_supervisor.api.query import check_names, seconds_of
+from pageworker_supervisor.api.query import check_names, count_of, seconds_of, text_of
 
 
 def test_known_fields_once_each() -> None:
@@ -25,6 +25,18 @@ def test_other_fields_are_named(pairs: list[tuple[str, str]], field: str) -> Non
 def test_seconds(text: str, seconds: float) -> None:
     assert seconds_of({"wait": text}, "wait", 60) == seconds
     assert seconds_of({}, "wait", 60) == 0
+
+
+def test_counts_and_texts_have_bounds() -> None:
+    assert count_of({}, "count", 100) == 100
+    assert count_of({"count": "7"}, "count", 100) == 7
+    assert text_of({}, "after", 3) == ""
+    assert text_of({"after": "abc"}, "after", 3) == "abc"
+    for wrong in ("0", "101", "-1", "1.0", "x", ""):
+        with pytest.raises(ApiProblem):
+            count_of({"count": wrong}, "count", 100)
+    with pytest.raises(ApiProblem):
+        text_of({"after": "abcd"}, "after", 3)
 
 
 @given(st.text(max_size=12))

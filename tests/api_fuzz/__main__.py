@@ -8,13 +8,20 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from api.conftest import serving, settings_for
+from api.conftest import serving
+from api.test_artifact_endpoint import ended_with
+from api.test_module_endpoint import settings_in
+from msgspec import structs
+from pw_modules.author import Author, packed
 from pw_servers import redis_server
 
+from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.api_settings import ApiSettings
-from pageworker_supervisor.config.settings import TenantSettings
+from pageworker_supervisor.config.settings import ArtifactSettings
+from pageworker_supervisor.contract.job import JobRef
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / ".api-fuzz"
@@ -42,13 +49,19 @@ def main() -> int:
 
 
 async def _fuzz(examples: int, seed: int) -> int:
-    with redis_server() as server:
+    author = Author()
+    with redis_server() as server, tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "registry"
+        place.mkdir()
+        await author.publish(place, packed())
+        stored = await ArtifactStore.open((Path(folder) / "kept").as_uri(), Path(folder)).put(
+            JobRef("acme", "17"), 1, "html", "text/html", b"<p>stored</p>"
+        )
         fast = ApiSettings(bind="127.0.0.1:0", requests_per_second=1_000_000.0, burst=1_000_000, max_wait_seconds=0.5)
-        tenants = {"acme": TenantSettings(), "beta": TenantSettings()}
-        async with serving(settings_for(server.url, fast, tenants)) as api:
-            await api.client.post(
-                "/v1/jobs", json={"job_id": "17", "endpoint_module": "shop.product"}, headers=api.as_("a1")
-            )
+        settings = structs.replace(settings_in(server.url, Path(folder), author), api=fast)
+        settings = structs.replace(settings, artifacts=ArtifactSettings(url=(Path(folder) / "kept").as_uri()))
+        async with serving(settings) as api:
+            await ended_with(api, stored)
             program = await asyncio.create_subprocess_exec(
                 *(str(SITE / "bin" / "schemathesis"), "run", f"http://127.0.0.1:{api.port}/v1/openapi.json"),
                 *("--header", f"Authorization: {api.as_('a1')['Authorization']}", "--checks", ",".join(CHECKS)),

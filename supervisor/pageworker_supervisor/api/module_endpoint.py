@@ -13,7 +13,7 @@ from pageworker_supervisor.api.answers import ModuleAnswer, ModuleList
 from pageworker_supervisor.api.endpoint import TENANT, Endpoint, QueryField
 from pageworker_supervisor.api.grant import ANY, ApiGrant, tenant_of
 from pageworker_supervisor.api.problem import ApiProblem
-from pageworker_supervisor.api.query import check_names, count_of
+from pageworker_supervisor.api.query import check_names, count_of, text_of
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.config.tenant_lookup import limits_for
@@ -22,6 +22,7 @@ from pageworker_supervisor.registry import Registry
 from pageworker_supervisor.registry.resolve import check_allowed
 
 MOST_PER_PAGE = 100
+MOST_CHARACTERS = 200
 FETCHES = 4
 """Bundles that are fetched at the same time. Those that were fetched before are in memory or on disk."""
 FETCH_SECONDS = 20.0
@@ -41,7 +42,9 @@ class ModuleEndpoint:
 
     def table(self) -> tuple[Endpoint, ...]:
         """The operations."""
-        after = QueryField("after", "The name after which the page begins.", {"type": "string", "maxLength": 200})
+        after = QueryField(
+            "after", "The name after which the page begins.", {"type": "string", "maxLength": MOST_CHARACTERS}
+        )
         count = QueryField(
             "count", "Modules per page.", {"type": "integer", "minimum": 1, "maximum": MOST_PER_PAGE, "default": 100}
         )
@@ -65,7 +68,8 @@ class ModuleEndpoint:
         values = check_names(request.query_params.multi_items(), (TENANT.name, "after", "count"))
         tenant_id = tenant_of(grant, values.get(TENANT.name))
         count, registry = count_of(values, "count", MOST_PER_PAGE), self._opened()
-        names = [name for name in registry.names if name > values.get("after", "")]
+        last = text_of(values, "after", MOST_CHARACTERS)
+        names = [name for name in registry.names if name > last]
         found: list[ModuleAnswer] = []
         at = 0
         async with _within_time():

@@ -26,6 +26,14 @@ def check_names(untrusted_pairs: Sequence[tuple[str, str]], known: Collection[st
     return values
 
 
+def text_of(values: Mapping[str, str], name: str, longest: int) -> str:
+    """A text, "" without the field. Raises ApiProblem."""
+    text = values.get(name, "")
+    if len(text) > longest:
+        raise ApiProblem("invalid_request", f"`{name}` has at most {longest} characters", field=name)
+    return text
+
+
 def count_of(values: Mapping[str, str], name: str, most: int) -> int:
     """A whole number from 1 on, `most` without the field. Raises ApiProblem."""
     text = values.get(name, str(most))
