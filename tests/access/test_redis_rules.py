@@ -8,7 +8,6 @@ def test_every_key_and_channel_is_the_tenants() -> None:
     patterns = [rule for rule in rules if rule[0] in "%~&"]
     assert patterns == [
         "%W~pw:inbox:acme",
-        "%W~pw:jobs:acme",
         "%R~pw:result:acme:*",
         "&pw:results:acme",
         "&pw:events:acme",
@@ -18,9 +17,13 @@ def test_every_key_and_channel_is_the_tenants() -> None:
     assert rules.index("-@all") < min(rules.index(rule) for rule in rules if rule.startswith("+"))
 
 
+def test_the_stream_has_a_selector_of_its_own() -> None:
+    assert [rule for rule in redis_rules("pw", "acme") if rule[0] == "("] == ["(%W~pw:jobs:acme -@all +xadd)"]
+
+
 def test_no_command_deletes_or_runs_code() -> None:
     granted = {rule[1:] for rule in redis_rules("pw", "acme") if rule.startswith("+")}
     assert granted == {
-        *("ping", "select", "get", "lpush", "rpush", "xadd"),
+        *("ping", "select", "get", "lpush", "rpush"),
         *("subscribe", "unsubscribe", "psubscribe", "punsubscribe"),
     }

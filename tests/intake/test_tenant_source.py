@@ -5,11 +5,12 @@ import json
 from typing import Any
 
 import pytest
-from pw_intake import QUICK, Counter, job, of_tenants
-from pw_servers import RespProxy
+from pw_intake import Counter, job, of_tenants
+from pw_servers import RedisServer, RespProxy
 
-from pageworker_supervisor.config.settings import RedisSettings
+from pageworker_supervisor.config.settings import RedisSettings, TenantSettings
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.intake import tenant_source
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.redis_client.factory import connect
 
@@ -182,12 +183,68 @@ async def test_a_lost_reply_loses_no_job(counter: Counter, proxied_redis: RespPr
     assert len(order) == len(set(order)) == 28
 
 
-async def test_a_list_of_another_type_stops_no_other_tenant(counter: Counter) -> None:
-    await counter.redis_client.send("SET", "pw:inbox:acme", "x", key="pw:inbox")
-    async with counter.intake(admission=BOTH, timing=QUICK):
+async def test_a_flooder_gets_queue_full_and_others_are_unchanged(counter: Counter) -> None:
+    admission = of_tenants("acme", "rival", rival=TenantSettings(backlog_jobs=5))
+    async with counter.intake(admission=admission):
+        await counter.push_to("rival", *(job(number, "rival") for number in range(200)))
+        await counter.push_to("acme", *(job(number) for number in range(20)))
+        await counter.settled()
+        await counter.reached(25)
+    results = [await result_of(counter, "rival", f"rival-{number}") for number in range(200)]
+    assert sum(result is None for result in results) == 5
+    assert {result["error"]["type"] for result in results if result} == {"queue_full"}
+    order = await counter.order()
+    assert sorted(name for name in order if name.startswith("acme")) == sorted(f"acme-{n}" for n in range(20))
+    assert {letter.tenant_id for letter in await counter.letters()} == {"rival"}
+
+
+async def test_without_the_right_to_notices_all_inboxes_are_looked_at(
+    counter: Counter, live_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenant_source, "UNWATCHED_SECONDS", 0.05)
+    live_redis.command("ACL", "SETUSER", "few", "on", ">secret", "~*", "&*", "+@all", "-client|tracking")
+    redis_client = connect(RedisSettings(url=live_redis.url.replace("://", "://few:secret@")))
+    async with counter.intake(redis_client=redis_client, admission=BOTH, timing=RARELY):
+        for number in range(3):
+            await counter.push_to("acme", job(number))
+            await counter.reached(number + 1)
+    await redis_client.aclose()
+    live_redis.command("ACL", "DELUSER", "few")
+
+
+async def test_a_lost_connection_for_notices_loses_no_job(counter: Counter, live_redis: RedisServer) -> None:
+    async with counter.intake(admission=BOTH, timing=RARELY):
+        for number in range(4):
+            await counter.push_to("acme", job(number))
+            await counter.reached(number + 1)
+            live_redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("SET", "pw:inbox:acme", "x"),
+        ("XADD", "pw:inbox:acme", "*", "job", "x"),
+        ("RPUSH", "pw:jobs:acme", "x"),
+        ("SET", "pw:jobs:acme", "x"),
+    ],
+    ids=" ".join,
+)
+async def test_a_key_of_another_type_stops_no_other_tenant(counter: Counter, words: tuple[str, ...]) -> None:
+    send = counter.redis_client.send
+    async with counter.intake(admission=BOTH), asyncio.timeout(4):  # less than the pause after a refused command
         await counter.push_to("rival", job(1, "rival"))
         await counter.reached(1)
-    await counter.redis_client.send("DEL", "pw:inbox:acme", key="pw:inbox")
+        await send(*words, key="pw:inbox")
+        for number in (2, 4):
+            await counter.push_to("rival", job(number, "rival"))
+            await counter.add_to("rival", job(number + 1, "rival"))
+            await counter.reached(number + 1)
+        await send("DEL", words[1], key="pw:inbox")
+        await counter.add_to("acme", job(1))
+        await counter.push_to("acme", job(2))
+        await counter.reached(7)
+        await counter.settled()
 
 
 async def test_a_stream_of_another_type_stops_no_other_tenant(counter: Counter) -> None:

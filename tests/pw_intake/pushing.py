@@ -12,10 +12,10 @@ _SETTINGS = Settings()
 ADMISSION = Admission(_SETTINGS.tenants, _SETTINGS.domains, _SETTINGS.jobs)
 
 
-def of_tenants(*tenants: str, require_origin: bool = False) -> Admission:
-    """Admission with inboxes of these tenants."""
+def of_tenants(*tenants: str, require_origin: bool = False, **settings: TenantSettings) -> Admission:
+    """Admission with inboxes of these tenants. `settings`: of some of them."""
     return Admission(
-        {name: TenantSettings() for name in tenants},
+        {name: TenantSettings() for name in tenants} | settings,
         _SETTINGS.domains,
         _SETTINGS.jobs,
         ingress=IngressSettings(tenant_inboxes=True, require_origin=require_origin),

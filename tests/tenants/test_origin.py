@@ -49,6 +49,8 @@ OF_NO_TENANT = (
     "LMOVE pw:inbox:rival pw:inbox:acme LEFT LEFT",
     "LMOVE pw:inbox:acme pw:inbox:rival LEFT LEFT",
     "RPUSHX pw:inbox:acme x",
+    "RPUSH pw:jobs:rival x",
+    "XADD pw:inbox:rival * job x",
     "COPY pw:inbox:rival pw:inbox:acme2",
     "XRANGE pw:jobs:acme - +",
     "XREAD STREAMS pw:jobs:acme 0",
