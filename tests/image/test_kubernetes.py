@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from deploy.kubernetes import render
+from pw_daemon.place import write_module
 from pw_image.job_run import run_jobs
 from pw_image.kubelet import Pod, PodEnd
 from pw_image.testbed import INSIDE, DemoSite, Testbed, demo_jobs
@@ -13,7 +15,7 @@ from pw_kubernetes import KubernetesObject, named, objects
 from pw_servers.ports import free_port
 from pw_servers.waiting import until
 
-from pageworker_demo.scenario import ScenarioJob
+from pageworker_demo.scenario import ExpectedResult, ScenarioJob
 from pageworker_sandbox.task_group import TaskGroup
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(3600)]
@@ -24,6 +26,10 @@ FLEET_HOST = "pageworker-fleet.pageworker.svc"
 """The name by which KEDA asks."""
 OTHER = {"PAGEWORKER_REDIS__PASSWORD_FILE": "", "PAGEWORKER_CONFIG": f"{INSIDE}/pageworker.toml"}
 """The Redis of the tests has no password."""
+
+WAIT = "await asyncio.sleep(payload['seconds'])\nreturn {}"
+WAIT_SECONDS = 12
+"""Longer than `workerctl drain` needs to begin, and much shorter than worker.drain_seconds."""
 
 StartPod = Callable[..., Pod]
 
@@ -63,9 +69,25 @@ def jobs_without_profile(times: int, site: DemoSite) -> list[ScenarioJob]:
     return [job for job in jobs if job.after is None or job.after in kept]
 
 
-async def test_a_pod_that_is_deleted_under_load_loses_no_job(start: StartPod, testbed: Testbed, site: DemoSite) -> None:
-    jobs = jobs_without_profile(4, site)
-    await testbed.prepare(site)
+def waiting_jobs(number: int) -> list[ScenarioJob]:
+    """Jobs that run for WAIT_SECONDS, of two tenants. Each is to end in its first attempt."""
+    fields = {"endpoint_module": "test.wait", "payload": {"seconds": WAIT_SECONDS}}
+    tenants = ("acme", "globex")
+    return [
+        ScenarioJob(
+            {"job_id": f"wait-{each}", "tenant_id": tenants[each % 2], **fields},
+            ExpectedResult("succeeded", attempts=1),
+        )
+        for each in range(number)
+    ]
+
+
+async def test_a_pod_that_is_deleted_under_load_loses_no_job(
+    start: StartPod, testbed: Testbed, site: DemoSite, tmp_path: Path
+) -> None:
+    # Two workers run 24 jobs at once. After half of the results, the second half of these has just begun.
+    jobs = [*waiting_jobs(48), *jobs_without_profile(1, site)]
+    await testbed.prepare(site, [write_module(tmp_path, "test.wait", WAIT)])
     first, second = [await asyncio.to_thread(start) for _ in range(2)]
     for pod in (first, second):
         await asyncio.to_thread(pod.until_ready)
