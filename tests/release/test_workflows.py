@@ -16,19 +16,9 @@ TARGETS = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re
 SCHEMA = "lib/python3*/site-packages/check_jsonschema/builtin_schemas/vendor/github-workflows.json"
 
 
-class WorkflowLoader(yaml.SafeLoader):  # type: ignore[misc]  # the library has no types
-    """YAML 1.2 has no `on` for true. Source: yaml.org/spec/1.2.2, 10.3.2."""
-
-
-WorkflowLoader.yaml_implicit_resolvers = {
-    first: [each for each in resolvers if each[0] != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-WorkflowLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
-
-
 def workflow(file: Path) -> dict[str, Any]:
-    return dict(yaml.load(file.read_text(), WorkflowLoader))
+    """The decoded file. PyYAML follows YAML 1.1, where `on` is true. Source: yaml.org/type/bool.html."""
+    return {"on" if key is True else key: value for key, value in yaml.safe_load(file.read_text()).items()}
 
 
 def steps(file: Path) -> Iterator[dict[str, Any]]:
