@@ -44,13 +44,21 @@ class CanaryFailed(Exception):
     """The new version was not promoted. The text says why, and the cluster is as before."""
 
 
-def apply_canary(overlay: Path, image: str) -> None:
-    """Start the canary's Deployment beside what `overlay` describes. Nothing else is applied. Raises CanaryFailed."""
-    name, _, digest = image.partition("@")
-    if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+def check(overlay: Path, image: str) -> None:
+    """Refuse what cannot be a canary, before anything starts. Raises CanaryFailed."""
+    if not (overlay / "kustomization.yaml").is_file():
+        raise CanaryFailed(f"OVERLAY is '{overlay}'. Give the folder with the kustomization.yaml of your cluster.")
+    if not re.fullmatch(r".+@sha256:[0-9a-f]{64}", image):
         raise CanaryFailed(
             f"IMAGE is '{image}'. Give a digest, NAME@sha256:…: a tag may be another image for the next pod."
         )
+    if kubectl("get", NEW, "--ignore-not-found", "--output", "name").strip():
+        raise CanaryFailed(f"{NEW} is there already: another canary runs, or remove it with kubectl delete.")
+
+
+def apply_canary(overlay: Path, image: str) -> None:
+    """Start the canary's Deployment beside what `overlay` describes. Nothing else is applied. Raises CanaryFailed."""
+    name, _, digest = image.partition("@")
     with tempfile.TemporaryDirectory(prefix=".canary-", dir=overlay) as work:
         kustomization = {
             "resources": ["..", os.path.relpath(CANARY, work)],
@@ -153,6 +161,7 @@ def main() -> None:
 
 def _run(given: argparse.Namespace) -> None:
     try:
+        check(given.overlay, given.image)
         try:
             apply_canary(given.overlay, given.image)
             seen = watch(given.least_jobs, given.minutes, given.pause_seconds)
