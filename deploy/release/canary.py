@@ -56,15 +56,20 @@ def check(overlay: Path, image: str) -> None:
         raise CanaryFailed(f"{NEW} is there already: another canary runs, or remove it with kubectl delete.")
 
 
+def write_kustomization(work: Path, overlay: Path, image: str) -> None:
+    """Write a kustomization of overlay and canary into `work`, which is no folder below `overlay`: that is a cycle."""
+    name, _, digest = image.partition("@")
+    kustomization = {
+        "resources": [os.path.relpath(overlay.resolve(), work.resolve()), os.path.relpath(CANARY, work.resolve())],
+        "images": [{"name": "pageworker-canary", "newName": name, "digest": digest}],
+    }
+    (work / "kustomization.yaml").write_text(json.dumps(kustomization))
+
+
 def apply_canary(overlay: Path, image: str) -> None:
     """Start the canary's Deployment beside what `overlay` describes. Nothing else is applied. Raises CanaryFailed."""
-    name, _, digest = image.partition("@")
-    with tempfile.TemporaryDirectory(prefix=".canary-", dir=overlay) as work:
-        kustomization = {
-            "resources": ["..", os.path.relpath(CANARY, work)],
-            "images": [{"name": "pageworker-canary", "newName": name, "digest": digest}],
-        }
-        Path(work, "kustomization.yaml").write_text(json.dumps(kustomization))
+    with tempfile.TemporaryDirectory(prefix="pw-canary-") as work:
+        write_kustomization(Path(work), overlay, image)
         kubectl("apply", "--kustomize", work, "--selector", "track=canary")
     kubectl("rollout", "status", NEW, f"--timeout={START_SECONDS}s", timeout=START_SECONDS + CALL_SECONDS)
 

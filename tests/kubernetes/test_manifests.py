@@ -1,12 +1,14 @@
 """The rendered manifests name what the worker has, and give it no more rights than docs/container.md lists."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from deploy.kubernetes import render
+from deploy.release.canary import write_kustomization
 from pw_kubernetes import KubernetesObject, container, environment, named, objects
 
 from pageworker_supervisor.config.load import load
@@ -213,6 +215,25 @@ def test_the_canary_has_the_configuration_of_the_others() -> None:
     ]
     assert volumes[0] == volumes[1]
     assert re.fullmatch(r"pageworker-config-\w+", volumes[0][0]["configMap"]["name"])
+
+
+def test_a_canary_is_one_more_deployment_with_the_new_image(tmp_path: Path) -> None:
+    try:
+        render.check_kubectl()
+    except render.KubectlMissing as why:
+        pytest.skip(str(why))
+    image = "registry.example/pageworker@sha256:" + "a" * 64
+    write_kustomization(tmp_path, FOLDER / "example", image)
+    command = ["kubectl", "kustomize", str(tmp_path)]
+    found = objects(subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout)
+    # What `kubectl apply --selector track=canary` applies.
+    (canary,) = [each for each in found if each["metadata"].get("labels", {}).get("track") == "canary"]
+    assert (canary["kind"], canary["metadata"]["name"]) == ("Deployment", "pageworker-canary")
+    assert container(canary)["image"] == image
+    stable = named(found, "Deployment", "pageworker")
+    assert container(stable)["image"] != image
+    volumes = [each["spec"]["template"]["spec"]["volumes"] for each in (canary, stable)]
+    assert volumes[0] == volumes[1]
 
 
 def test_an_old_kubectl_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
