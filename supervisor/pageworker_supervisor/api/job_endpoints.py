@@ -16,6 +16,7 @@ from pageworker_supervisor.api.answers import (
     job_answer,
     timeline_answer,
 )
+from pageworker_supervisor.api.client_presence import while_connected
 from pageworker_supervisor.api.endpoint import TENANT, Endpoint, QueryField
 from pageworker_supervisor.api.grant import READ, WRITE, ApiGrant, job_of, nothing_there
 from pageworker_supervisor.api.job_texts import JobText, JobTexts, job_texts
@@ -135,7 +136,9 @@ class JobEndpoints:
     async def result(self, request: Request, grant: ApiGrant) -> Response:
         """`GET /v1/jobs/{job_id}/result`."""
         ref, values = self._job(request, grant, "wait")
-        found = await self._waits.result(ref, seconds_of(values, "wait", self._max_wait_seconds))
+        seconds = seconds_of(values, "wait", self._max_wait_seconds)
+        waiting = self._waits.result(ref, seconds)
+        found = await (while_connected(request.receive, waiting) if seconds else waiting)
         if found is not None:
             return Response(found, headers={"Cache-Control": "no-store"}, media_type=JSON)
         details = await self._details(ref)

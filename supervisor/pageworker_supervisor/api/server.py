@@ -19,7 +19,7 @@ from pageworker_supervisor.api.grant import GrantReader
 from pageworker_supervisor.api.job_endpoints import JobEndpoints
 from pageworker_supervisor.api.limit_endpoint import LimitEndpoint
 from pageworker_supervisor.api.module_endpoint import ModuleEndpoint
-from pageworker_supervisor.api.protocol import ApiProtocol
+from pageworker_supervisor.api.protocol import ApiProtocol, framing_problem
 from pageworker_supervisor.api.redis_calls import RedisCalls
 from pageworker_supervisor.api.request_body import RequestBodies
 from pageworker_supervisor.api.result_waits import ResultWaits
@@ -170,8 +170,9 @@ class ApiServer:
             async with asyncio.timeout(SEND_SECONDS):
                 await send(message)
 
+        problem = framing_problem(scope["headers"]) if scope["type"] == "http" else None
         try:
-            await self._app(scope, receive, bounded)
+            await (problem.response() if problem else self._app)(scope, receive, bounded)
         except TimeoutError:
             # uvicorn closes the connection of an answer that is not complete.
             log.info("a client did not read its answer in time")
