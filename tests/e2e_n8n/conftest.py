@@ -104,6 +104,7 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         for name, value in {**s3.ENVIRONMENT, "AWS_ENDPOINT": stack.enter_context(s3.s3_server())}.items():
             patch.setenv(name, value)
         place = DaemonFolder(folder, redis, key)
+        artifacts = {"url": f"s3://{s3.BUCKET}/jobs", "link_seconds": 600}
         place.secret_file.write_bytes(SECRET)
         own = {
             "callback_allow": [f"{n8n.url}/webhook-waiting/*", f"{n8n.url}/webhook/pageworker-many"],
@@ -123,7 +124,7 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
                 pool={"runners": 3, "pages": 8},
                 egress={"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
                 jobs={"max_retries": 0},
-                artifacts={"url": f"s3://{s3.BUCKET}/jobs", "link_seconds": 600},
+                artifacts=artifacts,
                 tenants=tenants,
             )
         )
@@ -131,7 +132,8 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         if (tarball := node_tarball()) is not None:
             n8n.install_node(tarball)
             port = free_port()
-            config = place.write_config("api", redis=worker_redis, api={"bind": f"127.0.0.1:{port}"}, tenants=tenants)
+            bind = {"bind": f"127.0.0.1:{port}"}
+            config = place.write_config("api", redis=worker_redis, api=bind, tenants=tenants, artifacts=artifacts)
             http_api = api.ApiProcess(config, port)
             http_api.start()
             stack.callback(http_api.kill)

@@ -98,5 +98,29 @@ def test_a_submitted_job_can_be_looked_at_and_cancelled(system: System) -> None:
     assert (found["state"], found["result"]["status"]) == ("ended", "cancelled")
 
 
+def test_modules_are_listed_and_each_input_is_a_field(system: System) -> None:
+    listing = node_flow("nodeModules", "node-modules", {"resource": "module", "operation": "getAll", "returnAll": True})
+    listed = {module["name"]: module for module in run(system, listing, {}).items("Succeeded")}
+    assert {"demo.echo", "shop.product", "shop.trouble"} <= listed.keys()
+    by_list = {"__rl": True, "mode": "list", "value": "shop.trouble"}
+    flow = node_flow("nodeFields", "node-fields", run_and_wait(module=by_list, payloadFrom="fields"))
+    fields = {field["id"]: field for field in system.client.mapper_fields("nodeModules", flow["nodes"][2])}
+    assert fields.keys() == listed["shop.trouble"]["input"]["properties"].keys()
+    assert fields["url"]["required"]
+
+
+def test_limits_and_artifacts_of_the_tenant_are_there(system: System) -> None:
+    limits = node_flow("nodeLimits", "node-limits", {"resource": "limit", "operation": "get"})
+    assert run(system, limits, {}).items("Succeeded")[0]["tenant_id"] == "acme"
+    outputs = node_flow("nodeShot", "node-shot", run_and_wait(onFailure="outputs"))
+    captcha = item("shop.trouble", {"url": SHOP_URL, "mode": "captcha"})
+    (blocked,) = run(system, outputs, captcha).items("Blocked")
+    (number,) = [index for index, each in enumerate(blocked["artifacts"]) if each["kind"] == "screenshot"]
+    download = {"resource": "artifact", "operation": "download", "binaryPropertyName": "data", "number": number}
+    flow = node_flow("nodeDownload", "node-download", {**download, "jobId": "={{ $json.job_id }}"})
+    (found,) = run(system, flow, {"job_id": blocked["job_id"]}).items("Succeeded")
+    assert (found["content_type"], found["bytes"]) == ("image/jpeg", blocked["artifacts"][number]["bytes"])
+
+
 def test_no_job_has_two_results(system: System) -> None:
     assert set(Counter(system.results_per_job().values())) == {1}

@@ -1,11 +1,10 @@
 """The shipped flows with the n8n node, on a real n8n, against a real API and a real worker."""
 
-import httpx
 import pytest
 from pw_n8n.flows import nightly, node, shipped
 from pw_n8n.system import SHOP_URL, System
 
-CALL, NIGHT, BLOCKERS = "pageworkerNode01", "pageworkerNode02", "pageworkerNode03"
+CALL, NIGHT = "pageworkerNode01", "pageworkerNode02"
 
 pytestmark = [pytest.mark.n8n, pytest.mark.timeout(900)]
 
@@ -53,14 +52,16 @@ def test_a_nightly_batch_runs_few_jobs_at_once_and_the_failed_ones_again(system:
 
 
 def test_a_client_hears_of_a_blocker(system: System) -> None:
-    flow = shipped("node-flows/blockers")
+    flow = {**shipped("node-flows/blockers"), "id": "nodeTells", "name": "node-tells"}
+    request = node(flow, "Request")
+    request["parameters"]["path"] = request["webhookId"] = flow["name"]
     whom = node(flow, "Whom to tell")["parameters"]
     url = f"{system.customer_url}/notify"
     whom["jsonOutput"] = whom["jsonOutput"].replace("https://acme.example/pageworker", url)
     system.client.save(flow)
     job = {"endpoint_module": "shop.trouble", "payload": {"url": SHOP_URL, "mode": "captcha"}}
-    httpx.post(f"{system.n8n.url}/webhook/pageworker-node-blockers", json=job, timeout=90).raise_for_status()
-    execution = system.client.ended(BLOCKERS, 1)[0]
+    system.post("node-tells", job)
+    execution = system.client.ended("nodeTells", 1)[0]
     assert execution.status == "success"
     (item,) = execution.items("Whom to tell")
     # The flow that listens to Redis tells the client as well, with the time.

@@ -91,6 +91,20 @@ class N8nClient:
         answer = found.json()["data"]
         return answer["status"], answer["message"]
 
+    def mapper_fields(self, flow_id: str, node: dict[str, Any]) -> list[dict[str, Any]]:
+        """The fields that the editor shows for the parameter `fields` of a node."""
+        asked = {
+            "path": "parameters.fields",
+            "nodeTypeAndVersion": {"name": node["type"], "version": node["typeVersion"]},
+            "currentNodeParameters": node["parameters"],
+            "credentials": node["credentials"],
+            "methodName": "getModuleFields",
+            "workflowId": flow_id,
+        }
+        found = self._client.post("/rest/dynamic-node-parameters/resource-mapper-fields", json=asked)
+        fields: list[dict[str, Any]] = found.raise_for_status().json()["data"]["fields"]
+        return fields
+
     def ended(self, flow_id: str, count: int, seconds: float = END_SECONDS) -> list[Execution]:
         """All executions of a flow, newest first, once there are `count` of them and all have ended."""
 
