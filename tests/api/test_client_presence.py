@@ -14,7 +14,7 @@ JOB = {"job_id": "17", "endpoint_module": "shop.product"}
 WAIT = b"GET /v1/jobs/17/result?wait=60 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer pw_a1_secret\r\n\r\n"
 
 
-async def test_nobody_waits_for_a_client_that_is_gone(live_redis: RedisServer) -> None:
+async def test_no_request_waits_for_a_client_that_is_gone(live_redis: RedisServer) -> None:
     async with serving(settings_for(live_redis.url)) as api, asyncio.timeout(30):
         await api.client.post("/v1/jobs", json=JOB, headers=api.as_("a1"))
         before = len(asyncio.all_tasks())
@@ -44,7 +44,7 @@ async def test_a_call_ends_as_it_does_without_a_client() -> None:
         await while_connected(receive, call(ValueError("wrong")))
 
 
-async def test_a_call_for_nobody_is_cancelled() -> None:
+async def test_a_call_without_a_client_is_cancelled() -> None:
     ended = asyncio.Event()
     messages: list[Message] = [{"type": "http.request"}, {"type": "http.disconnect"}]
 

@@ -28,7 +28,7 @@ async def test_what_is_no_http_gets_a_problem_document(live_redis: RedisServer) 
 
 
 async def test_a_request_of_two_lengths_ends_its_connection(live_redis: RedisServer) -> None:
-    """A proxy may see one request where the API sees two, the second with the token of somebody else."""
+    """A proxy may see one request where the API sees two, the second with the token of another client."""
     hidden = b"GET /v1/whoami HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer pw_b1_secret\r\n\r\n"
     head = b"POST /v1/jobs HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\nTransfer-Encoding: chunked\r\n\r\n"
     async with serving(settings_for(live_redis.url)) as api:
