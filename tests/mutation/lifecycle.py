@@ -49,7 +49,7 @@ ROWS = (
     Mutant(
         f.CANCEL_LOST,
         f"{LUA}/fn_finish.lua",
-        "  if job.cancel_requested and job.state == State.RUNNING and request.status ~= 'cancelled' then\n",
+        "  if job.cancel_requested and job.state ~= State.FINISHING and request.status ~= 'cancelled' then\n",
         "  if false then\n",
         (
             f"{CANCEL}::test_a_job_that_ends_just_then_ends_as_cancelled",
