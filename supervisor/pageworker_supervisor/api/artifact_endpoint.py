@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from pageworker_supervisor.api.endpoint import TENANT, Endpoint
 from pageworker_supervisor.api.grant import READ, ApiGrant, job_of, nothing_there
 from pageworker_supervisor.api.problem import ApiProblem
 from pageworker_supervisor.api.query import check_names
 from pageworker_supervisor.api.redis_calls import RedisCalls
+from pageworker_supervisor.api.tenant_quota import HoldingResponse, TenantQuota
 from pageworker_supervisor.artifacts.errors import ArtifactMissing, ArtifactStoreAway
 from pageworker_supervisor.artifacts.keys import key_of_url
 from pageworker_supervisor.artifacts.store import ArtifactStore
@@ -49,7 +51,7 @@ class ArtifactEndpoint:
         self._inspection = inspection
         self._calls = calls
         self._store = store
-        self._open = 0
+        self._open = TenantQuota(MOST_AT_ONCE)
 
     def table(self) -> tuple[Endpoint, ...]:
         """The operation."""
@@ -63,20 +65,27 @@ class ArtifactEndpoint:
         ref = job_of(grant, request.path_params["job_id"], values.get(TENANT.name))
         record = await self._record(ref, request.path_params["number"])
         key = key_of_url(record.url, ref)
-        if self._open >= MOST_AT_ONCE:
-            raise ApiProblem("overloaded", "Too many artifacts are downloaded now", retry_after=AGAIN_SECONDS)
+        with ExitStack() as held:
+            if not self._open.take(ref.tenant_id):
+                raise ApiProblem("overloaded", "Too many artifacts are downloaded now", retry_after=AGAIN_SECONDS)
+            held.callback(self._open.give_back, ref.tenant_id)
+            size, parts = await self._found(key)
+            headers = {**HEADERS, "Content-Length": str(size), "ETag": f'"{record.sha256}"'}
+            if request.method == "HEAD":
+                return Response(headers=headers, media_type=_media_type(record))
+            response = HoldingResponse(_passed_on(parts, ref), headers=headers, media_type=_media_type(record))
+            response.held = held.pop_all()
+            return response
+
+    async def _found(self, key: str | None) -> tuple[int, AsyncIterator[bytes]]:
         try:
             if key is None:
                 raise ArtifactMissing
-            size, parts = await self._store.get(key)
+            return await self._store.get(key)
         except ArtifactMissing:
             raise ApiProblem("not_found", "The artifact is not in the store any more") from None
         except ArtifactStoreAway as away:
             raise ApiProblem("store_unavailable", str(away), retry_after=AGAIN_SECONDS) from away
-        headers = {**HEADERS, "Content-Length": str(size), "ETag": f'"{record.sha256}"'}
-        if request.method == "HEAD":
-            return Response(headers=headers, media_type=_media_type(record))
-        return StreamingResponse(self._passed_on(parts, ref), headers=headers, media_type=_media_type(record))
 
     async def _record(self, ref: JobRef, untrusted_number: str) -> ArtifactRecord:
         text = await self._calls.run(self._inspection.result(ref))
@@ -90,16 +99,14 @@ class ArtifactEndpoint:
             raise ApiProblem("not_found", f"The result has {len(artifacts)} artifacts")
         return artifacts[int(untrusted_number)]
 
-    async def _passed_on(self, parts: AsyncIterator[bytes], ref: JobRef) -> AsyncIterator[bytes]:
-        self._open += 1
-        try:
-            async for part in parts:
-                yield part
-        except (ArtifactMissing, ArtifactStoreAway) as broken:
-            # The length is announced: the client notices that the rest is missing.
-            log.warning("an artifact was not read to its end", job=str(ref), reason=str(broken))
-        finally:
-            self._open -= 1
+
+async def _passed_on(parts: AsyncIterator[bytes], ref: JobRef) -> AsyncIterator[bytes]:
+    try:
+        async for part in parts:
+            yield part
+    except (ArtifactMissing, ArtifactStoreAway) as broken:
+        # The length is announced: the client notices that the rest is missing.
+        log.warning("an artifact was not read to its end", job=str(ref), reason=str(broken))
 
 
 def _media_type(record: ArtifactRecord) -> str:

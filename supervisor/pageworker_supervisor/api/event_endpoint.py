@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from pageworker_supervisor.api.endpoint import TENANT, Endpoint
 from pageworker_supervisor.api.gate import RequestGate
 from pageworker_supervisor.api.grant import READ, ApiGrant, tenant_of
 from pageworker_supervisor.api.problem import ApiProblem
 from pageworker_supervisor.api.query import check_names
+from pageworker_supervisor.api.tenant_quota import HoldingResponse, TenantQuota
 from pageworker_supervisor.contract.job_errors import UNREADABLE
 from pageworker_supervisor.redis_client.channels import ChannelListener
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
@@ -89,7 +90,7 @@ class EventEndpoint:
         self._listener = listener
         self._gate = gate
         self._prefix = prefix
-        self._streams = 0
+        self._streams = TenantQuota(MOST_STREAMS)
 
     def table(self) -> tuple[Endpoint, ...]:
         """The operation."""
@@ -103,22 +104,22 @@ class EventEndpoint:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         if request.method == "HEAD":
             return Response(headers=headers, media_type="text/event-stream")
-        if self._streams >= MOST_STREAMS:
+        if not self._streams.take(tenant_id):
             raise ApiProblem("overloaded", "Too many clients follow events", retry_after=AGAIN_SECONDS)
-        return StreamingResponse(self._stream(request, tenant_id), headers=headers, media_type="text/event-stream")
+        stream = self._stream(request, tenant_id)
+        response = HoldingResponse(stream, headers=headers, media_type="text/event-stream")
+        response.held = contextlib.ExitStack()
+        response.held.callback(self._streams.give_back, tenant_id)
+        return response
 
     async def _stream(self, request: Request, tenant_id: str) -> AsyncIterator[bytes]:
-        self._streams += 1
-        try:
-            feed = EventFeed()
-            # With a broken subscription the stream ends. Clients connect again.
-            with contextlib.suppress(RedisUnavailable, ApiProblem):
-                async with self._listener.listening(f"{self._prefix}:events:{tenant_id}", feed):
-                    yield ALIVE
-                    while True:
-                        text = await feed.next(ALIVE_SECONDS)
-                        if not await self._gate.still_admits(request):
-                            return
-                        yield text
-        finally:
-            self._streams -= 1
+        feed = EventFeed()
+        # With a broken subscription the stream ends. Clients connect again.
+        with contextlib.suppress(RedisUnavailable, ApiProblem):
+            async with self._listener.listening(f"{self._prefix}:events:{tenant_id}", feed):
+                yield ALIVE
+                while True:
+                    text = await feed.next(ALIVE_SECONDS)
+                    if not await self._gate.still_admits(request):
+                        return
+                    yield text

@@ -32,6 +32,8 @@ from pageworker_supervisor.intake.submission import JobSubmission, SubmittedJob
 from pageworker_supervisor.queue.inspection import QueueInspection
 from pageworker_supervisor.queue.job_details import JobDetails
 
+FLEET = "*"
+"""Stands for the tenant of a fleet's token. No tenant has this name."""
 LOOK_AGAIN_SECONDS = 2.0
 """After which a caller may ask again for a result that is not there."""
 
@@ -104,7 +106,7 @@ class JobEndpoints:
     async def submit(self, request: Request, grant: ApiGrant) -> Response:
         """`POST /v1/jobs`."""
         check_names(request.query_params.multi_items(), ())
-        async with self._bodies.json(request) as untrusted_body:
+        async with self._bodies.json(request, grant.tenant_id or FLEET) as untrusted_body:
             texts = job_texts(untrusted_body, grant)
             sent = [job.text for job in texts.jobs if job.problem is None]
             outcomes = await self._calls.run(self._submission.submit(sent)) if sent else []

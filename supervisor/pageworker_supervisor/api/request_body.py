@@ -11,11 +11,12 @@ from contextlib import asynccontextmanager
 from starlette.requests import ClientDisconnect, Request
 
 from pageworker_supervisor.api.problem import ApiProblem
+from pageworker_supervisor.api.tenant_quota import TenantQuota
 
 BODY_SECONDS = 30.0
 """From the head of a request to the end of its body."""
 TOGETHER_BYTES = 128 * 1024 * 1024
-"""Of all bodies that are read or handled at the same time."""
+"""Of all bodies that are read or handled at the same time. One tenant has half of them at most."""
 FULL_SECONDS = 1.0
 
 
@@ -24,12 +25,13 @@ class RequestBodies:
 
     def __init__(self, max_bytes: int, together_bytes: int = TOGETHER_BYTES, seconds: float = BODY_SECONDS) -> None:
         self._max_bytes = max_bytes
-        self._free_bytes = together_bytes
+        self._bytes = TenantQuota(together_bytes)
         self._seconds = seconds
 
     @asynccontextmanager
-    async def json(self, request: Request) -> AsyncIterator[bytes]:
-        """The body, whose memory counts until the end of the block. Raises ApiProblem."""
+    async def json(self, request: Request, tenant_id: str) -> AsyncIterator[bytes]:
+        """The body, whose memory counts until the end of the block, as that of the caller's tenant. Raises
+        ApiProblem."""
         _check_head(request, self._max_bytes)
         taken, chunks = 0, []
         try:
@@ -38,11 +40,10 @@ class RequestBodies:
                     async for chunk in request.stream():
                         if taken + len(chunk) > self._max_bytes:
                             raise too_large(self._max_bytes)
-                        if len(chunk) > self._free_bytes:
+                        if not self._bytes.take(tenant_id, len(chunk)):
                             detail = "The bodies of other requests take all memory that there is for them"
                             raise ApiProblem("overloaded", detail, retry_after=FULL_SECONDS)
                         taken += len(chunk)
-                        self._free_bytes -= len(chunk)
                         chunks.append(chunk)
             except TimeoutError:
                 detail = f"The body did not arrive within {self._seconds:g} s"
@@ -51,7 +52,7 @@ class RequestBodies:
                 raise ApiProblem("invalid_request", "The connection was closed before the body was complete") from None
             yield b"".join(chunks)
         finally:
-            self._free_bytes += taken
+            self._bytes.give_back(tenant_id, taken)
 
 
 def too_large(max_bytes: int) -> ApiProblem:
