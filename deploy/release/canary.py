@@ -13,31 +13,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from deploy.release.canary_decision import (
-    CanaryDecision,
-    CanaryMemory,
-    JobCounts,
-    PodState,
-    count_jobs,
-    decide_canary,
-    look,
-)
 
 CANARY = Path(__file__).resolve().parents[1] / "kubernetes" / "canary"
 NAMESPACE = "pageworker"
-NEW = "deployment/pageworker-canary"
-DEPLOYMENTS = (("deployment/pageworker", "worker"), ("deployment/pageworker-fleet", "fleet"))
+NEW, STABLE = "deployment/pageworker-canary", "deployment/pageworker"
+DEPLOYMENTS = ((STABLE, "worker"), ("deployment/pageworker-fleet", "fleet"))
 """Each with the name of its container."""
 START_SECONDS, ROLLOUT_SECONDS, CALL_SECONDS = 300, 1800, 60
-READ_METRICS = (
-    "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9470/metrics', timeout=10).read().decode())"
-)
+TAG = "canary"
+"""In `worker.tags` of the canary: deploy/kubernetes/canary sets it."""
 
 
 class CanaryFailed(Exception):
@@ -74,19 +59,12 @@ def apply_canary(overlay: Path, image: str) -> None:
     kubectl("rollout", "status", NEW, f"--timeout={START_SECONDS}s", timeout=START_SECONDS + CALL_SECONDS)
 
 
-def watch(least_jobs: int, minutes: float, pause_seconds: float) -> str:
-    """Look until the canary can be promoted. Returns what was seen. Raises CanaryFailed if it must be removed."""
-    memory, end = CanaryMemory(), time.monotonic() + minutes * 60
-    while True:
-        canary = pods("canary")
-        memory = look(memory, counts(pods("stable")), counts(canary))
-        decision, why = decide_canary(memory, canary, least_jobs, deadline_passed=time.monotonic() >= end)
-        sys.stderr.write(f"canary: {decision.value}: {why}\n")
-        if decision is CanaryDecision.PROMOTE:
-            return why
-        if decision is CanaryDecision.REMOVE:
-            raise CanaryFailed(why)
-        time.sleep(pause_seconds)
+def watch(jobs: int, after: str, deadline: str) -> str:
+    """Watch from a pod of the other workers. Returns what was seen. Raises CanaryFailed if the canary must go."""
+    options = ("--jobs", str(jobs), "--after", after, "--deadline", deadline)
+    words = ("exec", STABLE, "--", "workerctl", "rollout", "watch", "--canary", TAG, *options)
+    # The command ends itself at its deadline.
+    return kubectl(*words, timeout=None).strip()
 
 
 def promote(image: str) -> None:
@@ -105,31 +83,7 @@ def promote(image: str) -> None:
         raise
 
 
-def pods(track: str) -> list[PodState]:
-    """The workers' pods with this label, without those that end."""
-    listed = json.loads(kubectl("get", "pods", "--selector", f"track={track}", "--output", "json"))["items"]
-    found = []
-    for pod in listed:
-        statuses = pod["status"].get("containerStatuses", [])
-        ready = bool(statuses) and all(each["ready"] for each in statuses)
-        if "deletionTimestamp" not in pod["metadata"]:
-            found.append(PodState(pod["metadata"]["name"], ready, sum(each["restartCount"] for each in statuses)))
-    return found
-
-
-def counts(found: Sequence[PodState]) -> dict[str, JobCounts]:
-    """Ended jobs of each pod that is ready. A pod that ends meanwhile is left out."""
-    counted = {}
-    for pod in found:
-        if pod.ready:
-            try:
-                counted[pod.name] = count_jobs(kubectl("exec", pod.name, "--", "/usr/bin/python3", "-c", READ_METRICS))
-            except CanaryFailed as error:
-                sys.stderr.write(f"canary: left out: {error}\n")
-    return counted
-
-
-def kubectl(*words: str, timeout: float = CALL_SECONDS) -> str:
+def kubectl(*words: str, timeout: float | None = CALL_SECONDS) -> str:
     """Run kubectl in the namespace. Returns its output. Raises CanaryFailed."""
     command = ["kubectl", "--namespace", NAMESPACE, *words]
     try:
@@ -137,7 +91,8 @@ def kubectl(*words: str, timeout: float = CALL_SECONDS) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CanaryFailed(f"kubectl {words[0]}: {error}") from error
     if ended.returncode:
-        raise CanaryFailed(f"kubectl {' '.join(words[:2])}: {ended.stderr.strip()[-2000:]}")
+        said = f"{ended.stdout.strip()}\n{ended.stderr.strip()}".strip()
+        raise CanaryFailed(f"kubectl {' '.join(words[:2])}: {said[-2000:]}")
     return ended.stdout
 
 
@@ -146,9 +101,9 @@ def main() -> None:
     words = argparse.ArgumentParser(prog="canary.py")
     words.add_argument("overlay", type=Path)
     words.add_argument("image")
-    words.add_argument("--least-jobs", type=int, default=100)
-    words.add_argument("--minutes", type=float, default=60.0)
-    words.add_argument("--pause-seconds", type=float, default=15.0)
+    words.add_argument("--jobs", type=int, default=100)
+    words.add_argument("--after", default="10m")
+    words.add_argument("--deadline", default="1h")
     given = words.parse_args()
     if not given.overlay.is_dir():
         sys.exit(
@@ -169,14 +124,14 @@ def _run(given: argparse.Namespace) -> None:
         check(given.overlay, given.image)
         try:
             apply_canary(given.overlay, given.image)
-            seen = watch(given.least_jobs, given.minutes, given.pause_seconds)
+            seen = watch(given.jobs, given.after, given.deadline)
             promote(given.image)
         finally:
             # It drains before it ends (preStop).
             kubectl("delete", NEW, "--ignore-not-found", timeout=START_SECONDS)
     except CanaryFailed as error:
         sys.exit(f"canary.py: not promoted, the workers of before go on: {error}")
-    sys.stdout.write(f"promoted {given.image}: {seen}\n")
+    sys.stdout.write(f"promoted {given.image}\n{seen}\n")
 
 
 if __name__ == "__main__":
