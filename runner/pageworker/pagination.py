@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from playwright.async_api import Page
 from pageworker.extraction import FIND_NODES, Each, place_of
 from pageworker.page_reading import on_one_document
 
+MOST_DIGITS = 9
 PagesEnd = Literal["last_page", "nothing_new", "repeated", "max_pages", "max_items"]
 
 # How many elements a list has, and what they say.
@@ -115,8 +117,9 @@ class Paginator:
         link = await element.evaluate(NEXT_LINK)
         if link["off"]:
             return False
-        if link["url"] is not None and link["url"].partition("#")[0] != self.page.url.partition("#")[0]:
-            await self.page.goto(link["url"], wait_until="domcontentloaded")
+        url = web_url(link["url"])
+        if url is not None and url.partition("#")[0] != self.page.url.partition("#")[0]:
+            await self.page.goto(url, wait_until="domcontentloaded")
             await self._changes(0, None)
             return True
         _, text = await self._now()
@@ -161,6 +164,11 @@ class Paginator:
         return Pages(items=items[: self.max_items], count=count, ended=ended)
 
 
+def web_url(untrusted_url: object) -> str | None:
+    """The URL, if it is one of http or https. The page may have replaced the functions that its script calls."""
+    return untrusted_url if isinstance(untrusted_url, str) and re.match(r"https?://", untrusted_url) else None
+
+
 def with_parameter(url: str, name: str, value: str) -> str:
     """The URL with this parameter of its query. The other ones stay."""
     parts = urlsplit(url)
@@ -171,4 +179,5 @@ def with_parameter(url: str, name: str, value: str) -> str:
 def first_number(url: str, name: str) -> int:
     """The number that the URL has as this parameter; 1 without one."""
     value = dict(parse_qsl(urlsplit(url).query)).get(name, "1")
-    return int(value) if value.isdecimal() else 1
+    # The URL is the site's: so many digits are no number of a page.
+    return int(value) if value.isdecimal() and len(value) <= MOST_DIGITS else 1
