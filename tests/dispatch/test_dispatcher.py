@@ -48,8 +48,9 @@ class FakeAttempt:
     async def tell_begun(self) -> None:
         """Its handler never begins."""
 
-    async def requeue(self, reason: str) -> None:
+    async def requeue(self, reason: str) -> bool:
         self.calls.append("requeue")
+        return True
 
     async def stop(self, outcome: str) -> None:
         self.calls.append(f"stop {outcome}")
@@ -154,6 +155,25 @@ async def test_what_is_left_at_the_deadline_is_requeued(world: tuple[Dispatcher,
     attempt.ended.set()
 
 
+async def test_what_ends_with_its_result_at_the_deadline_is_not_reported_as_requeued(
+    world: tuple[Dispatcher, FakeWorld],
+) -> None:
+    dispatcher, fake = world
+    stores, runs = await claimed(world, lease("stores"), lease("runs"))
+    await end_claim(fake)
+
+    async def requeue(reason: str) -> bool:
+        stores.ended.set()
+        return False
+
+    stores.requeue = requeue
+    steps = [
+        (step.event, step.attempt and step.attempt.lease.token, step.left) async for step in dispatcher.drain(0.05)
+    ]
+    assert steps[2:] == [("ended", "stores", 0), ("requeued", "runs", 0), ("over", None, 1)]
+    runs.ended.set()
+
+
 async def test_a_drain_is_over_when_what_another_one_requeues_is_back_in_the_queue(
     world: tuple[Dispatcher, FakeWorld],
 ) -> None:
@@ -163,11 +183,12 @@ async def test_a_drain_is_over_when_what_another_one_requeues_is_back_in_the_que
     await end_claim(fake)
     begun, answered = asyncio.Event(), asyncio.Event()
 
-    async def requeue(reason: str) -> None:
+    async def requeue(reason: str) -> bool:
         attempt.calls.append("requeue")
         attempt.ended.set()
         begun.set()
         await answered.wait()
+        return True
 
     attempt.requeue = requeue
     async with asyncio.TaskGroup() as tasks:

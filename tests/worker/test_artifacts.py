@@ -121,7 +121,7 @@ async def test_a_drain_gives_up_artifacts_and_keeps_the_result(
         await worker.push(nap("j1", 0, "keep", artifacts=1))
         await worker.until(lambda: slow.asked == 1 and not taken(worker))
         async with asyncio.timeout(10):
-            _ = [line.event async for line in worker.worker.drain(0.1)]
+            assert [line.event async for line in worker.worker.drain(0.1)] == ["waiting", "ended", "done"]
         await worker.answered(1)
         (stats,) = await worker.queue.inspection.stats()
     result = worker.results["j1"]

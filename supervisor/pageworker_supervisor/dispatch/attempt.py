@@ -215,21 +215,22 @@ class Attempt:
         self.log.warning("lease lost, its work is stopped")
         await self.stop("cancelled")
 
-    async def requeue(self, reason: str) -> None:
-        """The drain's deadline has passed: stop, and let another worker have the job, uncharged."""
+    async def requeue(self, reason: str) -> bool:
+        """The drain is at its deadline: stop, and let another worker have the job, uncharged. False: it ended here."""
         if self.state in (AttemptState.DETACHED, AttemptState.ENDED):
-            return
+            return self.state is AttemptState.DETACHED
         if self._uploads is not None and self._uploads.storing:
             # Only artifacts are missing. Their job does not run again for them.
             self._uploads.give_up("the worker stopped before it was stored")
             await self._over.wait()
-            return
+            return False
+        settling = self.state is AttemptState.SETTLING
         self._step(AttemptEvent.DETACH)
         settled_as(self.trace, "requeue")
         await self.stop("cancelled")
         if self._page is not None:
             self._page.end_traffic()
-        await self._settlement.requeue(self, reason, begun=self.begun)
+        return await self._settlement.requeue_stopped(self, reason, begun=self.begun) or not settling
 
     async def _admit(self) -> VerifiedBundle:
         """The job's module: verified, allowed for the tenant and fit for the payload. Raises ModuleError."""

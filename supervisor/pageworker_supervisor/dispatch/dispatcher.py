@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal
+from weakref import WeakSet
 
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.contract.job import JobRef
@@ -73,6 +74,8 @@ class Dispatcher:
         """Leases that are settled without a page: their jobs are to be ended, or the worker drains."""
         self._requeueing: dict[str, Attempt] = {}
         """Attempts that a drain has stopped, and whose jobs are not back in the queue yet."""
+        self._requeued: WeakSet[Attempt] = WeakSet()
+        """Those of them whose job did not end here after all. A drain looks after another has requeued its attempts."""
         self._requeues = 0
         """How many of them are on their way back."""
         self.served = 0
@@ -257,7 +260,9 @@ class Dispatcher:
         self._requeueing[attempt.lease.token] = attempt
         self._requeues += 1
         try:
-            await attempt.requeue(reason)
+            self._requeued.add(attempt)
+            if not await attempt.requeue(reason):
+                self._requeued.discard(attempt)
             del self._requeueing[attempt.lease.token]
         finally:
             self._requeues -= 1
@@ -284,6 +289,8 @@ class Dispatcher:
     async def drain(self, seconds: float, cancel: Cancel | None = None) -> AsyncIterator[DrainStep]:
         """Claim no more, wait for the running attempts, and after `seconds` requeue those that still run.
 
+        An attempt whose handler has ended, and which only stores artifacts, ends then without those that are missing.
+
         `cancel`: called with each job that still runs then, in place of requeuing it; it cancels the job. What does not
         stop within CANCEL_SECONDS is requeued. Yields a step for each attempt that is waited for, for each that ended,
         and for each that was requeued; at last `over`. Raises DrainCancelled when `undrain` is called meanwhile.
@@ -302,7 +309,7 @@ class Dispatcher:
                 yield step
         left = await self._requeue_all("the worker is drained")
         for attempt in waited.values():
-            yield DrainStep("requeued", attempt)
+            yield DrainStep("requeued" if attempt in self._requeued else "ended", attempt)
         yield DrainStep("over", left=left)
 
     async def _ends(self, waited: dict[str, Attempt], seconds: float) -> AsyncIterator[DrainStep]:
@@ -352,7 +359,7 @@ class Dispatcher:
 
     async def _requeue_all(self, reason: str) -> int:
         """Stop what still runs and requeue it, uncharged. Returns how many jobs are unfinished."""
-        unfinished = len(self.attempts | self.closing | self._requeueing)
+        closing, running = len(self.closing), self.attempts | self._requeueing
         # Another drain may be requeueing the others.
         left = [attempt for token, attempt in self.attempts.items() if token not in self._requeueing]
         async with TaskGroup() as tasks:
@@ -361,8 +368,8 @@ class Dispatcher:
         while self._requeues:
             self._ended.clear()
             await self._ended.wait()
-        log.info("jobs requeued", jobs=len(left), reason=reason)
-        return unfinished
+        log.info("jobs requeued", jobs=sum(attempt in self._requeued for attempt in left), reason=reason)
+        return closing + sum(attempt in self._requeued for attempt in running.values())
 
 
 async def _tell_begun(attempt: Attempt) -> None:

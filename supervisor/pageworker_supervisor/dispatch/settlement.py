@@ -279,8 +279,12 @@ class Settlement:
 
     async def requeue(self, attempt: ClaimedJob, reason: str, *, begun: bool = False) -> None:
         """The job goes back to the front of its backlog, uncharged. `begun`: its handler had begun."""
+        await self.requeue_stopped(attempt, reason, begun=begun)
+
+    async def requeue_stopped(self, attempt: ClaimedJob, reason: str, *, begun: bool) -> bool:
+        """As `requeue`. False: another call of this attempt was quicker, or its lease was lost."""
         attempt.log.info("job requeued", reason=reason)
-        await self._availability.retry_until_available(
+        return await self._availability.retry_until_available(
             lambda: self._queue.requeue(attempt.lease, begun=begun, traffic=attempt.traffic, used=attempt.use())
         )
 
