@@ -6,9 +6,17 @@ from typing import get_args
 import msgspec
 import pytest
 
-from pageworker_supervisor.api.answers import JobAnswer, cancel_answer, job_answer, timeline_answer
+from pageworker_supervisor.api.answers import (
+    JobAnswer,
+    UsageEntry,
+    cancel_answer,
+    job_answer,
+    timeline_answer,
+    usage_answer,
+)
 from pageworker_supervisor.contract.job_history import parse_history
 from pageworker_supervisor.queue.job_details import JobDetails
+from pageworker_supervisor.queue.usage import UsageHour
 from pageworker_supervisor.queue.views import CancelReply
 
 
@@ -46,3 +54,12 @@ def test_a_timeline_without_fencing_tokens_and_secrets() -> None:
     ]
     assert (answer.timeline[1].dropped, answer.timeline[2].attempt, answer.timeline[2].worker_id) == (3, 1, "w1")
     assert (answer.timeline[3].http_status, answer.timeline[3].reason) == (503, "unavailable")
+
+
+def test_an_hour_of_usage_has_all_its_numbers() -> None:
+    row = UsageHour(
+        tenant_id="acme", hour=7200, page_seconds=1.5, requests=2, bytes_in=3, bytes_out=4, jobs={"dead": 5}
+    )
+    (shown,) = usage_answer("acme", [row]).hours
+    at = dt.datetime(1970, 1, 1, 2, tzinfo=dt.UTC)
+    assert shown == UsageEntry(hour=at, page_seconds=1.5, requests=2, bytes_in=3, bytes_out=4, jobs={"dead": 5})

@@ -43,8 +43,7 @@ def client(trouble: str = "", *, starting: bool = False) -> httpx.AsyncClient:
         ("POST", "/v1/files", BEARER, 501, "not_supported"),
         ("GET", "/v1/batches/7", BEARER, 501, "not_supported"),
         ("DELETE", "/v1/subscriptions/7/x", BEARER, 501, "not_supported"),
-        ("GET", "/v1/usage", BEARER, 501, "not_supported"),
-        ("GET", "/v1/usage", {}, 401, "token_missing"),
+        ("GET", "/v1/batches", {}, 401, "token_missing"),
     ],
 )
 async def test_every_error_is_a_problem_document(

@@ -13,6 +13,7 @@ from pageworker_supervisor.api.job_endpoints import JobEndpoints
 from pageworker_supervisor.api.limit_endpoint import LimitEndpoint
 from pageworker_supervisor.api.module_endpoint import ModuleEndpoint
 from pageworker_supervisor.api.problem import PROBLEMS
+from pageworker_supervisor.api.usage_endpoint import UsageEndpoint
 from pageworker_supervisor.api.whoami_endpoint import WHOAMI
 
 NONE = any_typed(None)
@@ -21,6 +22,7 @@ TABLE = (
     *ArtifactEndpoint(NONE, NONE, NONE).table(),
     *ModuleEndpoint(NONE, NONE).table(),
     *LimitEndpoint(NONE, NONE, NONE, NONE).table(),
+    *UsageEndpoint(NONE, NONE).table(),
     *EventEndpoint(NONE, NONE, "pw").table(),
     WHOAMI,
 )

@@ -35,6 +35,11 @@ def test_an_operation_names_its_fields_and_answers(path: str, method: str) -> No
     assert all(answer["content"] for answer in operation["responses"].values())
 
 
+def test_usage_is_json_or_comma_separated_values() -> None:
+    content = DOCUMENT["paths"]["/v1/usage"]["get"]["responses"]["200"]["content"]
+    assert set(content) == {"application/json", "text/csv"}
+
+
 def test_references_resolve_and_patterns_are_those_of_json_schema() -> None:
     text = json.dumps(DOCUMENT)
     named = set(re.findall(r'"#/components/schemas/(\w+)"', text))

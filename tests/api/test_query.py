@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pageworker_supervisor.api.problem import ApiProblem
-from pageworker_supervisor.api.query import check_names, count_of, seconds_of, text_of
+from pageworker_supervisor.api.query import check_names, choice_of, count_of, seconds_of, text_of
 
 
 def test_known_fields_once_each() -> None:
@@ -29,6 +29,7 @@ def test_seconds(text: str, seconds: float) -> None:
 
 def test_counts_and_texts_have_bounds() -> None:
     assert count_of({}, "count", 100) == 100
+    assert count_of({}, "count", 100, default=1) == 1
     assert count_of({"count": "7"}, "count", 100) == 7
     assert text_of({}, "after", 3) == ""
     assert text_of({"after": "abc"}, "after", 3) == "abc"
@@ -37,6 +38,15 @@ def test_counts_and_texts_have_bounds() -> None:
             count_of({"count": wrong}, "count", 100)
     with pytest.raises(ApiProblem):
         text_of({"after": "abcd"}, "after", 3)
+
+
+def test_a_choice_is_one_of_those_and_the_first_without_the_field() -> None:
+    assert choice_of({}, "format", ("json", "csv")) == "json"
+    assert choice_of({"format": "csv"}, "format", ("json", "csv")) == "csv"
+    for wrong in ("CSV", "", "json,csv"):
+        with pytest.raises(ApiProblem) as refused:
+            choice_of({"format": wrong}, "format", ("json", "csv"))
+        assert refused.value.document.field == "format"
 
 
 @given(st.text(max_size=12))

@@ -87,7 +87,28 @@ async def test_a_number_has_an_end_and_a_damaged_hour_begins_anew(harness: Queue
     assert (row.requests, row.jobs) == (3, {"succeeded": 1})
 
 
-@pytest.mark.parametrize("row", [(0, "x", "1 " * 12), (0, "1", "1 2"), (0, "1", "a " * 12), (0, "1", "")])
+async def test_the_last_days_are_those_of_the_clock_of_redis(harness: QueueHarness) -> None:
+    await ended(harness, "1")
+    (key,) = await harness.client.keys("pw:{0}:usage:acme:*")
+    (numbers,) = (await harness.client.hgetall(key)).values()
+    today = await day_of(harness)
+    for day in range(today - 2, today + 2):
+        await harness.client.hset(f"pw:{{0}}:usage:acme:{day}", "0", numbers)
+    # Two days: the day may change between the calls.
+    days = {row.hour // 86_400 for row in await harness.queue.usage.last_days("acme", 2)}
+    assert days in ({today - 1, today}, {today, today + 1})
+
+
+NUMBERS = " ".join("1" * 12)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        *((0, hour, NUMBERS) for hour in ("x", "24", "-1", "", "\u0661")),
+        *((0, "1", numbers) for numbers in (f"{NUMBERS} 1", "1 2", " ".join("a" * 12), f"{NUMBERS[:-1]}{10**16}", "")),
+    ],
+)
 def test_what_cannot_be_read_is_left_out(row: tuple[int, str, str]) -> None:
     good = (20_000, "23", " ".join(str(number) for number in range(12)))
     (found,) = usage_hours("acme", [row, good])

@@ -1,6 +1,7 @@
 """The bodies that the API answers with. Field names are those of docs/jobs.md. Pure."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from pageworker_supervisor.api.problem import ProblemDocument
 from pageworker_supervisor.contract.job_history import HistoryLine
 from pageworker_supervisor.contract.utc_time import utc_time
 from pageworker_supervisor.queue.job_details import JobDetails
+from pageworker_supervisor.queue.usage import UsageHour
 from pageworker_supervisor.queue.views import CancelReply
 
 SubmitStatus = Literal["queued", "known", "rejected"]
@@ -109,6 +111,25 @@ class LimitsAnswer(Struct, frozen=True, kw_only=True):
     requests: RequestLimit
 
 
+class UsageEntry(Struct, frozen=True, kw_only=True):
+    """What the jobs used that ended in one hour, all attempts together. `hour`: its start. `jobs`: number by status of
+    the result; only those that occurred."""
+
+    hour: dt.datetime
+    page_seconds: float
+    requests: int
+    bytes_in: int
+    bytes_out: int
+    jobs: dict[str, int]
+
+
+class UsageAnswer(Struct, frozen=True):
+    """The hours in which jobs of a tenant ended, the oldest first."""
+
+    tenant_id: str
+    hours: tuple[UsageEntry, ...]
+
+
 class ModuleAnswer(Struct, frozen=True, kw_only=True):
     """A module as a job of the tenant gets it that pins no version.
 
@@ -184,6 +205,22 @@ def cancel_answer(job_id: str, tenant_id: str, reply: CancelReply) -> CancelAnsw
 def timeline_answer(details: JobDetails) -> TimelineAnswer:
     """The history of a job, without fencing tokens and names of secrets."""
     return TimelineAnswer(details.job_id, details.tenant_id, tuple(map(_entry, details.history)))
+
+
+def usage_answer(tenant_id: str, hours: Sequence[UsageHour]) -> UsageAnswer:
+    """The hours as the API shows them."""
+    return UsageAnswer(tenant_id, tuple(map(_usage_entry, hours)))
+
+
+def _usage_entry(row: UsageHour) -> UsageEntry:
+    return UsageEntry(
+        hour=dt.datetime.fromtimestamp(row.hour, dt.UTC),
+        page_seconds=row.page_seconds,
+        requests=row.requests,
+        bytes_in=row.bytes_in,
+        bytes_out=row.bytes_out,
+        jobs=row.jobs,
+    )
 
 
 def _entry(line: HistoryLine) -> TimelineEntry:

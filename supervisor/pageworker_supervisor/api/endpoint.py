@@ -24,7 +24,7 @@ class QueryField:
 @dataclass(frozen=True)
 class Endpoint:
     """One operation. `answers`: the types that the body may have, by status; none: server-sent events, or a file if it
-    `downloads`.
+    `downloads`. `media_types`: which the body of a 200 may have beside JSON, as text.
 
     `problems`: codes beside those that every operation has.
     """
@@ -38,6 +38,7 @@ class Endpoint:
     query: tuple[QueryField, ...] = ()
     takes_jobs: bool = False
     downloads: bool = False
+    media_types: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 

@@ -91,10 +91,13 @@ def _operation_id(endpoint: Endpoint) -> str:
 
 
 def _answers(endpoint: Endpoint) -> dict[str, Any]:
-    return {
+    answers: dict[str, Any] = {
         str(status): {"description": endpoint.summary, "content": FILE if endpoint.downloads else _content(types)}
         for status, types in endpoint.answers.items()
     }
+    for media_type in endpoint.media_types:
+        answers["200"]["content"][media_type] = {"schema": {"type": "string"}}
+    return answers
 
 
 def _content(types: Sequence[type[Struct]]) -> dict[str, Any]:

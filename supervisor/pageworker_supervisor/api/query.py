@@ -34,12 +34,20 @@ def text_of(values: Mapping[str, str], name: str, longest: int) -> str:
     return text
 
 
-def count_of(values: Mapping[str, str], name: str, most: int) -> int:
-    """A whole number from 1 on, `most` without the field. Raises ApiProblem."""
-    text = values.get(name, str(most))
+def count_of(values: Mapping[str, str], name: str, most: int, default: int | None = None) -> int:
+    """A whole number from 1 on. Without the field: `default`, or `most` without that. Raises ApiProblem."""
+    text = values.get(name, str(default or most))
     if not _WHOLE.fullmatch(text) or not 1 <= int(text) <= most:
         raise ApiProblem("invalid_request", f"`{name}` is a whole number, 1 to {most}", field=name)
     return int(text)
+
+
+def choice_of(values: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
+    """One of the choices, the first without the field. Raises ApiProblem."""
+    text = values.get(name, choices[0])
+    if text not in choices:
+        raise ApiProblem("invalid_request", f"`{name}` is one of {', '.join(choices)}", field=name)
+    return text
 
 
 def seconds_of(values: Mapping[str, str], name: str, most: float) -> float:

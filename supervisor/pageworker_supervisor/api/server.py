@@ -23,6 +23,7 @@ from pageworker_supervisor.api.protocol import ApiProtocol, framing_problem
 from pageworker_supervisor.api.redis_calls import RedisCalls
 from pageworker_supervisor.api.request_body import RequestBodies
 from pageworker_supervisor.api.result_waits import ResultWaits
+from pageworker_supervisor.api.usage_endpoint import UsageEndpoint
 from pageworker_supervisor.api.whoami_endpoint import WHOAMI
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.config.data_dir import data_dir_of
@@ -158,9 +159,13 @@ class ApiServer:
         artifacts = ArtifactEndpoint(queue.inspection, calls, store)
         modules = ModuleEndpoint(registry, self._live)
         limits = LimitEndpoint(queue.tenants, calls, self._live, gate)
+        usage = UsageEndpoint(queue.usage, calls)
         events = EventEndpoint(listener, gate, queue.prefix)
         return api_app(
-            (*jobs.table(), *artifacts.table(), *modules.table(), *limits.table(), *events.table(), WHOAMI),
+            (
+                *(*jobs.table(), *artifacts.table(), *modules.table(), *limits.table(), *usage.table()),
+                *(*events.table(), WHOAMI),
+            ),
             gate,
             lambda: availability.trouble or watch.trouble,
         )

@@ -1,5 +1,6 @@
 """What the jobs of tenants used, by the hour in which they ended (queue/lua/usage.lua). Kept for 400 days."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
@@ -13,6 +14,9 @@ KEPT_DAYS = 400
 DAYS_PER_CALL = 31
 """A call reads at most so many keys."""
 OUTCOMES = USAGE_NUMBERS[4:]
+
+_HOUR = re.compile(r"1?[0-9]|2[0-3]", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{1,16}", re.ASCII)
 
 
 class JobSpending(Struct, frozen=True):
@@ -52,6 +56,12 @@ class UsageRecords:
     def __init__(self, shards: Shards) -> None:
         self._shards = shards
 
+    async def last_days(self, tenant_id: str, days: int) -> list[UsageHour]:
+        """The hours with jobs of the last days, today included, on the clock of Redis, which counts them."""
+        root = self._shards.roots[self._shards.of(tenant_id)]
+        seconds, _microseconds = await self._shards.functions.command("TIME", key=root)
+        return await self.read(tenant_id, int(seconds) // DAY_SECONDS - days + 1, days)
+
     async def read(self, tenant_id: str, first_day: int, days: int) -> list[UsageHour]:
         """The hours with jobs of these days (UTC, days since the epoch), the oldest first."""
         found: list[UsageHour] = []
@@ -72,7 +82,8 @@ def usage_hours(tenant_id: str, rows: Sequence[tuple[int, str, str]]) -> list[Us
 def _hours(tenant_id: str, rows: Sequence[tuple[int, str, str]]) -> Iterator[UsageHour]:
     for day, hour, text in rows:
         numbers = text.split(" ")
-        if not hour.isdecimal() or len(numbers) != len(USAGE_NUMBERS) or not all(map(str.isdecimal, numbers)):
+        readable = _HOUR.fullmatch(hour) and all(map(_NUMBER.fullmatch, numbers))
+        if not readable or len(numbers) != len(USAGE_NUMBERS):
             continue
         page_ms, requests, bytes_in, bytes_out, *ended = map(int, numbers)
         yield UsageHour(
