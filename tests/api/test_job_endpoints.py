@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from pw_servers import RedisServer
 from pageworker_supervisor.config.api_settings import ApiSettings
 from pageworker_supervisor.config.settings import TenantSettings
 from pageworker_supervisor.contract.job import JobRef
+from pageworker_supervisor.queue.functions import Shards
 
 JOB = {"job_id": "17", "endpoint_module": "shop.product", "payload": {"url": "https://shop.example/"}}
 
@@ -198,6 +200,20 @@ async def test_the_operator_of_the_fleet_names_the_tenant(api: ServedApi) -> Non
     assert problem(await post(api, JOB, "f1"), 422, "missing_field")["field"] == "tenant_id"
     assert (await post(api, {**JOB, "tenant_id": "beta"}, "f1")).json()["tenant_id"] == "beta"
     assert problem(await post(api, {**JOB, "tenant_id": "gamma"}, "f1"), 422, "unknown_tenant")["field"] == "tenant_id"
+
+
+async def test_a_job_that_ends_while_its_result_is_asked_for(api: ServedApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    await post(api, JOB)
+    call, ended = Shards.call, []
+
+    async def ends_before(shards: Shards, shard: int, name: str, **arguments: Any) -> Any:
+        if name == "show_job":
+            ended.append(await end(api))
+        return await call(shards, shard, name, **arguments)
+
+    monkeypatch.setattr(Shards, "call", ends_before)
+    answer = await api.client.get("/v1/jobs/17/result", headers=api.as_("a1"))
+    assert (answer.status_code, [answer.content]) == (200, ended)
 
 
 async def test_a_result_that_is_not_kept_any_more(api: ServedApi, live_redis: RedisServer) -> None:

@@ -142,9 +142,11 @@ class JobEndpoints:
         waiting = self._waits.result(ref, seconds)
         found = await (while_connected(request.receive, waiting) if seconds else waiting)
         if found is not None:
-            return Response(found, headers={"Cache-Control": "no-store"}, media_type=JSON)
+            return _result(found)
         details = await self._details(ref)
-        if details.state == "ended" and details.status is None:
+        if details.state == "ended":  # its result may have come since the look above
+            if (found := await self._calls.run(self._inspection.result(ref))) is not None:
+                return _result(found)
             raise ApiProblem("result_gone", "The job has ended. `results.ttl_seconds` have passed since")
         response = json_response(job_answer(details), 202)
         response.headers["Retry-After"] = f"{LOOK_AGAIN_SECONDS:.0f}"
@@ -159,6 +161,10 @@ class JobEndpoints:
         if details is None:
             raise nothing_there()
         return details
+
+
+def _result(text: bytes) -> Response:
+    return Response(text, headers={"Cache-Control": "no-store"}, media_type=JSON)
 
 
 def _submitted(texts: JobTexts, outcomes: Sequence[SubmittedJob | RejectedText]) -> Response:

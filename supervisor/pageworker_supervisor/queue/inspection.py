@@ -69,7 +69,7 @@ class QueueInspection:
 
     async def details(self, ref: JobRef) -> JobDetails | None:
         """All that is known of a job, its history included; None: nothing."""
-        return await read_details(self._shards, ref, await self.result(ref))
+        return await read_details(self._shards, ref, self.result)
 
     async def jobs(
         self,

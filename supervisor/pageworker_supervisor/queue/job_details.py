@@ -1,5 +1,6 @@
 """All that Redis knows of one job: its record while it has no result, its history, its result while that is kept."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -53,11 +54,15 @@ class JobDetails(Struct, frozen=True, kw_only=True):
     history: tuple[HistoryLine, ...] = ()
 
 
-async def read_details(shards: Shards, ref: JobRef, result: bytes | None) -> JobDetails | None:
-    """`result`: the one that is kept. None: nothing is known of the job. Raises RedisClientError."""
+async def read_details(
+    shards: Shards, ref: JobRef, read_result: Callable[[JobRef], Awaitable[bytes | None]]
+) -> JobDetails | None:
+    """`read_result` reads the result that is kept. None: nothing is known of the job. Raises RedisClientError."""
     reply = await shards.call(shards.of(ref.tenant_id), "show_job", ref=str(ref))
     record: dict[str, Any] | None = unpacked(reply).get("record")
     body, history, timeline = reply[1:]
+    # After the record: a job that ends in between would have neither.
+    result = await read_result(ref)
     return details_from(ref, record, body, history if record else timeline, result)
 
 
