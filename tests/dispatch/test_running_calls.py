@@ -35,3 +35,5 @@ async def test_a_step_is_told_with_its_event_and_not_told_again() -> None:
     await calls.progress(attempt(), STEP)
     ((call, (_, step, event), _),) = queue.calls
     assert (call, json.loads(step)["text"], json.loads(event)["event"]) == ("progress", "logged in", "progress")
+    number = json.loads(event)["attempt"]
+    assert number == json.loads(step)["attempt"] == json.loads(event)["detail"]["attempt"] > 0

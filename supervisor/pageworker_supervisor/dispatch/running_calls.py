@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
+from msgspec import structs
 
 from pageworker_sandbox.wire.messages import OnceRequest
 from pageworker_supervisor.contract.event import TenantEvent, encode_event
@@ -72,11 +73,13 @@ class RunningCalls:
 
     async def progress(self, attempt: ClaimedJob, step: StepRecord) -> None:
         """Publish the newest step, and keep it in the job's record. If Redis does not answer, it is not told again."""
+        number = attempt_number(attempt.job, attempt.lease)
+        step = structs.replace(step, attempt=number)
         event = TenantEvent(
             event="progress",
             job_id=attempt.job.job_id,
             tenant_id=attempt.job.tenant_id,
-            attempt=attempt_number(attempt.job, attempt.lease),
+            attempt=number,
             detail=msgspec.to_builtins(step, str_keys=True),
         )
         try:
