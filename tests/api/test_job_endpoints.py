@@ -204,7 +204,8 @@ async def test_the_operator_of_the_fleet_names_the_tenant(api: ServedApi) -> Non
 
 async def test_a_job_that_ends_while_its_result_is_asked_for(api: ServedApi, monkeypatch: pytest.MonkeyPatch) -> None:
     await post(api, JOB)
-    call, ended = Shards.call, []
+    call = Shards.call
+    ended: list[bytes] = []
 
     async def ends_before(shards: Shards, shard: int, name: str, **arguments: Any) -> Any:
         if name == "show_job":
