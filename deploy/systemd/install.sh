@@ -42,7 +42,7 @@ ln -sfn "$prefix/venv/bin/workerctl" /usr/local/bin/workerctl
 
 install -d "$lib/systemd/system" "$lib/sysusers.d" "$lib/tmpfiles.d"
 install -m 0644 deploy/systemd/pageworker.service deploy/systemd/pageworker@.service \
-  deploy/systemd/pageworker-fleet.service "$lib/systemd/system/"
+  deploy/systemd/pageworker-fleet.service deploy/systemd/pageworker-api.service "$lib/systemd/system/"
 install -m 0644 deploy/systemd/pageworker.sysusers.conf "$lib/sysusers.d/pageworker.conf"
 install -m 0644 deploy/systemd/pageworker.tmpfiles.conf "$lib/tmpfiles.d/pageworker.conf"
 systemd-sysusers pageworker.conf

@@ -7,6 +7,7 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy" / "systemd"
 UNIT, TEMPLATE = DEPLOY / "pageworker.service", DEPLOY / "pageworker@.service"
 FLEET = DEPLOY / "pageworker-fleet.service"
+API = DEPLOY / "pageworker-api.service"
 
 
 def entries(unit: Path) -> list[tuple[str, str]]:

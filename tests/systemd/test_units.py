@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from pw_systemd.units import DEPLOY, FLEET, ROOT, TEMPLATE, UNIT, allowed_calls, entries, values
+from pw_systemd.units import API, DEPLOY, FLEET, ROOT, TEMPLATE, UNIT, allowed_calls, entries, values
 
 from pageworker_supervisor.config.load import load
 from pageworker_supervisor.config.settings import Settings
@@ -16,8 +16,8 @@ from pageworker_supervisor.exit_codes import DaemonExit
 from pageworker_supervisor.worker_report import longest_stop_seconds
 
 SYSTEM_UNITS = Path("/usr/lib/systemd/system")
-NAMES = ("pageworker.service", "pageworker@one.service", "pageworker-fleet.service")
-EXPOSURE, FLEET_EXPOSURE = 3.8, 1.2
+NAMES = ("pageworker.service", "pageworker@one.service", "pageworker-fleet.service", "pageworker-api.service")
+EXPOSURE, LOW_EXPOSURE = 3.8, 1.2
 """Of 10, where 10 is a service without any hardening. docs/systemd.md names it. Other versions look at other things."""
 EXPOSURE_BY = "systemd 252 "
 
@@ -48,9 +48,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "lib").symlink_to("usr/lib")
     units = folder / "etc/systemd/system"
     units.mkdir(parents=True)
-    for unit in (UNIT, TEMPLATE, FLEET):
+    for unit in (UNIT, TEMPLATE, FLEET, API):
         shutil.copy(unit, units)
-    for program in ("opt/pageworker/venv/bin/pageworker", "opt/pageworker/venv/bin/workerctl", "usr/bin/kill"):
+    ours = (f"opt/pageworker/venv/bin/{name}" for name in ("pageworker", "pageworker-api", "workerctl"))
+    for program in (*ours, "usr/bin/kill"):
         file = folder / program
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o755)
@@ -82,7 +83,7 @@ def test_the_exposure_is_as_documented(root: Path, name: str) -> None:
     done = analyzed(root, "security", "--offline=yes", name)
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
     assert found is not None, done.stderr
-    expected = FLEET_EXPOSURE if name == "pageworker-fleet.service" else EXPOSURE
+    expected = LOW_EXPOSURE if name in (FLEET.name, API.name) else EXPOSURE
     assert float(found[1]) == expected
     assert (
         f"`systemd-analyze security {name.partition('@')[0].removesuffix('.service')}` gives {expected:g}" in DOCUMENT
@@ -126,7 +127,7 @@ def test_the_filter_has_the_calls_of_a_container_and_no_more_risky_ones() -> Non
 
 
 def test_every_variable_of_the_units_is_a_setting(tmp_path: Path) -> None:
-    files = (UNIT, TEMPLATE, FLEET, DEPLOY / "pageworker.service.d" / "credentials.conf.example")
+    files = (UNIT, TEMPLATE, FLEET, API, DEPLOY / "pageworker.service.d" / "credentials.conf.example")
     password = tmp_path / "password"
     password.write_text("hunter2\n")
     password.chmod(0o600)
@@ -152,10 +153,28 @@ def test_the_fleet_process_is_where_prometheus_looks_for_it() -> None:
     assert f"http://{address}/wanted" in DOCUMENT
 
 
-def test_the_fleet_process_reads_the_files_of_the_worker() -> None:
+@pytest.mark.parametrize("unit", [FLEET, API], ids=lambda unit: unit.stem)
+def test_the_other_processes_read_the_files_of_the_worker(unit: Path) -> None:
     for key in ("User", "Group", "Environment"):
-        assert value(FLEET, key) == value(UNIT, key)
-    assert value(FLEET, "ExecStart").split()[-2:] == value(UNIT, "ExecStart").split()[-2:]
+        assert value(unit, key) == value(UNIT, key)
+    assert value(unit, "ExecStart").split()[-2:] == value(UNIT, "ExecStart").split()[-2:]
+
+
+def test_the_api_is_as_tight_as_the_fleet_process() -> None:
+    hardening = [entries(unit)[[key for key, _ in entries(unit)].index("LimitCORE") :] for unit in (FLEET, API)]
+    assert hardening[0] == hardening[1]
+    assert len(hardening[0]) > 25
+
+
+def test_the_api_may_hold_its_connections_and_is_not_started_again_without_an_address() -> None:
+    assert int(value(API, "LimitNOFILE")) > 2 * Settings().api.connections
+    assert value(API, "RestartPreventExitStatus") == f"{DaemonExit.MISCONFIGURED:d}"
+
+
+def test_the_api_may_write_the_modules_that_it_fetches_alone() -> None:
+    assert value(API, "StateDirectory") == "pageworker/api-modules"
+    assert values(API, "ReadWritePaths") == []
+    assert '"api-modules"' in (ROOT / "supervisor/pageworker_supervisor/api/server.py").read_text()
 
 
 def test_the_installation_brings_each_unit() -> None:
