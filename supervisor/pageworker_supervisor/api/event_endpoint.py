@@ -23,7 +23,11 @@ from pageworker_supervisor.redis_client.errors import RedisUnavailable
 
 MOST_STREAMS = 1000
 MOST_WAITING = 1000
-"""Events that one client has not read yet. Above it, the oldest are dropped, and the client is told of a gap."""
+"""Events that one client has not read yet. Above it, they are dropped, and the client is told of a gap."""
+MOST_WAITING_BYTES = 1024 * 1024
+"""The same for their bytes. Those that are being sent do not count here."""
+MOST_UNREAD_BYTES = 64 * 1024 * 1024
+"""Of all clients, with those that are being sent. At most half of them are one tenant's."""
 ALIVE_SECONDS = 15.0
 """After this time without an event, a comment shows that the connection lives, and the token is looked at again."""
 AGAIN_SECONDS = 2.0
@@ -42,33 +46,72 @@ _named = msgspec.json.Decoder(_NamedEvent)
 
 
 class EventFeed:
-    """What one client has not read yet: a reader of its tenant's channel."""
+    """What one client has not read yet: a reader of its tenant's channel. Close it in the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, tenant_id: str, unread: TenantQuota) -> None:
+        """`unread`: the bytes that all clients share."""
+        self._tenant_id = tenant_id
+        self._unread = unread
         self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._sent_bytes = 0
+        """Of what is being sent: the client has read it when it wants the next."""
         self._came = asyncio.Event()
+        self._closed = False
 
     def message(self, untrusted_text: bytes) -> None:
         """An event of the tenant."""
-        if len(self._waiting) >= MOST_WAITING:
-            self._waiting.clear()
-            self._waiting.append(GAP)
-        self._waiting.append(sent_event(untrusted_text))
+        if self._closed:
+            return
+        event = sent_event(untrusted_text)
+        if not self._keep(event):
+            self._drop()
+            self.gap()
+            self._keep(event)
         self._came.set()
 
     def gap(self) -> None:
         """Events may have been lost."""
-        self._waiting.append(GAP)
+        if not self._waiting or self._waiting[-1] is not GAP:
+            self._waiting.append(GAP)
         self._came.set()
 
+    def close(self) -> None:
+        """The client is gone."""
+        self._closed = True
+        self._drop()
+        self._read()
+
+    def _keep(self, event: bytes) -> bool:
+        """False: there is no space for it, and it is not kept."""
+        size = len(event)
+        if len(self._waiting) >= MOST_WAITING or self._waiting_bytes + size > MOST_WAITING_BYTES:
+            return False
+        if not self._unread.take(self._tenant_id, size):
+            return False
+        self._waiting.append(event)
+        self._waiting_bytes += size
+        return True
+
+    def _drop(self) -> None:
+        self._waiting.clear()
+        self._unread.give_back(self._tenant_id, self._waiting_bytes)
+        self._waiting_bytes = 0
+
+    def _read(self) -> None:
+        self._unread.give_back(self._tenant_id, self._sent_bytes)
+        self._sent_bytes = 0
+
     async def next(self, seconds: float) -> bytes:
-        """All that waits, once there is something; a comment after this time."""
+        """All that waits, once there is something; a comment after this time. What came before is read then."""
+        self._read()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._came.wait()
         self._came.clear()
         found = b"".join(self._waiting)
         self._waiting.clear()
+        self._waiting_bytes, self._sent_bytes = 0, self._waiting_bytes
         return found or ALIVE
 
 
@@ -91,6 +134,7 @@ class EventEndpoint:
         self._gate = gate
         self._prefix = prefix
         self._streams = TenantQuota(MOST_STREAMS)
+        self._unread = TenantQuota(MOST_UNREAD_BYTES)
 
     def table(self) -> tuple[Endpoint, ...]:
         """The operation."""
@@ -106,14 +150,15 @@ class EventEndpoint:
             return Response(headers=headers, media_type="text/event-stream")
         if not self._streams.take(tenant_id):
             raise ApiProblem("overloaded", "Too many clients follow events", retry_after=AGAIN_SECONDS)
-        stream = self._stream(request, tenant_id)
+        feed = EventFeed(tenant_id, self._unread)
+        stream = self._stream(request, tenant_id, feed)
         response = HoldingResponse(stream, headers=headers, media_type="text/event-stream")
         response.held = contextlib.ExitStack()
         response.held.callback(self._streams.give_back, tenant_id)
+        response.held.callback(feed.close)
         return response
 
-    async def _stream(self, request: Request, tenant_id: str) -> AsyncIterator[bytes]:
-        feed = EventFeed()
+    async def _stream(self, request: Request, tenant_id: str, feed: EventFeed) -> AsyncIterator[bytes]:
         # With a broken subscription the stream ends. Clients connect again.
         with contextlib.suppress(RedisUnavailable, ApiProblem):
             async with self._listener.listening(f"{self._prefix}:events:{tenant_id}", feed):
