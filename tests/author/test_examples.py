@@ -72,7 +72,9 @@ async def test_they_pass_and_a_changed_site_fails_by_name(tmp_path: Path) -> Non
     shutil.copy(changed / "tests" / CHANGED, changed / "tests" / "reads_a_product.har")
     (changed / "tests" / "test_shop_product.py").rename(changed / "tests" / "test_changed.py")
     (changed / "tests" / "test_offline.py").write_text(OFFLINE)
-    code, output = await module_test(tmp_path, *map(str, sorted(EXAMPLES.glob("*_*"))), str(changed))
+    code, output = await module_test(
+        tmp_path, *map(str, sorted(tests.parent for tests in EXAMPLES.glob("*/tests"))), str(changed)
+    )
     assert "1 failed, 14 passed" in output, output
     assert code == 1
     assert re.search("FAILED .*/tests/test_changed.py::test_reads_a_product", output)

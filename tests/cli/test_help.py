@@ -16,6 +16,7 @@ VERBS = {
         "Create",
         "Delete",
         "Edit",
+        "End",
         "Give",
         "Inspect",
         "Let",

@@ -67,7 +67,7 @@ def test_the_bounds_are_ages() -> None:
 
 
 def test_which_states_are_read() -> None:
-    without = {"queued", "delayed", "running", "ending", "finishing"}
+    without = {"queued", "delayed", "running", "ending", "finishing", "storing"}
     assert JobFilter().states() == without
     assert JobFilter().states(all_states=True) == {*without, "ended"}
     assert JobFilter(state=("queued",)).states(all_states=True) == {"queued"}

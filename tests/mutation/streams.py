@@ -58,7 +58,7 @@ ROWS = (
     ),
     Mutant(
         f.DEAD_NAMES,
-        f"{INTAKE}/intake.py",
+        f"{INTAKE}/common_sources.py",
         "            await self._stream.forget_silent()\n",
         "            return\n",
         (f"{ARRIVAL}::test_names_of_dead_workers_are_removed",),
@@ -79,7 +79,7 @@ ROWS = (
     ),
     Mutant(
         f.RACY_RECLAIM,
-        f"{INTAKE}/list_source.py",
+        f"{INTAKE}/processing_list.py",
         "if heartbeat > redis.call('TIME')[1] - ARGV[5] then\n  return {}\nend\n",
         "",
         ("tests/intake/test_faults.py::test_a_worker_that_sends_a_heartbeat_again_keeps_its_texts",),

@@ -21,6 +21,7 @@ from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.status import DrainLine
 from pageworker_supervisor.dispatch import attempt as attempt_file
 from pageworker_supervisor.dispatch.attempt import Attempt
+from pageworker_supervisor.dispatch.running_calls import RunningCalls
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.views import JobView
@@ -262,7 +263,7 @@ async def test_a_bug_while_a_job_is_ended_without_running_does_not_end_the_worke
 async def test_a_bug_while_the_begin_is_told_does_not_end_the_worker(
     worker: Echoes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Settlement, "begun", fails)
+    monkeypatch.setattr(RunningCalls, "begun", fails)
     soon = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat()
     expiring = nap("expiring", 100, fields={"expires_at": soon})
     await worker.push(msgspec.structs.replace(expiring, expires_at_ms=int(time.time() * 1000) + 3_600_000))

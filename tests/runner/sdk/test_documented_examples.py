@@ -142,10 +142,10 @@ async def test_a_wait_says_what_did_not_come(shop: Page, sink: Any) -> None:
     await shop.goto("https://shop.example/list?token=secret")
     helpers = Helpers(shop, sink)
     with pytest.raises(PageTimeout) as caught:
-        await helpers.wait_for("the order number", "#number", timeout_seconds=0.05)
+        await helpers.wait_for("the order number", "#order-number", timeout_seconds=0.05)
     text = str(caught.value)
     assert text.startswith("the order number did not come within 0.")
-    assert text.endswith("`#number` is not visible. The page is https://shop.example/list")
+    assert text.endswith("`#order-number` is not visible. The page is https://shop.example/list")
     for condition, said in ({"url": "**/x"}, "the URL does not match **/x"), ({"script": "0"}, "not true: 0"):
         with pytest.raises(PageTimeout, match=re.escape(said)):
             await helpers.wait_until(**condition, timeout_seconds=0.05)

@@ -74,7 +74,7 @@ local function end_at(id, at)
   call('PEXPIRE', Key.access_token(id), max(0, at - NOW) + KEPT_MS)
 end
 
-local function store(request, tenant, scopes, label, lifetime_ms)
+local function store_token(request, tenant, scopes, label, lifetime_ms)
   call('HSET', Key.access_token(request.id), 'tenant', tenant, 'scopes', scopes, 'digest', request.digest, 'label', label,
     'created_at', NOW_TEXT, 'lifetime_ms', text_of(lifetime_ms))
   call('ZADD', index_of(tenant), NOW_TEXT, request.id)
@@ -91,7 +91,7 @@ function Tenant.add_access_token(request)
   if not has_place(request.tenant) then
     return 'full'
   end
-  return store(request, request.tenant, request.scopes, request.label, request.lifetime_ms)
+  return store_token(request, request.tenant, request.scopes, request.label, request.lifetime_ms)
 end
 
 function Tenant.rotate_access_token(request)
@@ -108,7 +108,7 @@ function Tenant.rotate_access_token(request)
   if not has_place(request.tenant) then
     return 'full'
   end
-  store(request, old.tenant, old.scopes, old.label, whole(old.lifetime_ms))
+  store_token(request, old.tenant, old.scopes, old.label, whole(old.lifetime_ms))
   call('HSET', Key.access_token(old.id), 'replaced_by', request.id)
   local ends, after = whole(old.expires_at), NOW + request.overlap_ms
   end_at(old.id, ends > 0 and min(ends, after) or after)
