@@ -76,6 +76,35 @@ async def test_a_backlog_of_many_pushes_costs_a_small_note(counter: Counter, mon
         assert all(wait >= 0 for _, wait in found)
 
 
+@pytest.mark.parametrize("at_head", [False, True])
+async def test_a_long_text_is_not_read_again_by_each_take(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, at_head: bool
+) -> None:
+    """Two copies per take of a text of 512 MB at the end of the list kept Redis busy for seconds."""
+    long = b"x" * (list_source.LONG_BYTES + 1)
+    texts = [long, *(job(n) for n in range(4)), long] if at_head else [*(job(n) for n in range(4)), long]
+    await counter.push(*texts)
+    assert await taken(counter, "w1", 0, monkeypatch) == []
+    await asyncio.sleep(PAUSE_SECONDS)
+    before = await reads(counter)
+    for number in range(4):
+        ((text, wait),) = await taken(counter, "w1", 1, monkeypatch)
+        assert text == texts[number]
+        assert wait >= PAUSE_SECONDS - 0.01
+    assert await reads(counter) - before == (7 if at_head else 8), "of the first text, before and after"
+    await counter.push(job(9))
+    found = await taken(counter, "w2", 10, monkeypatch)
+    assert [text for text, _ in found] == [*texts[4:], job(9)]
+    assert near(found[-1:], [0])
+    assert all(wait >= PAUSE_SECONDS - 0.01 for _, wait in found[:-1])
+
+
+async def reads(counter: Counter) -> int:
+    """How often texts were read where they are."""
+    stats = await counter.redis_client.send("INFO", "commandstats", key="pw:inbox")
+    return int(stats["cmdstat_lindex"]["calls"])
+
+
 async def test_a_jobs_time_in_the_stream_is_time_in_the_queue(counter: Counter) -> None:
     await counter.add(job(1))
     await asyncio.sleep(1.0)

@@ -15,12 +15,20 @@ from pageworker_supervisor.intake.processing_list import BATCH, BATCH_BYTES, Pro
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.redis_client import RedisClient
 
-# KEYS: inbox, processing, workers, seen. ARGV: worker, most texts, most bytes. Returns the texts, and how long each is
-# known to have waited (ms).
+LONG_BYTES = 256 * 1024
+"""A text above it is read as seldom as can be."""
+
+# KEYS: inbox, processing, workers, seen. ARGV: worker, most texts, most bytes, bytes above which a text is long.
+# Returns the texts, and how long each is known to have waited (ms).
 #
 # `seen` is `<mark of the first text> <mark of the last> <count>:<since> …`, in the order of the list. If the first text
 # is still the first, the new texts are behind it (RPUSH); if the last is still the last, they are before it (LPUSH). If
 # neither is, the record is worthless, and every text counts from now.
+#
+# LINDEX copies the text, 5 ms per MB, and Redis tells no length without a copy. A mark begins with the length: a text
+# that was long when it was marked is not read again to compare it, except a first one, which is about to be taken.
+# While the list is as long as it was, and its other end is the same, so is this one. Where texts were pushed before a
+# long last one, the record is worthless.
 _TAKE = """
 local function mark(at)
   local text = redis.call('LINDEX', KEYS[1], at)
@@ -36,7 +44,18 @@ for count, since in string.gmatch(rest or '', '(%d+):(%d+)') do
   known = known + tonumber(count)
 end
 local added = length - known
-local same_first, same_last = first and first == mark(0), last and last == mark(-1)
+local function is_long(a_mark)
+  return a_mark and tonumber(string.sub(a_mark, 1, -41)) > tonumber(ARGV[4])
+end
+local long_first, long_last = is_long(first), is_long(last)
+local same_first = first and not long_first and first == mark(0)
+local same_last = last and not long_last and last == mark(-1)
+if added == 0 then
+  same_last = same_last or (long_last and (same_first or long_first))
+  same_first = same_first or (long_first and same_last)
+elseif added > 0 and long_first and not same_last then
+  same_first = first == mark(0)
+end
 if added < 0 or not (same_first or same_last) or (added == 0 and not (same_first and same_last)) then
   spans, added = {}, length
 end
@@ -64,7 +83,7 @@ end
 if #spans == 0 then
   redis.call('DEL', KEYS[4])
 else
-  local said = { mark(0), mark(-1) }
+  local said = { mark(0), added == 0 and long_last and last or mark(-1) }
   for _, span in ipairs(spans) do
     said[#said + 1] = string.format('%d:%.0f', span[1], span[2])
   end
@@ -103,6 +122,6 @@ class ProducerList:
         """The texts that are there now, at most a batch."""
         keys = (self.key, self.taken.key, self.taken.workers, self._seen)
         texts, waits = await self._redis_client.send(
-            "EVAL", _TAKE, len(keys), *keys, self._worker_id, BATCH, BATCH_BYTES, key=self.key
+            "EVAL", _TAKE, len(keys), *keys, self._worker_id, BATCH, BATCH_BYTES, LONG_BYTES, key=self.key
         )
         return [Arrival(text, waited) for text, waited in zip(texts, waits, strict=True)]
