@@ -47,20 +47,22 @@ async def test_a_body_as_large_as_the_setting_permits(live_redis: RedisServer) -
 
 
 async def test_parts_are_joined_and_their_memory_is_given_back() -> None:
-    bodies = RequestBodies(100, together_bytes=10)
+    bodies = RequestBodies(100, together_bytes=20)
     for _ in range(3):
-        async with bodies.json(request(b"12345", b"67890")) as body:
+        async with bodies.json(request(b"12345", b"67890"), "acme") as body:
             assert body == b"1234567890"
             with pytest.raises(ApiProblem, match="overloaded") as refused:
-                async with bodies.json(request(b"1")):
+                async with bodies.json(request(b"1"), "acme"):
                     pass
             assert "Retry-After" in refused.value.headers
+            async with bodies.json(request(b"1234567890"), "beta") as other:
+                assert len(other) == 10, "a tenant takes half at most"
 
 
 async def test_a_body_that_does_not_end() -> None:
-    bodies = RequestBodies(100, together_bytes=10, seconds=0.05)
+    bodies = RequestBodies(100, together_bytes=20, seconds=0.05)
     with pytest.raises(ApiProblem, match="body_timeout"):
-        async with bodies.json(request(b"12345", ends=False)):
+        async with bodies.json(request(b"12345", ends=False), "acme"):
             pass
-    async with bodies.json(request(b"1234567890")) as body:
+    async with bodies.json(request(b"1234567890"), "acme") as body:
         assert len(body) == 10, "nothing is held of the one that was cut"
