@@ -45,7 +45,7 @@ for count, since in string.gmatch(rest or '', '(%d+):(%d+)') do
 end
 local added = length - known
 local function is_long(a_mark)
-  return a_mark and tonumber(string.sub(a_mark, 1, -41)) > tonumber(ARGV[4])
+  return a_mark and (tonumber(string.sub(a_mark, 1, -41)) or 0) > tonumber(ARGV[4])
 end
 local long_first, long_last = is_long(first), is_long(last)
 local same_first = first and not long_first and first == mark(0)
