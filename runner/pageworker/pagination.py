@@ -179,5 +179,5 @@ def with_parameter(url: str, name: str, value: str) -> str:
 def first_number(url: str, name: str) -> int:
     """The number that the URL has as this parameter; 1 without one."""
     value = dict(parse_qsl(urlsplit(url).query)).get(name, "1")
-    # The URL is the site's: so many digits are no number of a page.
+    # The site chooses the URL. A number with more digits is not the number of a page.
     return int(value) if value.isdecimal() and len(value) <= MOST_DIGITS else 1

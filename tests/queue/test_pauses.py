@@ -391,15 +391,3 @@ async def test_a_claim_pays_no_command_for_pauses_of_others(harness: QueueHarnes
         await harness.finish(await harness.take(capacity=places(("acme", None, 5))))
         costs.append(await commands() - before)
     assert costs[2] <= costs[1]
-
-
-async def test_a_pause_that_keeps_leaves_one_in_force_as_it_is(harness: QueueHarness) -> None:
-    first = await pauses(harness).pause("domain", HOST, "the shop asked for it", "ann@ops")
-    kept = await pauses(harness).pause("domain", HOST, "captcha", "blocker policy", 5, keep=True)
-    assert (kept.until_ms, kept.failed) == (first.until_ms, {})
-    (view,) = await pauses(harness).all()
-    assert (view.by, view.until_ms) == ("ann@ops", None)
-    await pauses(harness).unpause("domain", HOST, "ann@ops")
-    await pauses(harness).pause("domain", HOST, "captcha", "blocker policy", 5, keep=True)
-    (view,) = await pauses(harness).all()
-    assert view.by == "blocker policy"

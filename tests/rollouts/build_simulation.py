@@ -12,7 +12,7 @@ from rollouts.simulation import SimulatedRollouts, ended
 
 OLD_PER_NEW = 4
 EACH_ATTEMPT = LOOKS[-1][0] + 2
-"""Up to so many attempts of the canary, the decision looks after each."""
+"""After each of these first attempts of the canary, the decision looks at the counts."""
 LOST = 0.005
 RESTARTS = 0.02
 ATTEMPTS_PER_MINUTE = 10

@@ -34,8 +34,7 @@ MAX_ARTIFACTS_BYTES = 224 * 1024 * 1024
 """Of one attempt, failure artifacts included. A correct runner stays well below, so one that exceeds it is killed."""
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 BROWSER_CLOSE_SECONDS = 10.0
-"""Time for the browser to close after Stop. It writes its profile to disk meanwhile. The runner stops waiting then, and
-the supervisor kills the runner of a profile no earlier."""
+"""Time for the browser to close after Stop, and to write its profile. A runner of a profile is killed no earlier."""
 MAX_SECRET_CHARS = 16_384
 MAX_SECRET_REQUESTS = 100
 """Secrets that one attempt may ask for, the same one again included."""
@@ -63,8 +62,7 @@ Level = Literal["debug", "info", "warning", "error"]
 BrowserLevel = Level | Literal["off"]
 """Lowest level of the browser's own lines that a job's log has."""
 RetireCause = Literal["jobs", "pages", "state", "tasks", "threads"]
-"""It has served enough; pages could not be cleaned or replaced; a module changed what cannot be undone, or left tasks
-or threads running."""
+"""It has served enough; pages stayed unclean; a module changed what cannot be undone, or left tasks or threads."""
 BlockedKind = BlockedType | Literal["host"]
 """What a blocked request is counted as. `host`: one to a blocked host, of any type."""
 BlockerCheck = Literal["failures", "always", "off"]

@@ -1,4 +1,4 @@
-"""Calls to Redis for requests: so many at once, each within a time limit, with a problem document where one fails."""
+"""Calls to Redis for requests: a bounded number at once, each with a time limit. A failure is a problem document."""
 
 import asyncio
 from collections.abc import Awaitable

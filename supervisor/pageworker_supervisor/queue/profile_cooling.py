@@ -10,8 +10,8 @@ class ProfileCooling:
         self._shards = shards
 
     async def cool(self, tenant_id: str, profile_id: str, seconds: float) -> float:
-        """Let the profile cool down for so long. A longer cool-down that is in force stays. Returns the seconds until
-        its end."""
+        """Let the profile cool down for this time. A longer cool-down that is in force stays. Returns the seconds
+        until its end."""
         reply = await self._shards.call(
             self._shards.of(tenant_id),
             "cool_profile",

@@ -12,7 +12,7 @@ from pageworker_supervisor.queue.library import USAGE_NUMBERS
 DAY_SECONDS = 86_400
 KEPT_DAYS = 400
 DAYS_PER_CALL = 31
-"""A call reads at most so many keys."""
+"""A day is a key. A call that reads too many keys keeps Redis from other clients."""
 OUTCOMES = USAGE_NUMBERS[4:]
 
 _HOUR = re.compile(r"1?[0-9]|2[0-3]", re.ASCII)

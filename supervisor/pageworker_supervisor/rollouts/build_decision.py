@@ -68,7 +68,7 @@ class BuildDecision:
 
 
 def decide_build(memory: BuildMemory, counts: Counts, rules: BuildRules, seconds: float) -> BuildDecision:
-    """Look at the counts once, after so many seconds of watching. `old`: stable workers, `new`: canaries."""
+    """Look at the counts once, `seconds` after the watch began. `old`: stable workers, `new`: canaries."""
     failures = hits_of(counts, "failed")
     buckets = buckets_of(counts)
     after = replace(

@@ -10,7 +10,7 @@ class RunnerFailure(Exception):
 class SpawnFailed(RunnerFailure):
     """The runner did not come up, by a fault of the host. Its jobs are deferred, uncharged.
 
-    `defer_seconds`: for so long. `cause`: what the metric of deferred jobs counts it as.
+    `defer_seconds`: how long they are deferred. `cause`: the label in the metric of deferred jobs.
     """
 
     defer_seconds: float = 1.0

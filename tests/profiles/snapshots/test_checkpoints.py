@@ -2,36 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pw_profiles import Homes, Keys, SnapshotWorker, act_in_process
+from pw_profiles import Keys, SnapshotWorker
 
 from pageworker_profiles.checkpoint import ProfileCheckpoint
 from pageworker_profiles.errors import SnapshotKeyMissing, SnapshotStoreAway, StaleFence
-from pageworker_profiles.snapshots.folder_objects import FolderObjects
 from pageworker_profiles.snapshots.head import CheckpointRecord, ProfileHead
 
 Worker = Callable[..., SnapshotWorker]
 HELD = ProfileCheckpoint(b'{"cookies": "secret login"}', 1000.5)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    folder = tmp_path / "store"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
-def worker(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
-    act_in_process(monkeypatch)
-    homes = Homes()
-
-    def make(name: str, **options: Any) -> SnapshotWorker:
-        return SnapshotWorker(name, tmp_path / name, FolderObjects(store), homes, **options)
-
-    return make
 
 
 async def killed(worker: SnapshotWorker, fence: int, held: ProfileCheckpoint = HELD) -> None:
