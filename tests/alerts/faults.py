@@ -254,6 +254,19 @@ def the_secret_backend_is_away(world: AlertWorld) -> Iterator[None]:
     world.bao.resume()
 
 
+def the_snapshot_store_is_away(world: AlertWorld) -> Iterator[None]:
+    """The folder of snapshots is not mounted when the browser of a profile is closed."""
+    job_id = world.push(profile_id="shop")
+    result = f"pw:result:acme:{job_id}"
+    until(lambda: bool(world.redis.command("EXISTS", result)), "the job of the profile has a result", 20, 0.05)
+    hidden = world.snapshots.rename(world.snapshots.with_name("hidden"))
+    # Others need its runner slot.
+    for number in range(4):
+        world.push(milliseconds=3000, tenant=f"other-{number}")
+    yield
+    hidden.rename(world.snapshots)
+
+
 CASES = (
     FaultCase(("RedisDown",), redis_is_away, CUT_OFF),
     FaultCase(("CallbacksFailing",), callbacks_are_refused),
@@ -275,6 +288,7 @@ CASES = (
     FaultCase(("ConfigurationRefused",), a_change_is_refused),
     FaultCase(("AdmissionClosed",), the_host_is_loaded),
     FaultCase(("RolloutRefused",), a_rollout_is_refused),
+    FaultCase(("SnapshotsNotStored",), the_snapshot_store_is_away),
     # After two thirds of its time, the login is to be renewed. After three quarters it is late.
     FaultCase(("SecretExpiring",), the_secret_backend_is_away, seconds=180),
 )

@@ -125,6 +125,7 @@ class AlertWorld:
         self.redis = RedisServer(["--appendonly", "yes"])
         self.receiver = StatusReceiver()
         self.registry = folder / "registry"
+        self.snapshots = folder / "snapshots"
         self.key = SecretKey.new()
         self.worker_port, self.fleet_port = free_port(), free_port()
         self.worker = LoggedProcess(
@@ -173,18 +174,22 @@ class AlertWorld:
         self.config.write_text(toml_text(settings))
 
     def _secrets(self, bao: OpenBao) -> dict[str, dict[str, Any]]:
+        """Of the backend, and the snapshot store whose key it holds."""
         bao.put(VAULT_TENANT, "hook", "callback secret of the tests")
         role_id, secret_id = bao.approle(f"{LOGIN_SECONDS}s")
         file = self.folder / "secret_id"
         file.write_text(secret_id)
         file.chmod(0o600)
+        bao.put("_fleet", "profile_key", os.urandom(32).hex())
         vault = {"url": bao.url, "auth": "approle", "role_id": role_id, "secret_id_file": str(file)}
-        return {"secrets": {"backend": "vault", "vault": vault}}
+        profiles = {"store": self.snapshots.as_uri(), "key_secret": "profile_key"}
+        return {"secrets": {"backend": "vault", "vault": vault}, "profiles": profiles}
 
     def start(self) -> None:
         """Start all, and wait until the worker takes jobs."""
         (self.folder / "data").mkdir()
         (self.folder / "profiles").mkdir()
+        self.snapshots.mkdir()
         asyncio.run(publish([ECHO_MODULE], self.registry, self.key))
         self.redis.start()
         self.configure()

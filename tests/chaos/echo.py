@@ -5,7 +5,7 @@ import fcntl
 import os
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from pageworker_profiles.errors import ProfileBusy, StaleFence
+from pageworker_profiles.snapshots.snapshot_folders import SnapshotFolders
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.signing import VerifiedBundle
@@ -34,7 +35,8 @@ RECYCLE_SECONDS = 0.001
 
 @dataclass(frozen=True)
 class EchoResources(RunnerResources):
-    """Each profile is one file, locked by the kernel, in a folder that all workers share."""
+    """Each profile is one file, locked by the kernel, in a folder that all workers share. With a snapshot store it is a
+    real one, with nothing in it."""
 
     locks: Path = NOWHERE
 
@@ -43,6 +45,11 @@ class EchoResources(RunnerResources):
         """Hold the profile for the block. Raises ProfileBusy, StaleFence."""
         if context.profile_id is None:
             yield RunnerFolder(None, None, self.profiles)
+            return
+        if isinstance(self.profiles, SnapshotFolders):
+            opened = await self.profiles.open(context.tenant_id, context.profile_id, fence, None)
+            with closing(opened) as lease:
+                yield RunnerFolder(lease.path, None, self.profiles, lease=lease, fence=fence)
             return
         descriptor = os.open(self.locks / f"{context.tenant_id}--{context.profile_id}", os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -94,6 +101,7 @@ class EchoRunner(Runner):
                 raise _Gone
         except* _Gone:
             self._tasks = None
+        await folder.keep(self._end is None, "")
 
     async def _assign_once_adopted(self) -> None:
         await self._adoption.begun.wait()

@@ -71,6 +71,8 @@ class SnapshotWorker:
         self.refused: list[tuple[str, str]] = []
         self.aside: list[str] = []
         self.damaged: list[str] = []
+        self.waits: list[bool] = []
+        """Whether a folder waits to be published, each time that this was told."""
         self.keys = keys or Keys()
         options = SnapshotOptions(worker=name, host=f"host of {name}", keep=keep, seconds=seconds)
         self.snapshots = ProfileSnapshots(objects, options)
@@ -80,6 +82,7 @@ class SnapshotWorker:
             refused=lambda _, __, snapshot, reason: self.refused.append((snapshot, reason)),
             damaged=lambda _, __, error: self.damaged.append(str(error)),
             set_aside=lambda _, __, reason: self.aside.append(reason),
+            waits_since=lambda since: self.waits.append(since is not None),
         )
         local = ProfileFolders(root, most)
         self.profiles = SnapshotFolders(local, self.snapshots, self.keys, homes, events)

@@ -16,6 +16,10 @@ CALLS: list[Call] = [
         lambda metrics: metrics.profiles.failed("publish", "SnapshotStoreAway"),
         {"pageworker_profile_snapshot_failures_total": 1},
     ),
+    (
+        lambda metrics: metrics.profiles.waits_since.show(5.0),
+        {"pageworker_profile_unpublished_timestamp_seconds": 5},
+    ),
     (lambda metrics: metrics.profiles.checkpoint("stored"), {"pageworker_profile_checkpoints_total": 1}),
     (lambda metrics: metrics.profiles.damaged.inc(), {"pageworker_profile_damaged_total": 1}),
     (

@@ -45,6 +45,7 @@ from pageworker_profiles.snapshots.local_copy import (
 )
 from pageworker_profiles.snapshots.local_folders import LocalFolders
 from pageworker_profiles.snapshots.profile_snapshots import ProfileSnapshots
+from pageworker_profiles.snapshots.unpublished import UnpublishedProfiles
 
 ASIDE_KEPT = 2
 """Folders of one profile that a snapshot has replaced. They hold what a killed browser wrote."""
@@ -69,6 +70,8 @@ class SnapshotEvents:
     """A database of the browser is damaged, in the local folder or in a snapshot: tenant, profile."""
     set_aside: Callable[[str, str, str], None]
     """A local folder was replaced and kept: tenant, profile, reason."""
+    waits_since: Callable[[float | None], None]
+    """Unix time since when the oldest folder waits to be published; None: none waits."""
 
 
 class SnapshotFolders:
@@ -90,6 +93,7 @@ class SnapshotFolders:
         self._homes = homes
         self._events = events
         self._boot = boot_id()
+        self._unpublished = UnpublishedProfiles(events.waits_since)
         self._left: set[tuple[str, str]] = set()
         """Profiles whose local folder is not published yet."""
         self._some_left = asyncio.Event()
@@ -186,6 +190,7 @@ class SnapshotFolders:
         await self._local.mark(
             lease, LocalCopy(state="open", store=store, fence=fence, snapshot=began, boot=self._boot)
         )
+        self._forget(lease)
 
     async def _checkpoint(self, lease: ProfileLease, record: CheckpointRecord) -> ProfileCheckpoint | None:
         """What the last browser held before it was killed; None: it was changed since, and must not be used."""
@@ -268,6 +273,7 @@ class SnapshotFolders:
         began = time.monotonic()
         await self._local.mark(lease, copy)
         self._remember(lease)
+        self._unpublished.add(lease.tenant_id, lease.profile_id)
         await self._check(lease)
         tenant_id, profile_id = lease.tenant_id, lease.profile_id
         key = await self._keys.current()
@@ -289,7 +295,7 @@ class SnapshotFolders:
         finally:
             await self._local.delete(file)
         await self._local.mark(lease, replace(copy, state="published", snapshot=snapshot, boot=self._boot))
-        self._left.discard((tenant_id, profile_id))
+        self._forget(lease)
         if done.before is None or not done.before.snapshots:
             await self._homes.keep(tenant_id, profile_id, copy.store)
         self._events.moved("publish", time.monotonic() - began, record.bytes)
@@ -303,7 +309,7 @@ class SnapshotFolders:
             self._events.failed("publish", lease.tenant_id, lease.profile_id, refused)
             await self._set_aside(lease, f"it cannot be published: {refused}")
             await self._local.drop_mark(lease)
-            self._left.discard((lease.tenant_id, lease.profile_id))
+            self._forget(lease)
 
     async def _publish_left(self) -> NoReturn:
         for tenant_id, profile_id in await self._folders.profiles():
@@ -330,6 +336,7 @@ class SnapshotFolders:
             # Without the lock: to take it for a moment would make an opening fail.
             copy = await self._folders.in_thread(lambda: read_copy(self._folders.folder(tenant_id, profile_id)))
             if copy is None or copy.state != "unpublished":
+                self._unpublished.drop(tenant_id, profile_id)
                 return
             with closing(await self._folders.hold(tenant_id, profile_id, None, None)) as lease:
                 copy = await self._local.copy(lease)
@@ -346,6 +353,10 @@ class SnapshotFolders:
     def _remember(self, lease: ProfileLease) -> None:
         self._left.add((lease.tenant_id, lease.profile_id))
         self._some_left.set()
+
+    def _forget(self, lease: ProfileLease) -> None:
+        self._left.discard((lease.tenant_id, lease.profile_id))
+        self._unpublished.drop(lease.tenant_id, lease.profile_id)
 
     # ---- the local folder ----
 

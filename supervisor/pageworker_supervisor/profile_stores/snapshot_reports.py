@@ -29,8 +29,14 @@ class SnapshotReports:
     @property
     def events(self) -> SnapshotEvents:
         """The calls."""
+        profiles = self._metrics.profiles
         return SnapshotEvents(
-            self._metrics.profiles.moved, self._failed, self._refused, self.failed_check, self._set_aside
+            moved=profiles.moved,
+            failed=self._failed,
+            refused=self._refused,
+            damaged=self.failed_check,
+            set_aside=self._set_aside,
+            waits_since=profiles.waits_since.show,
         )
 
     async def run(self) -> NoReturn:

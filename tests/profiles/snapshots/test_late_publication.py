@@ -46,10 +46,12 @@ async def test_the_same_worker_tries_again_by_itself(worker: Worker, store: Path
         await a.close(lease, 1)
         while len(a.failed) < 2:  # noqa: ASYNC110 - no event tells when it has tried again
             await asyncio.sleep(0.02)
+        assert set(a.waits) == {True}
         hidden.rename(store)
         while not a.moved:  # noqa: ASYNC110 - no event tells when it is done
             await asyncio.sleep(0.02)
         running.cancel()
+    assert a.waits[-1] is False
     assert await worker("b").visit(2) == "late"
 
 

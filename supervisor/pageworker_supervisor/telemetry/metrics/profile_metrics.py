@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from pageworker_supervisor.telemetry.metrics.bounded import Bounded
 from pageworker_supervisor.telemetry.metrics.buckets import FAST
+from pageworker_supervisor.telemetry.metrics.timestamps import TimestampGauge
 
 CheckpointResult = Literal["stored", "not_taken", "not_stored", "restored", "not_restored"]
 
@@ -34,6 +35,11 @@ class ProfileMetrics:
             registry=registry,
         )
         self._failures = Bounded(self.failures)
+        self.waits_since = TimestampGauge(
+            "pageworker_profile_unpublished_timestamp_seconds",
+            "Since when the oldest profile waits whose folder here no snapshot has. No sample without one.",
+            registry=registry,
+        )
         self.damaged = Counter(
             "pageworker_profile_damaged",
             "Damaged databases that were found in profiles and snapshots. Each check counts one at most.",
