@@ -2,7 +2,6 @@
 
 from pw_worker.reports import worker_report
 
-from pageworker_supervisor.cli.fleet_status import fleet_worker, queue_totals, totals
 from pageworker_supervisor.cli.top_frame import (
     TopFailure,
     TopFrame,
@@ -13,6 +12,7 @@ from pageworker_supervisor.cli.top_frame import (
     worker_rows,
 )
 from pageworker_supervisor.contract.worker_report import ReportedRunner
+from pageworker_supervisor.queue.fleet_status import fleet_worker, queue_totals, totals
 from pageworker_supervisor.queue.fleet_workers import HeardWorker
 from pageworker_supervisor.queue.views import TenantStats
 

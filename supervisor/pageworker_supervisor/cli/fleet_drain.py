@@ -17,12 +17,12 @@ from pageworker_supervisor.admin.status import DrainLine
 from pageworker_supervisor.cli.audited import audited
 from pageworker_supervisor.cli.connect import open_queue
 from pageworker_supervisor.cli.drain_watch import DrainWatch, is_for
-from pageworker_supervisor.cli.fleet_status import FleetState, fleet_worker
 from pageworker_supervisor.cli.local_user import user_at_host
 from pageworker_supervisor.cli.output import CommandError, CommandExit, note
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.fleet_status import FleetState, fleet_worker
 from pageworker_supervisor.queue.fleet_workers import (
     EVERY_WORKER,
     HeardWorker,

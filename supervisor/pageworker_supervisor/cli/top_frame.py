@@ -5,19 +5,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pageworker_supervisor.cli.fleet_status import (
-    WORKER_HEADS,
-    FleetTotals,
-    FleetWorker,
-    QueueTotals,
-    clock,
-    queue_line,
-    size,
-    worker_row,
-    workers_line,
-)
+from pageworker_supervisor.cli.fleet_status import WORKER_HEADS, queue_line, size, worker_row, workers_line
 from pageworker_supervisor.cli.output import table
 from pageworker_supervisor.contract.worker_report import ReportedRunner
+from pageworker_supervisor.queue.fleet_status import FleetTotals, FleetWorker, QueueTotals, clock
 from pageworker_supervisor.queue.views import TenantStats
 
 SortKey = Literal["memory", "jobs", "name"]

@@ -5,10 +5,10 @@ from collections import deque
 import msgspec
 from msgspec import Struct
 
-from pageworker_supervisor.cli.fleet_status import FleetWorker, fleet_worker, queue_totals, totals
 from pageworker_supervisor.cli.top_frame import TopFailure, TopFrame, runners_of
 from pageworker_supervisor.contract.job_errors import UNREADABLE
 from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.fleet_status import FleetWorker, fleet_worker, queue_totals, totals
 from pageworker_supervisor.queue.fleet_workers import HeardWorker
 from pageworker_supervisor.redis_client.router import Router, root
 

@@ -10,9 +10,10 @@ from pageworker_supervisor.admin.errors import ControlError
 from pageworker_supervisor.admin.status import DrainLine, StatusReport
 from pageworker_supervisor.cli.connect import CHECK_WORKER, Config, open_queue, worker_of
 from pageworker_supervisor.cli.fleet_drain import drain_fleet, drain_target, undrain_fleet, undrained_text
-from pageworker_supervisor.cli.fleet_status import FleetStatus, fleet_status, fleet_text, size
+from pageworker_supervisor.cli.fleet_status import fleet_text, size
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, put, show, table
 from pageworker_supervisor.contract.printable import printable
+from pageworker_supervisor.queue.fleet_status import FleetStatus, fleet_status
 
 MOST_SECONDS = 86_400.0
 
