@@ -3,6 +3,7 @@
 import pytest
 from pw_queue import QueueHarness
 
+from pageworker_supervisor.access.session_text import make_session
 from pageworker_supervisor.access.token_admin import TokenAdmin
 from pageworker_supervisor.access.token_reader import CACHE_SECONDS, MOST_CACHED, TokenReader
 from pageworker_supervisor.access.token_text import make_token
@@ -125,3 +126,36 @@ async def test_a_flood_of_unknown_ids_does_not_displace_a_real_token() -> None:
     assert tokens.reads.count(made.token_id) == 1
     await reader.grant(f"pw_{MOST_CACHED:016x}_{'0' * 64}")
     assert len(tokens.reads) == MOST_CACHED + 11, "an id that is not known is not read again at once"
+
+
+async def test_a_session_ends_with_its_token_or_before(harness: QueueHarness, admin: TokenAdmin) -> None:
+    seconds, _ = await harness.client.time()
+    clock = HandClock(seconds)
+    reader = TokenReader(harness.queue.access_tokens, cache_seconds=0, clock=clock)
+    acme, short = await admin.create("acme", ["viewer"]), await admin.create(None, ["viewer"], lifetime_seconds=60)
+    begun = await reader.begin_session(acme.text, 1000)
+    assert begun is not None
+    grant, session = begun
+    assert (grant.tenant_id, session.startswith(f"pws_{acme.token_id}_")) == ("acme", True)
+    assert await reader.session(session) == grant
+    assert await reader.grant(session) is None, "the API takes no session"
+    assert await reader.session(acme.text) is None
+    assert await reader.begin_session(session, 1000) is None
+    of_short = await reader.begin_session(short.text, 1000)
+    assert of_short is not None
+    clock.now += 61
+    assert await reader.session(of_short[1]) is None
+    assert await reader.session(session) is not None
+    await admin.revoke("acme", acme.token_id)
+    assert await reader.session(session) is None
+    other = await admin.create("acme", ["viewer"])
+    begun = await reader.begin_session(other.text, 1000)
+    assert begun is not None
+    clock.now += 1001
+    assert await reader.session(begun[1]) is None
+
+
+async def test_a_session_under_an_id_that_does_not_exist_is_none(harness: QueueHarness) -> None:
+    reader = TokenReader(harness.queue.access_tokens)
+    for digest in ("0" * 64, ""):
+        assert await reader.session(make_session("0" * 16, digest, 2_000_000_000)) is None

@@ -143,7 +143,7 @@ async def test_a_backlog_of_void_entries_ends_and_stays_bounded(harness: QueueHa
     assert len(await listed(harness, "ending", "acme")) == 2_000
 
 
-@pytest.mark.parametrize("cursor", ["", "7:queued:", "0:nowhere:", "x"])
+@pytest.mark.parametrize("cursor", ["", "7:queued:", "0:nowhere:", "x", "0:claimed:x", "²:queued:"])
 async def test_a_cursor_that_no_listing_gave_is_refused(harness: QueueHarness, cursor: str) -> None:
     if not cursor:
         assert (await harness.inspection.jobs(cursor=cursor)).cursor is None

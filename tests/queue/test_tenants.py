@@ -95,3 +95,16 @@ async def test_every_tenant_that_has_anything_is_listed(live_redis: RedisServer)
         assert len(few.tenants) == 2, "one of each shard"
         assert await harness.consumer.finish(leases["runs"], **DONE)
         assert await harness.inspection.check_consistency() == []
+
+
+async def test_pages_of_tenants_go_by_name(live_redis: RedisServer) -> None:
+    async with open_harness(live_redis.port, shards=2) as harness:
+        await harness.producer.enqueue([ticket("j", f"t{n}") for n in range(7)])
+        tenants, seen, after = harness.queue.tenants, list[str](), ""
+        while True:
+            page = await tenants.page(after, 3, ("acme", "t3"))
+            seen += [one.tenant_id for one in page.tenants]
+            if not page.more:
+                break
+            after = seen[-1]
+        assert seen == ["acme", *(f"t{n}" for n in range(7))]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pageworker_supervisor.access.grant import TokenGrant
+from pageworker_supervisor.access.session_text import make_session, parse_session
 from pageworker_supervisor.access.token_text import parse_token
 from pageworker_supervisor.queue.access_tokens import AccessTokens, CheckedToken
 
@@ -56,6 +57,35 @@ class TokenReader:
         stored = await self._find(parsed.token_id) or _ABSENT
         same = hmac.compare_digest(parsed.digest, stored.digest)
         if not same or stored.revoked or (stored.expires_at is not None and stored.expires_at <= self._clock()):
+            return None
+        return TokenGrant(stored.tenant_id, stored.scopes, parsed.token_id, stored.expires_at)
+
+    async def begin_session(self, untrusted_token: str, seconds: float) -> tuple[TokenGrant, str] | None:
+        """What the token permits, and a new session that lasts `seconds`, but not longer than the token.
+
+        None: as for `grant`. Raises RedisClientError.
+        """
+        grant, parsed = await self.grant(untrusted_token), parse_token(untrusted_token)
+        if grant is None or parsed is None:
+            return None
+        ends_at = self._clock() + seconds
+        if grant.expires_at is not None:
+            ends_at = min(ends_at, grant.expires_at)
+        return grant, make_session(parsed.token_id, parsed.digest, int(ends_at))
+
+    async def session(self, untrusted_session: str) -> TokenGrant | None:
+        """What the token of a session permits; None: the session or the token is unknown, or has ended.
+
+        Raises RedisClientError.
+        """
+        parsed = parse_session(untrusted_session)
+        if parsed is None:
+            return None
+        stored = await self._find(parsed.token_id) or _ABSENT
+        same, now = parsed.made_under(stored.digest), self._clock()
+        if not same or stored.revoked or parsed.ends_at <= now:
+            return None
+        if stored.expires_at is not None and stored.expires_at <= now:
             return None
         return TokenGrant(stored.tenant_id, stored.scopes, parsed.token_id, stored.expires_at)
 

@@ -12,6 +12,7 @@ from pageworker_supervisor.queue.audit_store import AuditStore
 from pageworker_supervisor.queue.config_store import ConfigStore
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.dead_letters import DeadLetters
+from pageworker_supervisor.queue.ended_jobs import EndedJobs
 from pageworker_supervisor.queue.fleet_workers import FleetWorkers
 from pageworker_supervisor.queue.functions import FunctionCalls, Shards
 from pageworker_supervisor.queue.inspection import QueueInspection
@@ -52,6 +53,7 @@ class QueueClient:
         self.producer = JobProducer(self._shards, live, self.outbox)
         self.consumer = JobConsumer(self._shards, live, WakeupWaiter(router, self._shards), self.outbox)
         self.inspection = QueueInspection(self._shards, live)
+        self.ended_jobs = EndedJobs(self._shards)
         self.dead_letters = DeadLetters(self._shards)
         self.limits = LimitsInForce(self._shards)
         self.config = ConfigStore(self._shards)

@@ -1,5 +1,7 @@
 """Pages of jobs that have no result yet, found through the indexes of their states."""
 
+import re
+
 from pageworker_supervisor.queue.functions import Shards, unpacked
 from pageworker_supervisor.queue.views import JobPage, JobView, ListedState, view_from
 
@@ -15,6 +17,9 @@ PLACES_OF: dict[ListedState | None, tuple[str, ...]] = {
     None: ("queued", "delayed", "ending", "claimed"),
 }
 """Where the jobs of a state are found. A job that moves on during a listing may be seen twice, but is not missed."""
+
+_SHARD = re.compile(r"[0-9]{1,4}", re.ASCII)
+_STREAM_ID = re.compile(r"[0-9]{1,19}-[0-9]{1,19}", re.ASCII)
 
 
 class JobListing:
@@ -53,6 +58,8 @@ class JobListing:
 def _cursor_parts(cursor: str | None, places: tuple[str, ...], shards: int) -> tuple[int, str, str]:
     shard, _, rest = (cursor or "").partition(":")
     place, _, position = rest.partition(":")
-    if not shard.isdecimal() or int(shard) >= shards or place not in places:
+    known = _SHARD.fullmatch(shard) and int(shard) < shards and place in places
+    # Of the places, that of claimed jobs alone is a stream, whose positions Redis checks.
+    if not known or (place == "claimed" and position and not _STREAM_ID.fullmatch(position)):
         raise ValueError(f"{cursor!r} is not a cursor of such a listing")
     return int(shard), place, position

@@ -9,6 +9,8 @@ from pageworker_supervisor.queue.functions import Shards, batches, unpacked
 from pageworker_supervisor.queue.pauses import PauseView, pause_view
 
 NAMES_PER_CALL = 200
+NAMES_PER_SHARD = 5000
+"""Tenants with jobs, a pause or dead letters that a page is taken from."""
 
 
 class TenantUsage(Struct, frozen=True, kw_only=True):
@@ -68,6 +70,17 @@ class Tenants:
         found = {row["tenant"] for _, reply in replies for row in reply["tenants"]}
         replies += await self._of([name for name in dict.fromkeys(names) if name not in found])
         return await self._usage(replies)
+
+    async def page(self, after: str, count: int, names: Sequence[str] = ()) -> TenantList:
+        """At most `count` tenants whose names come after `after`: of those that `all` lists."""
+        found, more = set(names), False
+        for shard in range(len(self._shards)):
+            reply = unpacked(await self._shards.call(shard, "list_tenants", limit=NAMES_PER_SHARD, names_only=True))
+            found.update(reply["names"])
+            more = more or reply["more"]
+        later = sorted(name for name in found if name > after)
+        usage = await self._usage(await self._of(later[:count]))
+        return TenantList(usage.tenants, more or len(later) > count)
 
     async def show(self, tenant_id: str) -> TenantUsage:
         """One tenant, whatever it has."""

@@ -2,6 +2,7 @@
 --
 -- list_tenants
 --   request: names: list; absent: tenants with jobs, a pause or dead letters on this shard, at most `limit`
+--     names_only: reply with more and names alone
 --   reply: claimed (leases on this shard), more (true: some are left out), tenants: list of tenant, limits (as in
 --     limits.lua), tokens (absent without a rate), jobs, bytes, running, delayed, ending, mean_ms, throttled, dead_letters,
 --     dead_bytes, profiles (list of those that a worker holds), pause (reason, by, since_ms, until_ms); absent if they do
@@ -93,6 +94,9 @@ end
 
 function Tenant.list(request)
   local names = request.names and { list = request.names, more = false } or tenants_here(request.limit)
+  if request.names_only then
+    return { cmsgpack.pack({ more = names.more, names = names.list }) }
+  end
   local rows, held, seen = {}, profiles_by_tenant(), {}
   for i, tenant in ipairs(names.list) do
     rows[i] = usage_of(tenant, held, seen)
