@@ -12,6 +12,7 @@ from pageworker_supervisor.contract.isolation import Isolation
 from pageworker_supervisor.queue.claim import ContextCapacity
 from pageworker_supervisor.runners.placement import (
     NO_RUNNER_SLOT,
+    STORED_BESIDE,
     Adopt,
     PendingPlacement,
     PoolRules,
@@ -111,6 +112,26 @@ def test_a_runner_that_does_not_fit_replaces_the_idle_one_that_was_used_least_re
     assert capacity(two, TIGHT, 10.0, 32).runner_slots == 2
     assert place(two, TIGHT, 10.0, ContextKey("v")) == Spawn(evict="b")
     assert place(two[:1], TIGHT, 10.0, ContextKey("v")) == Spawn(evict=None)
+
+
+def test_a_runner_that_only_stores_its_profile_has_no_slot() -> None:
+    def storing(name: str) -> RunnerSlot:
+        return replace(slot(name, "t", profile=name, is_open=False), storing=True, memory_bytes=900 * MIB)
+
+    busy, wanted = slot("busy", "u", taken=RULES.pages), ContextKey("w")
+    rules = replace(RULES, runners=2, memory_bytes=1000 * MIB)
+    found = capacity([busy, storing("p")], rules, 10.0, 32)
+    assert found.runner_slots == 1
+    assert [(one.context.profile_id, one.free_pages) for one in found.contexts] == [("p", 0)], "it is still held here"
+    assert place([busy, storing("p")], rules, 10.0, wanted) == Spawn(None)
+    assert place([busy, storing("p")], rules, 10.0, ContextKey("t", "p")) is None, "never opened twice"
+    # One more than may be without a slot: it keeps the slot that it has.
+    most = [storing(f"p{number}") for number in range(STORED_BESIDE + 1)]
+    assert place([busy, *most], rules, 10.0, wanted) is None
+    assert capacity([busy, *most[1:]], rules, 10.0, 32).runner_slots == 1
+    # It does not hold up a tenant's turn, either.
+    assert select_retirement([busy, storing("p")], replace(rules, runners=1), 100.0, wanted) == "busy"
+    assert select_retirement([busy, *most], replace(rules, runners=1), 100.0, wanted) is None
 
 
 def test_no_runner_is_claimed_for_while_none_fits() -> None:

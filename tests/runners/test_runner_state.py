@@ -4,15 +4,22 @@ import pytest
 from pw_states import StatePair, check, every_pair, reachable
 
 from pageworker_sandbox.state_machine import next_state
-from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
+from pageworker_supervisor.runners.runner_state import (
+    TAKES_JOBS,
+    TRANSITIONS,
+    WITHOUT_PROCESS,
+    RunnerEvent,
+    RunnerState,
+)
 
 GRID = """
-          came_up   retire    emptied   dismiss   kill      exited
-starting  ready     retiring  starting  stopping  stopping  gone
-ready     -         retiring  ready     stopping  stopping  gone
-retiring  retiring  retiring  stopping  stopping  stopping  gone
-stopping  stopping  stopping  stopping  stopping  stopping  gone
-gone      -         gone      gone      gone      gone      -
+          came_up   retire    emptied   dismiss   kill      exited   ended
+starting  ready     retiring  starting  stopping  stopping  storing  gone
+ready     -         retiring  ready     stopping  stopping  storing  gone
+retiring  retiring  retiring  stopping  stopping  stopping  storing  gone
+stopping  stopping  stopping  stopping  stopping  stopping  storing  gone
+storing   -         storing   storing   storing   storing   -        gone
+gone      -         gone      gone      gone      gone      -        -
 """
 
 
@@ -29,8 +36,9 @@ def test_a_runner_that_takes_no_more_jobs_never_takes_jobs_again(state: RunnerSt
         assert not ahead & TAKES_JOBS
 
 
-@pytest.mark.parametrize("state", [state for state in RunnerState if state is not RunnerState.GONE])
+@pytest.mark.parametrize("state", [state for state in RunnerState if state not in WITHOUT_PROCESS])
 def test_every_runner_can_be_killed_and_can_exit(state: RunnerState) -> None:
     killed = next_state(TRANSITIONS, state, RunnerEvent.KILL)
-    assert next_state(TRANSITIONS, killed, RunnerEvent.EXITED) is RunnerState.GONE
-    assert next_state(TRANSITIONS, state, RunnerEvent.EXITED) is RunnerState.GONE
+    for at in (state, killed):
+        assert next_state(TRANSITIONS, at, RunnerEvent.EXITED) is RunnerState.STORING
+        assert next_state(TRANSITIONS, at, RunnerEvent.ENDED) is RunnerState.GONE

@@ -1,9 +1,17 @@
-"""Runners that are replaced though they work."""
+"""Runners that are replaced though they work, and what their end keeps from other jobs."""
 
+import asyncio
+from pathlib import Path
+
+import msgspec
 import pytest
-from pw_worker import Echoes, change, nap
+from chaos.echo import EchoComponents
+from pw_servers import RedisServer
+from pw_worker import Echoes, change, echoes, nap
 
+from pageworker_supervisor.queue.producer import NewJob
 from pageworker_supervisor.runners import fleet
+from pageworker_supervisor.runners.resources import RunnerFolder
 
 
 async def test_a_runner_is_replaced_at_its_age_and_its_job_finishes(
@@ -24,3 +32,39 @@ async def test_a_runner_is_replaced_at_its_age_and_its_job_finishes(
     assert worker.results["long"]["runner_id"] == old.runner_id != worker.results["next"]["runner_id"]
     assert [len(result["attempts"]) for result in worker.results.values()] == [1, 1, 1]
     assert b'pageworker_runner_retirements_total{cause="age"} 1.0' in worker.metrics()
+
+
+def of_profile(job_id: str, profile_id: str) -> NewJob:
+    return msgspec.structs.replace(nap(job_id, 1, fields={"profile_id": profile_id}), profile_id=profile_id)
+
+
+async def test_a_profile_that_is_stored_keeps_no_runner_slot_from_another_tenant(
+    live_redis: RedisServer, registry_key: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = asyncio.Event()
+    keeping: list[str] = []
+
+    async def keep(folder: RunnerFolder, clean: bool, browser_version: str) -> None:
+        keeping.append("begun")
+        await stored.wait()
+        keeping.append("done")
+
+    monkeypatch.setattr(EchoComponents, "locks", tmp_path)
+    monkeypatch.setattr(RunnerFolder, "keep", keep)
+    async with echoes(live_redis.url, live_redis, registry_key) as worker:
+        try:
+            await worker.push(of_profile("first", "p1"))
+            await worker.answered(1)
+            await worker.until(lambda: all(not one.taken for one in worker.components.fleet.runners.values()))
+            worker.components.fleet.retire_profile(("acme", "p1"), "the test")
+            await worker.until(lambda: keeping == ["begun"])
+            await worker.push(of_profile("again", "p1"), of_profile("other", "p2"))
+            await worker.answered(2)
+            assert set(worker.results) == {"first", "other"}, "the store has the profile, and its lock"
+            (stats,) = await worker.queue.inspection.stats()
+            assert stats.profiles_held == 2
+        finally:
+            stored.set()
+        await worker.answered(3)
+        assert keeping[:2] == ["begun", "done"]
+        assert len(worker.results["again"]["attempts"]) == 1

@@ -29,6 +29,9 @@ NO_RUNNER_SLOT = -1
 NO_TENANT = ContextKey("(no tenant)")
 """The context of a probe: a runner that is started to find out whether browsers start here. No tenant has this name."""
 
+STORED_BESIDE = 4
+"""So many profiles are stored without a runner slot. Of more, each keeps the slot of its runner until it is stored: a
+slow store must not have more folders in work, and more helper processes, than this worker's pool and these."""
 LINGER_SECONDS = 0.25
 """How long an idle runner waits for the next job of its context before another context may have its slot."""
 STARTS_IDLE = 2.0
@@ -62,6 +65,8 @@ class RunnerSlot:
     """Its context has had jobs again after a pause."""
     memory_bytes: int | None = None
     """When it was last measured; None before."""
+    storing: bool = False
+    """None of its processes is left: its profile is being stored."""
 
     @property
     def coming_up(self) -> bool:
@@ -83,7 +88,7 @@ class RunnerSlot:
     @property
     def soon_free(self) -> bool:
         """It will take more jobs sooner than a new runner could."""
-        return not self.one_job and (self.coming_up or self.recycling > 0)
+        return not self.one_job and not self.storing and (self.coming_up or self.recycling > 0)
 
     @property
     def one_job(self) -> bool:
@@ -103,6 +108,12 @@ def surplus(slots: Sequence[RunnerSlot], rules: "PoolRules") -> list[str]:
     return [slot.runner_id for slot in open_slots[: max(0, len(open_slots) - rules.runners)]]
 
 
+def occupied(slots: Sequence[RunnerSlot]) -> list[RunnerSlot]:
+    """Those that count: without the runners that have ended and only store their profile, up to STORED_BESIDE."""
+    storing = [slot for slot in slots if slot.storing]
+    return [slot for slot in slots if not slot.storing] + storing[STORED_BESIDE:]
+
+
 @dataclass(frozen=True)
 class PoolRules:
     """The worker's limits: runners, pages per runner, seconds that a busy runner keeps its slot at least."""
@@ -117,9 +128,10 @@ class PoolRules:
 
     def fitting(self, slots: Sequence[RunnerSlot]) -> int:
         """How many more runners may be started beside these."""
-        free = self.runners - len(slots)
+        taken = occupied(slots)
+        free = self.runners - len(taken)
         if self.memory_bytes is not None:
-            free = min(free, runners_that_fit([slot.memory_bytes for slot in slots], self.memory_bytes))
+            free = min(free, runners_that_fit([slot.memory_bytes for slot in taken], self.memory_bytes))
         return max(0, free)
 
     def pages_of(self, context: ContextKey) -> int:
@@ -139,7 +151,7 @@ def replaceable(slots: Sequence[RunnerSlot], rules: PoolRules, now: float) -> li
     if rules.memory_bytes is None:
         return idle
     # A pool that was made smaller has more runners than it may have: they are replaced all the same.
-    wide = replace(rules, runners=max(rules.runners, len(slots)))
+    wide = replace(rules, runners=max(rules.runners, len(occupied(slots))))
     return [slot for slot in idle if wide.fitting([other for other in slots if other is not slot])]
 
 
@@ -330,14 +342,17 @@ def select_retirement(slots: Sequence[RunnerSlot], rules: PoolRules, now: float,
 
     None while no runner has had its minimum time, while another runner already retires, and for a context that is here.
     """
-    if any(slot.context == wanted or (not slot.open and not slot.one_job) for slot in slots):
+    if any(slot.context == wanted for slot in slots):
+        return None
+    taken = occupied(slots)
+    if any(not slot.open and not slot.one_job for slot in taken):
         return None
     if rules.fitting(slots) or replaceable(slots, rules, now):
         return None
     if idle := evictable(slots, rules, now):
         return idle[0].runner_id
-    ripe = [slot for slot in slots if now >= slot.replaceable_at(rules) and not slot.one_job]
-    held = Counter(slot.context.tenant_id for slot in slots)
+    ripe = [slot for slot in taken if now >= slot.replaceable_at(rules) and not slot.one_job]
+    held = Counter(slot.context.tenant_id for slot in taken)
 
     def order(slot: RunnerSlot) -> tuple[int, bool, float]:
         tenant_id = slot.context.tenant_id

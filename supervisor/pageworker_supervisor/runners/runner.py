@@ -26,7 +26,13 @@ from pageworker_supervisor.runners.runner_end import Restart, RunnerEnd, RunnerE
 from pageworker_supervisor.runners.runner_events import RunnerEvents
 from pageworker_supervisor.runners.runner_lines import write_line
 from pageworker_supervisor.runners.runner_route import RunnerRoute
-from pageworker_supervisor.runners.runner_state import TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
+from pageworker_supervisor.runners.runner_state import (
+    TAKES_JOBS,
+    TRANSITIONS,
+    WITHOUT_PROCESS,
+    RunnerEvent,
+    RunnerState,
+)
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.runners.runner_wear import wear
 from pageworker_supervisor.runners.spares import SPARE
@@ -122,6 +128,7 @@ class Runner(ABC):
             recycling=self._pages.recycled_within(self.start_seconds),
             comes_back=self._comes_back,
             memory_bytes=self.memory_bytes,
+            storing=self.state is RunnerState.STORING,
         )
 
     def adopt(self, context: ContextKey) -> None:
@@ -184,7 +191,7 @@ class Runner(ABC):
 
     def dismiss(self, reason: str) -> None:
         """Take its jobs from it, uncharged, and let it close its browser itself."""
-        if self._end is None and self.state is not RunnerState.GONE:
+        if self._end is None and self.state not in WITHOUT_PROCESS:
             self._log.warning("runner is dismissed", reason=reason)
             self._why.note("host")
             self._end = RunnerLost(reason, charged=False)
@@ -195,15 +202,15 @@ class Runner(ABC):
     def kill(self, reason: str, *, charged: bool, breach: Breach | None = None, restart: Restart = "hung") -> None:
         """End its whole process tree now. `charged`: its jobs may be the cause. `breach`: the limit that it exceeded.
         `restart`: in a word, without a breach."""
-        if self._end is None and self.state is not RunnerState.GONE:
+        if self._end is None and self.state not in WITHOUT_PROCESS:
             self._log.warning("runner is killed", reason=reason, limit=breach.limit if breach else None)
             self._end = self._lost(reason, charged=charged, breach=breach, restart=restart)
         self._step(RunnerEvent.KILL)
 
     @property
     def memory_bytes(self) -> int | None:
-        """When it was last measured; None before."""
-        return self._limits.memory_bytes or None
+        """When it was last measured; None before, and without a process."""
+        return None if self.state in WITHOUT_PROCESS else self._limits.memory_bytes or None
 
     @property
     def cpu_seconds(self) -> float:
@@ -222,15 +229,19 @@ class Runner(ABC):
         return self._pages.overdue(self._resources.pool.recycle_seconds)
 
     async def live(self) -> StartFailure | None:
-        """Bring it up, serve, and be gone. Returns when no process of its tree is left.
+        """Bring it up, serve, and be gone. Returns when no process of its tree is left, and its profile is stored.
 
         Where it did not come up, returns why. The caller decides what that means for its jobs and calls `not_started`.
         """
         errors: list[BaseException] = []
+        told_to_go = False
         try:
             async with self._resources.folder(self.context, self.fence) as folder:
                 self._events.folder_open(self)
                 await self._serve_in(folder)
+                told_to_go = self.state is RunnerState.STOPPING
+                self._step(RunnerEvent.EXITED)
+                self._events.changed()
                 # Jobs that wait for an answer get it first. The next opening measures the profile, too.
                 if not self.running and self._end is None:
                     await self._limits.profile_closed(folder, self.jobs_done, self._resources.metrics)
@@ -238,8 +249,8 @@ class Runner(ABC):
         except* START_ERRORS as group:
             errors.extend(leaves(group))
         finally:
-            told_to_go = self.state is RunnerState.STOPPING
-            self.state = next_state(TRANSITIONS, self.state, RunnerEvent.EXITED)
+            told_to_go = told_to_go or self.state is RunnerState.STOPPING
+            self.state = next_state(TRANSITIONS, self.state, RunnerEvent.ENDED)
             # What the jobs are told becomes part of their results, and errors may name paths of the host.
             reason = "its worker could not serve the runner: see its log" if errors else self._why.exit_reason
             if self._end is None and self.running and (breach := self._limits.kernel_breach(self.process)) is not None:
@@ -388,6 +399,6 @@ class Runner(ABC):
             await self._connection.answer(answer)
 
     def _alive(self) -> RunnerConnection:
-        if self._connection is None or self.state in (RunnerState.STOPPING, RunnerState.GONE):
+        if self._connection is None or self.state is RunnerState.STOPPING or self.state in WITHOUT_PROCESS:
             raise self._end or RunnerLost("the runner is going", charged=False)
         return self._connection
