@@ -8,8 +8,7 @@ counted.
 import asyncio
 import statistics
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from bench import queued
@@ -17,6 +16,7 @@ from bench.fixtures import browser, site
 from bench.options import Options
 from bench.rows import BenchRow, compared, median_interval
 from bench.run import BenchSample
+from bench.stand_in import stand_in
 
 PAGES = 4
 PAIRS_PER_ROUND = 4
@@ -26,6 +26,7 @@ OBJECT_SECONDS = 5.0
 KEPT: dict[str, dict[str, Any]] = {"flags": {"keep": {"on": True}}}
 SLOW: dict[str, dict[str, Any]] = {**KEPT, "artifacts": {"url": "s3://bucket/x"}}
 KEYS = {"AWS_ALLOW_HTTP": "true", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-1"}
+# An S3 store that takes everything and keeps nothing.
 STORED = b'HTTP/1.1 200 OK\r\nETag: "x"\r\nContent-Length: 0\r\n\r\n'
 
 Where = Literal["dropped", "in a folder", "in a slow store"]
@@ -75,26 +76,6 @@ async def _sample(port: int, jobs: int, binary: str, where: Where) -> BenchSampl
         return await queued.measure(port, jobs, PAGES, binary, module="keep", more=more, environment=environment or {})
 
     if where == "in a slow store":
-        async with slow_store() as endpoint:
+        async with stand_in(STORED, OBJECT_SECONDS) as endpoint:
             return await measure(SLOW, {**KEYS, "AWS_ENDPOINT": endpoint})
     return await measure(KEPT if where == "in a folder" else {})
-
-
-@asynccontextmanager
-async def slow_store() -> AsyncIterator[str]:
-    """The URL of an S3 store that takes everything, keeps nothing, and needs OBJECT_SECONDS for each object."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r\n")[0]))
-                await asyncio.sleep(OBJECT_SECONDS)
-                writer.write(STORED)
-                await writer.drain()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()

@@ -18,6 +18,7 @@ from bench.fixtures import browser, site
 from bench.options import Options
 from bench.rows import BenchRow, median_interval
 from bench.run import BenchSample
+from bench.stand_in import stand_in
 from pageworker_demo.workspace import Workspace
 
 PAGES = 4
@@ -26,6 +27,8 @@ JOBS = 100
 """Per sample. `--jobs` sets another number."""
 SCRAPE_SECONDS = 1.0
 AGAINST = "the same jobs without traces, log lines and scrapes"
+TAKEN = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+"""The collector takes everything and keeps nothing."""
 OFF = {"log": {"level": "error", "browser": "off"}}
 
 
@@ -57,31 +60,11 @@ def _sample(port: int, jobs: int, binary: str, *, on: bool) -> BenchSample:
     async def run() -> BenchSample:
         if not on:
             return await queued.measure(port, jobs, PAGES, binary, more=OFF)
-        async with collector() as endpoint:
+        async with stand_in(TAKEN) as endpoint:
             tracing = {"tracing": {"endpoint": endpoint}}
             return await queued.measure(port, jobs, PAGES, binary, more=tracing, beside=scraped)
 
     return asyncio.run(run())
-
-
-@asynccontextmanager
-async def collector() -> AsyncIterator[str]:
-    """The URL of a collector that takes everything and keeps nothing."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).lower()
-                length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0])
-                await reader.readexactly(length)
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                await writer.drain()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
 
 
 @asynccontextmanager
