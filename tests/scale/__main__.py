@@ -36,8 +36,8 @@ LOOK_SECONDS = 0.5
 BIG = "big"
 OTHER_TENANTS = 200
 BIG_SHARE = 2 / 3
-"""Of all jobs: those of one tenant, which are there first."""
-PUSHED_AT_ONCE = 200
+"""Of all jobs: those of one tenant, which come faster than the workers can run them."""
+PUSH_SECONDS = 0.05
 MOST_LATE_SECONDS = 0.5
 """If the clients were later, the machine was too small or too busy, and the numbers are not those of Redis."""
 
@@ -46,9 +46,10 @@ def main() -> int:
     """Run both, print, and say whether each job had exactly one result."""
     parser = argparse.ArgumentParser(prog="make scale", description=__doc__)
     parser.add_argument("--workers", type=int, default=1000)
-    parser.add_argument("--jobs", type=int, default=12_000)
-    parser.add_argument("--rate", type=float, default=100.0, help="jobs per second of the other tenants")
-    parser.add_argument("--seconds", type=float, default=5.0, help="that a job holds its page")
+    parser.add_argument("--jobs", type=int, default=3000)
+    parser.add_argument("--big-rate", type=float, default=100.0, help="jobs per second of the big tenant")
+    parser.add_argument("--rate", type=float, default=15.0, help="jobs per second of the other tenants")
+    parser.add_argument("--seconds", type=float, default=20.0, help="that a job holds its page")
     parser.add_argument("--idle-seconds", type=float, default=30.0)
     parser.add_argument("--shards", type=int, action="append", choices=(1, 3), help="default: both")
     options = parser.parse_args()
@@ -101,29 +102,24 @@ def _waits(reports: Sequence[ClientsReport]) -> tuple[list[float], list[float]]:
 
 
 async def _load(url: str, servers: Sequence[RedisServer], options: argparse.Namespace) -> None:
-    """The big tenant's jobs at once, then those of the others at a rate, and the end of all. Raises TimeoutError."""
+    """The jobs of the big tenant and of the others, each at its rate, and the end of all. Raises TimeoutError."""
     first = servers[0]
     kind = redis.RedisCluster if len(servers) > 1 else redis.Redis
     client = kind.from_url(first.url, socket_timeout=END_SECONDS, socket_connect_timeout=END_SECONDS)
     big = round(options.jobs * BIG_SHARE)
     dice = random.Random(1)
-    numbers = iter(range(options.jobs))
     with client:
-        for at_once in _batches(big):
-            client.rpush("pw:inbox", *(_job(next(numbers), BIG) for _ in range(at_once)))
-        began, pushed = time.monotonic(), 0
-        while pushed < options.jobs - big:
-            due = min(options.jobs - big, round((time.monotonic() - began) * options.rate))
-            for _ in range(due - pushed):
-                client.rpush("pw:inbox", _job(next(numbers), f"t{dice.randrange(OTHER_TENANTS)}"))
+        began, pushed = time.monotonic(), [0, 0]
+        while sum(pushed) < options.jobs:
+            passed = time.monotonic() - began
+            due = [min(big, round(passed * options.big_rate)), min(options.jobs - big, round(passed * options.rate))]
+            tenants = [BIG] * (due[0] - pushed[0])
+            tenants += [f"t{dice.randrange(OTHER_TENANTS)}" for _ in range(due[1] - pushed[1])]
+            if tenants:
+                client.rpush("pw:inbox", *(_job(sum(pushed) + each, tenant) for each, tenant in enumerate(tenants)))
             pushed = due
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(PUSH_SECONDS)
     await _until(END_SECONDS, lambda: sum(map(_results, servers)) >= options.jobs)
-
-
-def _batches(count: int) -> Iterator[int]:
-    for first in range(0, count, PUSHED_AT_ONCE):
-        yield min(PUSHED_AT_ONCE, count - first)
 
 
 def _job(number: int, tenant: str) -> str:

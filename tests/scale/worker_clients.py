@@ -5,6 +5,7 @@ the reaper. In place of a runner it sleeps. The process ends when its stdin does
 """
 
 import asyncio
+import gc
 import random
 import sys
 import time
@@ -30,6 +31,8 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 HEARTBEATS_PER_LEASE = 3
 NOTICE_SECONDS = 7.5
+STARTED_TOGETHER = 25
+"""Workers per process that connect at once."""
 RESULT = msgspec.json.encode({"data": "x" * 1000})
 
 
@@ -66,6 +69,7 @@ class ScaleWorker:
         self._queue = QueueClient(redis_client, shards=plan.shards)
         self._metrics = metrics
         self._leases: dict[str, Lease] = {}
+        self.registered = asyncio.Event()
         self._work = asyncio.Event()
         self._served = redis_client.availability.retry_until_available
 
@@ -75,6 +79,7 @@ class ScaleWorker:
         admission = Admission(settings.tenants, settings.domains, settings.jobs)
         consumer, availability = self._queue.consumer, self._redis_client.availability
         await self._served(lambda: consumer.register_worker(self._name))
+        self.registered.set()
         intake = Intake(self._redis_client, self._queue.producer, admission, "pw", self._name, self._metrics)
         async with asyncio.TaskGroup() as tasks:
             for each in (intake.run(), availability.run(), reap(consumer, availability)):
@@ -162,8 +167,14 @@ async def main(plan: ClientsPlan) -> ClientsReport:
                 late = max(late, time.monotonic() - before - 0.1)
 
     async with _workers(plan) as workers, asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(worker.run()) for worker in workers]
-        running.append(tasks.create_task(watch_lateness()))
+        running = [tasks.create_task(watch_lateness())]
+        for first in range(0, len(workers), STARTED_TOGETHER):
+            group = workers[first : first + STARTED_TOGETHER]
+            running += [tasks.create_task(worker.run()) for worker in group]
+            await asyncio.gather(*(worker.registered.wait() for worker in group))
+        # A collection of garbage looks at the clients of all workers and holds them up for that time. No run is so long
+        # that its memory matters.
+        gc.disable()
         await _until_stdin_ends()
         for task in running:
             task.cancel()
