@@ -1,7 +1,7 @@
 """`python -m bench [names] [--rounds N] [--jobs N] [--probes N] [--strict]`: one JSON line per measurement.
 
-Names: latency, browser, queue, idle, backlog, fairness, flooded, limits, central, broken, lean, observe, artifacts,
-switch, versions, gateway, api; without a name all of them run.
+Names: latency, browser, queue, idle, backlog, fairness, flooded, limits, central, broken, budget, lean, observe,
+artifacts, switch, versions, gateway, api; without a name all of them run.
 With --strict a broken bound makes the exit code 1.
 """
 
@@ -18,8 +18,8 @@ from bench.process_tree import adopt_orphans
 from bench.rows import with_bound
 
 SUITES = (
-    *("latency", "browser", "queue", "idle", "backlog", "fairness", "flooded", "limits", "central", "broken", "lean"),
-    *("observe", "artifacts", "switch", "versions", "gateway", "api"),
+    *("latency", "browser", "queue", "idle", "backlog", "fairness", "flooded", "limits", "central", "broken"),
+    *("budget", "lean", "observe", "artifacts", "switch", "versions", "gateway", "api"),
 )
 """Modules of this package. Each has `rows(options)`, which yields a row as soon as it is measured."""
 

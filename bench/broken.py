@@ -5,37 +5,28 @@ browser is the headless shell: the full browser starts with a profile that is da
 """
 
 import asyncio
-import itertools
-import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from bench.fixtures import headless_shell, redis_server, site
+from bench.neighbours import HEALTHY, HealthyCpu, JobFuture, Neighbours
 from bench.options import Options
-from bench.process_tree import cpu_seconds_of
 from bench.rows import BenchRow, compared, median_interval
-from bench.visit import READ_FIELDS
-from bench.worker import Bench, BenchPlan, prepared, started
-from pageworker_demo.workspace import Workspace
+from bench.worker import BenchPlan, prepared, started
 
 PAIRS_PER_ROUND = 4
 """Three rounds make twelve pairs: fewer cannot tell whether so close a bound is kept."""
-HEALTHY = ("healthy-1", "healthy-2", "healthy-3")
 BROKEN = "broken"
 RUNNERS, PAGES = 4, 2
-JOBS = 20
-"""Jobs of each healthy tenant per window, one at a time."""
 TAMPERED, DAMAGED = 6, 1
 """New profiles per window: tampered ones are refused, with damaged ones the browser does not start."""
 JOBS_PER_PROFILE = 4
 PUSH_SECONDS = 0.1
-SAMPLE_SECONDS = 0.2
 END_SECONDS = 300.0
 NAMED = frozenset({"profile_tampered", "profile_corrupt", "browser_start_failed"})
 AGAINST = "the same three tenants without the broken one, in turns"
@@ -69,7 +60,7 @@ async def _measure(plan: BenchPlan, pairs: int) -> tuple[list[Window], list[Wind
     beside: list[Window] = []
     async with prepared(plan) as workspace, started(workspace, plan) as bench:
         await bench.daemon.until_ready()
-        neighbours = Neighbours(workspace, bench)
+        neighbours = BrokenNeighbours(workspace, bench)
         async with asyncio.TaskGroup() as tasks:
             reading = tasks.create_task(neighbours.read())
             await neighbours.window(broken=False)
@@ -83,34 +74,10 @@ async def _measure(plan: BenchPlan, pairs: int) -> tuple[list[Window], list[Wind
 
 
 @dataclass
-class Neighbours:
-    """Four tenants on one worker."""
+class BrokenNeighbours(Neighbours):
+    """With the tenant whose contexts all fail."""
 
-    workspace: Workspace
-    bench: Bench
-    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
-    _awaited: dict[str, "asyncio.Future[Mapping[str, Any]]"] = field(default_factory=dict)
-    _broken: list["asyncio.Future[Mapping[str, Any]]"] = field(default_factory=list)
-
-    async def read(self) -> None:
-        """Set each result on the future of its job. Never ends by itself."""
-        async for answer in self.bench.queue.results():
-            self._awaited.pop(answer["job_id"]).set_result(answer)
-
-    async def push(self, tenant: str, profile: str | None = None) -> "asyncio.Future[Mapping[str, Any]]":
-        """Push a job that visits a page. Returns the future of its result."""
-        number = next(self._numbers)
-        job = {
-            "job_id": str(number),
-            "tenant_id": tenant,
-            "profile_id": profile,
-            "endpoint_module": "bench.visit",
-            "payload": {"url": f"http://site.example/p/{number}", "read": READ_FIELDS},
-            "max_retries": 1,
-        }
-        answer = self._awaited[str(number)] = asyncio.get_running_loop().create_future()
-        await self.bench.queue.push(json.dumps(job))
-        return answer
+    _broken: list[JobFuture] = field(default_factory=list)
 
     async def window(self, *, broken: bool) -> Window:
         """Run one job per healthy tenant at a time, and one cold job; with `broken`, the broken tenant's jobs too."""
@@ -120,13 +87,13 @@ class Neighbours:
             watching = tasks.create_task(cpu.watch())
             breaking = tasks.create_task(self._break()) if broken else None
             cold = tasks.create_task(self._cold())
-            await asyncio.gather(*(self._one_at_a_time(tenant) for tenant in HEALTHY))
+            await self.healthy_jobs()
             cold_seconds = await cold
             if breaking is not None:
                 await breaking
             watching.cancel()
         await cpu.sample()
-        return Window(1000 * cpu.seconds() / (JOBS * len(HEALTHY)), cold_seconds)
+        return Window(cpu.ms_per_job(), cold_seconds)
 
     async def unnamed(self) -> int:
         """How many jobs of the broken tenant ended without a named error, or not in time."""
@@ -136,26 +103,20 @@ class Neighbours:
         named = sum((answer.result()["error"] or {}).get("type") in NAMED for answer in ended)
         return len(ended) - named + len(late)
 
-    async def _one_at_a_time(self, tenant: str) -> None:
-        for _ in range(JOBS):
-            answer = await (await self.push(tenant))
-            if answer["status"] != "succeeded":
-                raise RuntimeError(f"a healthy tenant's job: {answer}")
-
     async def _cold(self) -> float:
         """Seconds of a job on a new profile: it needs a new runner."""
         began = time.monotonic()
-        answer = await (await self.push(HEALTHY[0], f"cold-{next(self._numbers)}"))
+        answer = await (await self.push(HEALTHY[0], f"cold-{next(self.numbers)}"))
         if answer["status"] != "succeeded":
             raise RuntimeError(f"a cold job: {answer}")
         return time.monotonic() - began
 
     async def _break(self) -> None:
-        names = [f"tampered-{next(self._numbers)}" for _ in range(TAMPERED)]
+        names = [f"tampered-{next(self.numbers)}" for _ in range(TAMPERED)]
         for name in names:
             (self._profile(name) / "SingletonLock").mkdir()
         for _ in range(DAMAGED):
-            names.append(f"damaged-{next(self._numbers)}")
+            names.append(f"damaged-{next(self.numbers)}")
             data = self._profile(names[-1])
             (data / "Default").write_bytes(b"a file where a folder should be")
             (data / "Local State").mkdir()
@@ -170,34 +131,3 @@ class Neighbours:
         for folder in (data.parent.parent, data.parent):
             folder.chmod(0o711)
         return data
-
-
-@dataclass
-class HealthyCpu:
-    """CPU seconds of the runners that serve the healthy tenants' ephemeral contexts, replaced runners included."""
-
-    bench: Bench
-    _first: dict[str, float] | None = None
-    _last: dict[str, float] = field(default_factory=dict)
-
-    async def sample(self) -> None:
-        """Record the CPU seconds of each runner so far."""
-        runners = (await self.bench.daemon.status())["runners"]
-        pids = {
-            r["runner_id"]: r["pid"] for r in runners if r["tenant_id"] in HEALTHY and not r["profile_id"] and r["pid"]
-        }
-        spent = cpu_seconds_of(pids.values())
-        self._last |= {name: spent[pid] for name, pid in pids.items() if pid in spent}
-        if self._first is None:
-            self._first = dict(self._last)
-
-    async def watch(self) -> None:
-        """Sample until cancelled: the CPU time of a runner cannot be read after its end."""
-        while True:
-            await asyncio.sleep(SAMPLE_SECONDS)
-            await self.sample()
-
-    def seconds(self) -> float:
-        """CPU seconds since the first sample."""
-        first = self._first or {}
-        return sum(spent - first.get(name, 0.0) for name, spent in self._last.items())

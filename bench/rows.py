@@ -54,6 +54,8 @@ BOUNDS = {
     "broken.neighbours_cpu_ms_per_job": Bound("ratio", "at most", 1.05),
     "broken.neighbours_cold_job_seconds": Bound("ratio", "at most", 1.3),
     "broken.jobs_without_a_named_error": Bound("value", "at most", 0.0),
+    "budget.neighbours_cpu_ms_per_page": Bound("ratio", "at most", 1.05),
+    "budget.jobs_that_were_not_cut": Bound("value", "at most", 0.0),
     "switch.jobs_per_second_vs_before": Bound("ratio", "at least", 2.0),
     "switch.first_navigation_p50_ms": Bound("ratio", "at most", 0.4),
     "versions.runner_private_mb": Bound("ratio", "at most", 1.1),
