@@ -34,7 +34,7 @@ async def test_pages_are_complete_and_filtered(live_redis: RedisServer) -> None:
                 break
         assert len(seen) == len(set(seen)) == 10
         mine = (await ended.page(50, tenant_id="acme")).jobs
-        assert [job.ref.job_id for job in mine][0] == "bad"
+        assert mine[0].ref.job_id == "bad"
         assert {job.ref.tenant_id for job in mine} == {"acme"}
         assert [job.ref for job in (await ended.page(50, tenant_id="acme", status="failed")).jobs] == [ref("bad")]
         for cursor in ("3:", "x", "0:1", "0:-1-1", "-1:"):

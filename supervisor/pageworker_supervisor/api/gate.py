@@ -1,13 +1,12 @@
 """Who sends a request, and whether it may come now: token, scope, rate."""
 
-import hashlib
 import time
-from collections import OrderedDict
 
 from starlette.requests import Request
 
 from pageworker_supervisor.api.answers import RequestLimit
 from pageworker_supervisor.api.grant import ApiGrant, GrantReader, bearer_token, invalid_token, require_scope
+from pageworker_supervisor.api.known_credentials import KnownCredentials
 from pageworker_supervisor.api.problem import ApiProblem
 from pageworker_supervisor.api.redis_calls import RedisCalls
 from pageworker_supervisor.api.token_buckets import TokenBuckets, limit_headers
@@ -15,7 +14,6 @@ from pageworker_supervisor.api.token_buckets import TokenBuckets, limit_headers
 FAILURES_PER_SECOND = 5.0
 FAILURES_BURST = 50
 """Lookups of unknown tokens per peer. Tokens that were valid a moment ago are not held up by them."""
-REMEMBERED = 10_000
 LIMIT_HEADERS = "pageworker_limit_headers"
 """In the state of a request: headers that its answer carries."""
 
@@ -27,9 +25,7 @@ class RequestGate:
         self._reader = reader
         self._calls = calls
         self._buckets = TokenBuckets(rate, burst)
-        self._failures = TokenBuckets(FAILURES_PER_SECOND, FAILURES_BURST)
-        self._valid: OrderedDict[bytes, None] = OrderedDict()
-        """Digests of tokens that were valid at their last use."""
+        self._known = KnownCredentials(FAILURES_PER_SECOND, FAILURES_BURST)
 
     async def admit(self, request: Request, scopes: frozenset[str]) -> ApiGrant:
         """What the token of the request permits. Raises ApiProblem."""
@@ -55,16 +51,7 @@ class RequestGate:
         return await self._calls.run(self._reader.grant(token)) is not None
 
     async def _grant(self, token: str, peer: str) -> ApiGrant:
-        digest = hashlib.sha256(token.encode()).digest()
-        if digest not in self._valid and (wait := self._failures.empty_for(peer, time.monotonic())) > 0:
-            raise ApiProblem("rate_limited", "Too many requests with unknown tokens", retry_after=wait)
-        grant = await self._calls.run(self._reader.grant(token))
+        grant = await self._known.look_up(token, peer, lambda: self._calls.run(self._reader.grant(token)))
         if grant is None:
-            self._valid.pop(digest, None)
-            self._failures.take(peer, time.monotonic())
             raise invalid_token()
-        self._valid[digest] = None
-        self._valid.move_to_end(digest)
-        if len(self._valid) > REMEMBERED:
-            self._valid.popitem(last=False)
         return grant
