@@ -31,8 +31,11 @@ RESTS = ("", "/{rest:path}")
 COMMON_HEADERS = {"X-Content-Type-Options": "nosniff"}
 
 
-def api_app(table: Sequence[Endpoint], gate: RequestGate, ready: Ready) -> Starlette:
-    """The routes of these operations, and those that need no token: two for probes, and the OpenAPI document."""
+def api_app(table: Sequence[Endpoint], gate: RequestGate, ready: Ready, pages: Sequence[Route] = ()) -> Starlette:
+    """The routes of these operations, and those that need no token: two for probes, and the OpenAPI document.
+
+    `pages`: those of the status page.
+    """
     paths = dict.fromkeys(endpoint.path for endpoint in table)
     routes = [_route(path, [each for each in table if each.path == path], gate) for path in paths]
     document = openapi_document(table, version("pageworker"))
@@ -41,16 +44,16 @@ def api_app(table: Sequence[Endpoint], gate: RequestGate, ready: Ready) -> Starl
         return Response(document, headers=COMMON_HEADERS, media_type=JSON)
 
     routes += [Route(f"/v1/{name}{rest}", _not_yet(name, gate), methods=METHODS) for name in NOT_YET for rest in RESTS]
-    return _app([*routes, Route("/v1/openapi.json", openapi, methods=["GET"])], ready)
+    return _app([*routes, Route("/v1/openapi.json", openapi, methods=["GET"]), *pages], ready)
 
 
-def starting_app(trouble: Ready) -> Starlette:
+def starting_app(trouble: Ready, pages: Sequence[Route] = ()) -> Starlette:
     """What is answered before the API knows the settings of the fleet."""
 
     async def refuse(_: Request) -> Response:
         return ApiProblem("redis_unavailable", "The API is starting", retry_after=STARTING_SECONDS).response()
 
-    return _app([Route("/{path:path}", refuse, methods=METHODS)], lambda: trouble() or "starting")
+    return _app([*pages, Route("/{path:path}", refuse, methods=METHODS)], lambda: trouble() or "starting")
 
 
 def _app(routes: Iterable[Route], ready: Ready) -> Starlette:

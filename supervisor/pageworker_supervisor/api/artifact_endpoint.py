@@ -25,6 +25,7 @@ from pageworker_supervisor.queue.inspection import QueueInspection
 from pageworker_supervisor.telemetry import log
 
 MOST_AT_ONCE = 64
+MOST_IMAGE_BYTES = 8 * 1024 * 1024
 AGAIN_SECONDS = 2.0
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,4}", re.ASCII)
@@ -63,7 +64,11 @@ class ArtifactEndpoint:
         """`GET /v1/jobs/{job_id}/artifacts/{number}`."""
         values = check_names(request.query_params.multi_items(), (TENANT.name,))
         ref = job_of(grant, request.path_params["job_id"], values.get(TENANT.name))
-        record = await self._record(ref, request.path_params["number"])
+        return await self.download(ref, request.path_params["number"], head=request.method == "HEAD")
+
+    async def download(self, ref: JobRef, untrusted_number: str, *, head: bool) -> Response:
+        """The bytes as a download. `head`: without them. Raises ApiProblem."""
+        record = await self._record(ref, untrusted_number)
         key = key_of_url(record.url, ref)
         with ExitStack() as held:
             if not self._open.take(ref.tenant_id):
@@ -71,11 +76,33 @@ class ArtifactEndpoint:
             held.callback(self._open.give_back, ref.tenant_id)
             size, parts = await self._found(key)
             headers = {**HEADERS, "Content-Length": str(size), "ETag": f'"{record.sha256}"'}
-            if request.method == "HEAD":
+            if head:
                 return Response(headers=headers, media_type=_media_type(record))
             response = HoldingResponse(_passed_on(parts, ref), headers=headers, media_type=_media_type(record))
             response.held = held.pop_all()
             return response
+
+    async def image(self, ref: JobRef, untrusted_number: str) -> Response:
+        """An artifact that is an image, to be shown in a page of the same origin. Raises ApiProblem."""
+        record = await self._record(ref, untrusted_number)
+        if record.bytes > MOST_IMAGE_BYTES:
+            raise ApiProblem("not_found", "The image is too large to be shown: download it")
+        with ExitStack() as held:
+            if not self._open.take(ref.tenant_id):
+                raise ApiProblem("overloaded", "Too many artifacts are downloaded now", retry_after=AGAIN_SECONDS)
+            held.callback(self._open.give_back, ref.tenant_id)
+            size, parts = await self._found(key_of_url(record.url, ref))
+            if size > MOST_IMAGE_BYTES:
+                raise ApiProblem("not_found", "The image is too large to be shown: download it")
+            try:
+                image = b"".join([part async for part in parts])
+            except (ArtifactMissing, ArtifactStoreAway) as broken:
+                raise ApiProblem("store_unavailable", str(broken), retry_after=AGAIN_SECONDS) from broken
+        kind = image_type(image)
+        if kind is None:
+            raise ApiProblem("not_found", "The artifact is no image that a page shows")
+        headers = {**HEADERS, "Content-Disposition": "inline", "Cross-Origin-Resource-Policy": "same-origin"}
+        return Response(image, headers=headers, media_type=kind)
 
     async def _found(self, key: str | None) -> tuple[int, AsyncIterator[bytes]]:
         try:
@@ -107,6 +134,20 @@ async def _passed_on(parts: AsyncIterator[bytes], ref: JobRef) -> AsyncIterator[
     except (ArtifactMissing, ArtifactStoreAway) as broken:
         # The length is announced: the client notices that the rest is missing.
         log.warning("an artifact was not read to its end", job=str(ref), reason=str(broken))
+
+
+def image_type(untrusted_bytes: bytes) -> str | None:
+    """The media type of an image, by its first bytes; None: it is no image without scripts.
+
+    https://mimesniff.spec.whatwg.org/#matching-an-image-type-pattern
+    """
+    if untrusted_bytes.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if untrusted_bytes.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if untrusted_bytes[:4] == b"RIFF" and untrusted_bytes[8:14] == b"WEBPVP":
+        return "image/webp"
+    return None
 
 
 def _media_type(record: ArtifactRecord) -> str:

@@ -93,6 +93,17 @@ def job_of(grant: ApiGrant, untrusted_job_id: str, untrusted_tenant: str | None)
     return JobRef(tenant_id, untrusted_job_id)
 
 
+def tenant_seen(grant_tenant: str | None, untrusted_name: str) -> str | None:
+    """The tenant that a list is for. None: all of them. "" names none. Raises ApiProblem, as `tenant_of`."""
+    if grant_tenant is not None:
+        if untrusted_name not in ("", grant_tenant):
+            raise nothing_there()
+        return grant_tenant
+    if untrusted_name and not re.match(TENANT_ID, untrusted_name):
+        raise nothing_there()
+    return untrusted_name or None
+
+
 def nothing_there() -> ApiProblem:
     """The problem of a job that is unknown, or belongs to another tenant."""
     return ApiProblem("not_found", "There is no such job")

@@ -5,8 +5,10 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pageworker_supervisor.access.token_reader import TokenReader
 from pageworker_supervisor.admin.bounded_protocol import ConnectionBounds
 from pageworker_supervisor.admin.connection_limits import ConnectionLimits, ConnectionTable
 from pageworker_supervisor.admin.server import bind_tcp, embedded_server, not_counted, serve_on
@@ -23,6 +25,9 @@ from pageworker_supervisor.api.protocol import ApiProtocol, framing_problem
 from pageworker_supervisor.api.redis_calls import RedisCalls
 from pageworker_supervisor.api.request_body import RequestBodies
 from pageworker_supervisor.api.result_waits import ResultWaits
+from pageworker_supervisor.api.status_page.pages import StatusPages
+from pageworker_supervisor.api.status_page.site import StatusSite, starting_routes
+from pageworker_supervisor.api.status_page.visitors import VisitorRules, Visitors
 from pageworker_supervisor.api.usage_endpoint import UsageEndpoint
 from pageworker_supervisor.api.whoami_endpoint import WHOAMI
 from pageworker_supervisor.artifacts.store import ArtifactStore
@@ -74,7 +79,8 @@ class ApiServer:
         self._local = local
         self._live = Live(settings)
         self._reader = reader
-        self._app: ASGIApp = starting_app(lambda: redis_client.availability.trouble)
+        pages = starting_routes(self._trouble) if settings.status_page.enabled else []
+        self._app: ASGIApp = starting_app(self._trouble, pages)
         limits = ConnectionLimits(settings.api.connections, IDLE_SHARE, PEER_SHARE)
         bounds = ConnectionBounds(
             ConnectionTable(limits), not_counted, HEAD_SECONDS, answer_seconds=None, idle_seconds=IDLE_SECONDS
@@ -87,6 +93,9 @@ class ApiServer:
     ) -> "ApiServer":
         """Bind `host:port`. Raises OSError."""
         return cls(bind_tcp(bind, "api.bind"), redis_client, local, settings, reader)
+
+    def _trouble(self) -> str:
+        return self._redis_client.availability.trouble
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -168,7 +177,16 @@ class ApiServer:
             ),
             gate,
             lambda: availability.trouble or watch.trouble,
+            self._pages(queue, calls, artifacts),
         )
+
+    def _pages(self, queue: QueueClient, calls: RedisCalls, artifacts: ArtifactEndpoint) -> list[Route]:
+        page = self._live.value.status_page
+        if not page.enabled:
+            return []
+        rules = VisitorRules(page.session_seconds, page.open_on_loopback, page.allowed_hosts)
+        visitors = Visitors(TokenReader(queue.access_tokens), calls, rules)
+        return StatusSite(StatusPages(queue, calls, self._live, artifacts), visitors).routes()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def bounded(message: Message) -> None:

@@ -4,35 +4,10 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pageworker_supervisor.contract.job_history import HistoryLine
+from pageworker_supervisor.contract.job_history import EVENT_WORDS, HistoryLine
 from pageworker_supervisor.queue.job_details import JobDetails
 
 HEADS = ("TIME", "AFTER", "WHAT", "WORKER", "ATTEMPT", "DETAILS")
-WORDS = {
-    "enqueue": "queued",
-    "enqueue_later": "queued, delayed",
-    "come_due": "due",
-    "claim": "claimed",
-    "begin": "handler began",
-    "store": "handler ended, artifacts are being stored",
-    "finish": "ended",
-    "retry": "to be retried",
-    "crash": "runner died",
-    "reap": "worker lost",
-    "defer": "deferred",
-    "requeue": "requeued",
-    "reassign": "moved to another context",
-    "reassign_later": "moved to another context, delayed",
-    "request_cancel": "cancellation sent to its worker",
-    "cancel": "cancelled",
-    "expire": "expired",
-    "give_up": "given up",
-    "revive": "retried from the dead letters",
-    "callback_delivered": "callback delivered",
-    "callback_later": "callback failed, to be repeated",
-    "callback_failed": "callback given up",
-}
-"""What each event of `parse_history` is called."""
 _OF_LEASE = ("claim", "begin")
 
 
@@ -72,7 +47,7 @@ def rows(lines: Sequence[HistoryLine]) -> Iterator[tuple[object, ...]]:
         yield (
             _time(line.at),
             after,
-            WORDS.get(line.event, line.event),
+            EVENT_WORDS.get(line.event, line.event),
             line.facts.get("worker") or "",
             used.get("attempt") or "",
             _details(line, used),

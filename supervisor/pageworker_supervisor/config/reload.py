@@ -146,6 +146,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     "http": LOCAL,
     # Only the process `pageworker-api` reads it, when it starts.
     "api": LOCAL,
+    "status_page": LOCAL,
     # What each worker relies on, of its own host and of the Redis that holds the central configuration.
     "checks": LOCAL,
     "log": HOT,

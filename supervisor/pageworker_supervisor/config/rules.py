@@ -24,8 +24,10 @@ from pageworker_supervisor.config.redact import redact_url
 from pageworker_supervisor.config.secret_rules import secret_settings_findings
 from pageworker_supervisor.config.self_checks import PROTECTING
 from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
+from pageworker_supervisor.config.status_page_rules import status_page_findings
 from pageworker_supervisor.config.tracing_rules import tracing_findings
 from pageworker_supervisor.config.value_checks import (
+    ALLOWED_HOST,
     RuleFinding,
     header_findings,
     holds_password,
@@ -48,7 +50,6 @@ SPARE_UIDS = 8
 _PROFILE_GLOB = re.compile(r"[a-z0-9*?-]{1,63}/[A-Za-z0-9._*?-]{1,128}")
 _MODULE_GLOB = re.compile(r"[a-z0-9_.*?]{1,100}")
 _TENANT_GLOB = re.compile(r"[a-z0-9*?-]{1,63}")
-_ALLOWED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool = False) -> list[ConfigProblem]:
@@ -74,6 +75,7 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *blocker_findings(settings),
         *_tenants(settings),
         *tracing_findings(settings.tracing, has_secrets=settings.secrets.backend is not None),
+        *status_page_findings(settings),
         *_checks(settings.checks),
     ]
     return [
@@ -254,7 +256,7 @@ def _ranges(settings: Settings) -> Iterator[RuleFinding]:
     if int(settings.http.bind.rpartition(":")[2]) > 65535:
         yield ("http", "bind"), settings.http.bind, "a port of at most 65535", ""
     for host in settings.http.allowed_hosts:
-        if not _ALLOWED_HOST.fullmatch(host):
+        if not ALLOWED_HOST.fullmatch(host):
             hint = "write only the host: no scheme, port or path" if "/" in host or ":" in host else ""
             yield ("http", "allowed_hosts"), host, "host names, or `*.` and a host name", hint
 

@@ -1,7 +1,6 @@
 """Every setting with its type, unit and default. Each section is a Struct, so that a component can take its own alone.
 
-The docstring below a field is its description in docs/configuration.md. It says unit, effect, and what happens without
-a value.
+The docstring below a field is its description in docs/configuration.md: unit, effect, what happens without a value.
 """
 
 import socket
@@ -29,6 +28,7 @@ from pageworker_supervisor.config.rollout_settings import RolloutSettings
 from pageworker_supervisor.config.scaling_settings import ScalingSettings
 from pageworker_supervisor.config.secret_settings import SecretSettings
 from pageworker_supervisor.config.section import Section
+from pageworker_supervisor.config.status_page_settings import StatusPageSettings
 from pageworker_supervisor.config.tracing_settings import TracingSettings
 from pageworker_supervisor.contract.job import PROXY_NAME
 from pageworker_supervisor.contract.type_names import describe_pattern
@@ -332,8 +332,7 @@ class TenantSettings(Section, frozen=True):
     egress_budget_requests: Count | None = None
     """As `egress.budget_requests`, for each job of the tenant. The smallest one counts."""
     modules: tuple[str, ...] = ("*",)
-    """Globs of module names that the tenant may run, as far as the modules and the keys that signed them allow it,
-    too."""
+    """Globs of module names that the tenant may run, as far as the modules and the keys that signed them allow it."""
     proxy_required: bool = False
     """Whether `direct` is refused as `proxy` of a job or a module."""
     pins: dict[str, str] = {}
@@ -395,6 +394,7 @@ class Settings(Section, frozen=True):
     rollouts: RolloutSettings = RolloutSettings()
     http: HttpSettings = HttpSettings()
     api: ApiSettings = ApiSettings()
+    status_page: StatusPageSettings = StatusPageSettings()
     checks: CheckSettings = CheckSettings()
     log: LogSettings = LogSettings()
     tracing: TracingSettings = TracingSettings()

@@ -32,6 +32,7 @@ OWN_HEADERS = frozenset(
 OWN_HEADER_PREFIXES = ("pageworker-", "webhook-")
 """Our signature, and the headers of https://www.standardwebhooks.com."""
 
+ALLOWED_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 """RFC 9110, 5.6.2: token."""
 _HEADER_VALUE = re.compile(rf"(?!\s)[\t\x20-\x7e]{{1,{MAX_HEADER_VALUE}}}(?<!\s)")

@@ -41,6 +41,32 @@ EVENT_CODES: dict[JobEvent, str] = {
 CallbackEvent = Literal["callback_delivered", "callback_later", "callback_failed"]
 CALLBACK_CODES: dict[CallbackEvent, str] = {"callback_delivered": "D", "callback_later": "L", "callback_failed": "F"}
 
+EVENT_WORDS = {
+    "enqueue": "queued",
+    "enqueue_later": "queued, delayed",
+    "come_due": "due",
+    "claim": "claimed",
+    "begin": "handler began",
+    "store": "handler ended, artifacts are being stored",
+    "finish": "ended",
+    "retry": "to be retried",
+    "crash": "runner died",
+    "reap": "worker lost",
+    "defer": "deferred",
+    "requeue": "requeued",
+    "reassign": "moved to another context",
+    "reassign_later": "moved to another context, delayed",
+    "request_cancel": "cancellation sent to its worker",
+    "cancel": "cancelled",
+    "expire": "expired",
+    "give_up": "given up",
+    "revive": "retried from the dead letters",
+    "callback_delivered": "callback delivered",
+    "callback_later": "callback failed, to be repeated",
+    "callback_failed": "callback given up",
+}
+"""What each event is called for people."""
+
 _LINE = re.compile(r"([A-Za-z])([0-9a-f]{1,12})(\{.*\})?", re.ASCII)
 _DROPPED = re.compile(r"\*([0-9]{1,15})", re.ASCII)
 _EVENTS = {code: event.value for event, code in EVENT_CODES.items()} | {

@@ -1,0 +1,1 @@
+"""The status page: HTML for people, at `/` of the API (docs/status-page.md)."""
