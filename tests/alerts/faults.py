@@ -243,6 +243,23 @@ def a_rollout_is_refused(world: AlertWorld) -> Iterator[None]:
     assert asyncio.run(write(revision, RolloutEntry())) > revision
 
 
+def a_tenant_uses_up_its_budget(world: AlertWorld) -> Iterator[None]:
+    """Two jobs end, and the day has one. An operator raises the budget."""
+
+    async def allow(jobs: int) -> None:
+        async with world.queue() as queue:
+            base = (await queue.config.state()).version
+            values = texts_of_values({"tenants.thrifty.budget.jobs_per_day": jobs})
+            assert await queue.config.propose(f"budget-{base}", base, values, "test", "to see it") == "open"
+            await queue.config.wait_outcome(f"budget-{base}", 20)
+
+    asyncio.run(allow(1))
+    world.push(tenant="thrifty")
+    world.push(tenant="thrifty")
+    yield
+    asyncio.run(allow(1000))
+
+
 def the_secret_backend_is_away(world: AlertWorld) -> Iterator[None]:
     """The worker has logged in for two minutes, and cannot renew that: OpenBao answers nothing."""
     assert world.bao is not None
@@ -289,6 +306,7 @@ CASES = (
     FaultCase(("AdmissionClosed",), the_host_is_loaded),
     FaultCase(("RolloutRefused",), a_rollout_is_refused),
     FaultCase(("SnapshotsNotStored",), the_snapshot_store_is_away),
+    FaultCase(("TenantBudgetUsedUp",), a_tenant_uses_up_its_budget),
     # After two thirds of its time, the login is to be renewed. After three quarters it is late.
     FaultCase(("SecretExpiring",), the_secret_backend_is_away, seconds=180),
 )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pageworker_supervisor.config.budget_settings import TenantBudget
 from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings, SharedLimits
 from pageworker_supervisor.config.settings import Settings, TenantSettings
 from pageworker_supervisor.queue.limits_comparison import MOST_LINES, differences
@@ -38,6 +39,12 @@ def test_an_entry_that_one_has_alone_is_told_in_each_section() -> None:
         'limits.modules."shop.*": no entry (w1); weight=1 concurrency=3 (w2)',
         'tenants."a*": no entry (w1); weight=1 concurrency=1 (w2)',
     ]
+
+
+def test_budgets_are_told_as_they_are_written() -> None:
+    one = packed(tenants={"acme": TenantSettings(budget=TenantBudget(jobs_per_day=5)), "*": TenantSettings()})
+    other = packed(tenants={"acme": TenantSettings(), "*": TenantSettings()})
+    assert differences({"w1": one, "w2": other}) == ['tenants."acme".budget: jobs_per_day=5 (w1); no entry (w2)']
 
 
 def test_there_are_few_lines_however_many_differ() -> None:

@@ -308,7 +308,7 @@ async def test_a_listing_says_what_is_paused_and_why(harness: QueueHarness, kind
     )
     assert view.until_ms == view.since_ms + 60_000
     (stats,) = await harness.inspection.stats()
-    assert stats.paused == {"tenant": 0, "module": 0, "domain": 0} | {kind: 1}
+    assert stats.paused == {"tenant": 0, "module": 0, "domain": 0, "budget": 0} | {kind: 1}
     if kind == "tenant":
         assert [tenant.throttled for tenant in stats.tenants] == ["paused: tenant acme: the shop is down"]
 

@@ -167,7 +167,7 @@ def test_pauses_count_once_and_only_while_they_are_in_force() -> None:
         b'zwhat {"until_ms": null}',
         b"",
     ]
-    assert state(pauses=pauses).paused == {"tenant": 1, "module": 1, "domain": 0}
+    assert state(pauses=pauses).paused == {"tenant": 1, "module": 1, "domain": 0, "budget": 0}
 
 
 def test_reports_are_as_old_as_the_clock_says_that_they_were_written_by() -> None:

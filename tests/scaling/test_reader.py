@@ -114,8 +114,10 @@ async def test_reports_of_workers_are_read_and_other_texts_are_not(fleet: FleetC
 
 
 async def test_pauses_are_counted(fleet: FleetClients) -> None:
-    await fleet.send("HSET", "pw:{0}:paused", "tacme", "{}", "mshop.*", '{"until_ms": 5}', "dslow.test", "{}")
-    assert (await read(fleet)).paused == {"tenant": 1, "module": 0, "domain": 1}
+    await fleet.send(
+        "HSET", "pw:{0}:paused", "tacme", "{}", "mshop.*", '{"until_ms": 5}', "dslow.test", "{}", "bacme", "{}"
+    )
+    assert (await read(fleet)).paused == {"tenant": 1, "module": 0, "domain": 1, "budget": 1}
 
 
 async def test_pauses_of_many_shards_are_read_at_once(live_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,9 +89,20 @@ class RequestLimit(Struct, frozen=True, kw_only=True):
     left: int
 
 
+class BudgetEntry(Struct, frozen=True, kw_only=True):
+    """One part of the budget of a tenant, such as `jobs_per_day`, and what is used of it. `resets_at`: when the day or
+    month ends."""
+
+    budget: str
+    limit: float
+    used: float
+    resets_at: dt.datetime
+
+
 class LimitsAnswer(Struct, frozen=True, kw_only=True):
     """The limits of a tenant, and what it uses of them now. `jobs` and `bytes`: all jobs without a result. `tokens`:
-    jobs that may start at once; null without a rate. `throttled`: which limit keeps it from starting a further job."""
+    jobs that may start at once; null without a rate. `throttled`: which limit or pause keeps it from starting a further
+    job. `paused_until`: null also for a pause without end."""
 
     tenant_id: str
     weight: float
@@ -108,6 +119,8 @@ class LimitsAnswer(Struct, frozen=True, kw_only=True):
     delayed: int
     throttled: str | None
     paused: bool
+    paused_until: dt.datetime | None
+    budgets: tuple[BudgetEntry, ...]
     requests: RequestLimit
 
 

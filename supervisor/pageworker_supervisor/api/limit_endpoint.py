@@ -1,10 +1,12 @@
 """The limits of a tenant, and what it uses of them."""
 
+import datetime as dt
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pageworker_supervisor.admin.operator_api import json_response
-from pageworker_supervisor.api.answers import LimitsAnswer
+from pageworker_supervisor.api.answers import BudgetEntry, LimitsAnswer
 from pageworker_supervisor.api.endpoint import TENANT, Endpoint
 from pageworker_supervisor.api.gate import RequestGate
 from pageworker_supervisor.api.grant import READ, ApiGrant, tenant_of
@@ -57,6 +59,15 @@ class LimitEndpoint:
                 delayed=used.delayed,
                 throttled=used.throttled,
                 paused=used.pause is not None,
+                paused_until=_utc(used.pause.until_ms) if used.pause and used.pause.until_ms else None,
+                budgets=tuple(
+                    BudgetEntry(budget=each.budget, limit=each.limit, used=each.used, resets_at=_utc(each.ends_ms))
+                    for each in used.budgets
+                ),
                 requests=self._gate.requests_of(grant),
             )
         )
+
+
+def _utc(milliseconds: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC)

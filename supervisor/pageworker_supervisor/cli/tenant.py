@@ -144,6 +144,7 @@ def _lines(answer: TenantDetails) -> list[tuple[str, object]]:
         ("weight", f"{usage.weight:g}"),
         ("rate", rate + tokens),
         ("page-seconds per job", mean),
+        *((f"budget {each.budget}", f"{each.used:.15g} of {each.limit:.15g}") for each in usage.budgets),
         ("throttled", usage.throttled or "no"),
         ("paused", printable(paused)),
         ("profiles open", ", ".join(usage.profiles) or "-"),

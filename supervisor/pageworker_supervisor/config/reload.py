@@ -119,6 +119,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "burst": HOT,
         "backlog_jobs": HOT,
         "backlog_bytes": HOT,
+        "budget": HOT,
         "callback_allow": HOT,
         "callback_secret_file": LOCAL,
         "callback_secret": HOT,

@@ -15,10 +15,11 @@ from pageworker_sandbox.wire.messages import SECRET_NAME, BrowserLevel
 from pageworker_supervisor.config.admission_settings import AdmissionSettings
 from pageworker_supervisor.config.api_settings import ApiSettings
 from pageworker_supervisor.config.blocker_settings import BlockerPolicy, BlockerSettings, PolicyKind
+from pageworker_supervisor.config.budget_settings import TenantBudget
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.ingress_settings import IngressSettings
-from pageworker_supervisor.config.limit_settings import DomainSettings, LimitSettings, Rate
+from pageworker_supervisor.config.limit_settings import Count, DomainSettings, LimitSettings, Rate
 from pageworker_supervisor.config.module_settings import ModuleSettings
 from pageworker_supervisor.config.profile_settings import ProfileSettings
 from pageworker_supervisor.config.proxy_settings import ProxySettings
@@ -34,7 +35,6 @@ from pageworker_supervisor.contract.job import PROXY_NAME
 from pageworker_supervisor.contract.type_names import describe_pattern
 
 Seconds = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
 BIND = describe_pattern(r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z", "host:port, e.g. 127.0.0.1:9470")
 CENTRAL = describe_pattern(r"^(redis|off|ssm:(/[A-Za-z0-9_.-]{1,200}){1,10})\Z", "redis, off or ssm:/PATH")
 Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z")]
@@ -291,8 +291,7 @@ class TenantSettings(Section, frozen=True):
     """One tenant, or a glob of tenants. The longest matching key wins."""
 
     weight: Annotated[float, Meta(ge=0.001, le=1000)] = 1.0
-    """Share of the pages relative to other tenants while jobs of several tenants wait, measured by the time that jobs
-    take."""
+    """Share of the pages relative to other tenants while jobs of several tenants wait, by the time that jobs take."""
     concurrency: Count = 1000
     """Jobs of the tenant that run at the same time on all workers. Further jobs wait."""
     rate_per_second: Rate | None = None
@@ -304,6 +303,8 @@ class TenantSettings(Section, frozen=True):
     `queue_full`. The event `queue_limit` tells the tenant at 80 %."""
     backlog_bytes: Annotated[int, Meta(ge=1024 * 1024)] = 1024**3
     """Bytes of these jobs as JSON. A further job is rejected with error `queue_full`."""
+    budget: TenantBudget = TenantBudget()
+    """How much all jobs of the tenant may use per day and per month."""
     callback_allow: tuple[str, ...] = ()
     """Globs of URLs that results may be sent to, e.g. `https://n8n.example/webhook*`. `*` matches within its part of
     the URL. Without a port: the default port of the scheme; `:*`: any port. Without a path: any path. Default: no

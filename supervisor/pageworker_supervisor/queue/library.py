@@ -43,6 +43,7 @@ SHARD_KEYS = {
     # fairness and limits
     "tenant": "tenant:<tenant>",
     "usage": "usage:<tenant>:<day>",
+    "budget": "budget:<tenant>",
     "active": "active",
     "parked": "parked",
     "open_contexts": "open:<tenant>:<priority>",
@@ -172,7 +173,7 @@ FILES = (
     *("shard", "limits", "limits_table", "pause", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer"),
     "clock_set_back",
     *("backlog", "browser_context", "profile_lock", "history", "once", "job", "cancellation", "push", "listing"),
-    "usage",
+    *("usage", "budget"),
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
     *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
     *("fn_inspect", "fn_tenants", "fn_profiles", "fn_demand", "fn_check_consistency", "fn_record", "fn_rollouts"),
@@ -202,6 +203,7 @@ ENCLOSED = frozenset(
         "fn_profile_logins",
         "fn_access_tokens",
         "usage",
+        "budget",
         "fn_rollouts",
         "fn_once",
     )

@@ -34,6 +34,10 @@ def _entries(table: Mapping[str, Any]) -> dict[str, str]:
     for kind, section in (("tenants", "tenants"), ("domains", "domains"), ("limits.modules", "modules")):
         for name, text in [*table[section]["exact"].items(), *table[section]["globs"]]:
             found[f'{kind}."{name}"'] = text
+    budgets = table.get("budgets") or {"exact": {}, "globs": []}
+    for name, text in [*budgets["exact"].items(), *budgets["globs"]]:
+        if text:
+            found[f'tenants."{name}".budget'] = text
     return found
 
 
@@ -42,6 +46,8 @@ def _described(text: str | None) -> str:
         return "no entry"
     if not text:
         return "no limits"
+    if "=" in text:  # a budget
+        return text
     parts = dict(zip(UNITS, text.split(" "), strict=True))
     if parts["rate_per_second"] == "0":
         del parts["rate_per_second"], parts["burst"]

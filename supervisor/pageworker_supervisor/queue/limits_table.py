@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_sandbox.hostname import normalise_host_glob
+from pageworker_supervisor.config.budget_settings import TenantBudget
 from pageworker_supervisor.config.limit_settings import DomainSettings, SharedLimits
 from pageworker_supervisor.config.settings import Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ordered_globs
@@ -48,6 +49,8 @@ class LimitsTable(Struct, frozen=True, kw_only=True, dict=True):
     modules: Mapping[str, QuotaLimits | None] = {}
     """None: no limits, though a shorter glob may have some."""
     fleet: QuotaLimits | None = None
+    budgets: Mapping[str, str] = {}
+    """Of tenants, as text. Empty: this tenant has none, though a shorter glob may have one."""
 
     def packed(self, shards: int) -> bytes:
         """The table for one of `shards` shards, as queue/lua/limits_table.lua reads it.
@@ -58,8 +61,11 @@ class LimitsTable(Struct, frozen=True, kw_only=True, dict=True):
         def part(limits: QuotaLimits | None) -> str:
             return "" if limits is None else limits_text(share_of(limits, shards))
 
+        # Without a budget the table, and so its digest, is that of a release that knows none.
+        budgets = {"budgets": _section(self.budgets, str, "")} if any(self.budgets.values()) else {}
         return msgspec.msgpack.encode(
             {
+                **budgets,
                 "tenants": _section(self.tenants, limits_text, limits_text(QuotaLimits())),
                 "domains": _section(self.domains, part, part(QuotaLimits())),
                 "modules": _section(self.modules, part, ""),
@@ -82,12 +88,18 @@ def limits_table(settings: Settings, version: int = 0) -> LimitsTable:
         domains={normalise_host_glob(name): domain_quota(each) for name, each in settings.domains.items()},
         modules={name: shared_quota(each) for name, each in settings.limits.modules.items()},
         fleet=shared_quota(settings.limits.fleet),
+        budgets={name.lower(): budget_text(each.budget) for name, each in settings.tenants.items()},
     )
 
 
 def tenant_quota(settings: TenantSettings) -> QuotaLimits:
     """The limits of a tenant."""
     return QuotaLimits(settings.weight, settings.concurrency, settings.rate_per_second, settings.burst)
+
+
+def budget_text(budget: TenantBudget) -> str:
+    """The text that queue/lua/budget.lua reads: `page_seconds_per_day=3600 jobs_per_month=1000`."""
+    return " ".join(f"{name}={limit}" for name, limit in budget.parts())
 
 
 def domain_quota(settings: DomainSettings) -> QuotaLimits:

@@ -15,8 +15,10 @@ from pageworker_supervisor.queue.functions import Shards, unpacked
 from pageworker_supervisor.redis_client.errors import RedisClientError
 
 PauseKind = Literal["tenant", "module", "domain"]
+PausedBy = PauseKind | Literal["budget"]
+"""`budget`: the tenant of this name is paused by its budget."""
 LETTERS: dict[PauseKind, str] = {"tenant": "t", "module": "m", "domain": "d"}
-KINDS: dict[str, PauseKind] = {letter: kind for kind, letter in LETTERS.items()}
+KINDS: dict[str, PausedBy] = {"b": "budget", **{letter: kind for kind, letter in LETTERS.items()}}
 SHARD_SECONDS = 1.0
 """How long one shard is asked, again and again."""
 AGAIN_SECONDS = 0.1
@@ -27,7 +29,7 @@ FULL = -1
 class PauseView(Struct, frozen=True, kw_only=True):
     """One pause that is in force. Times are milliseconds since the epoch on Redis' clock."""
 
-    kind: PauseKind
+    kind: PausedBy
     name: str
     reason: str
     by: str
@@ -96,7 +98,7 @@ class Pauses:
 
     async def all(self) -> list[PauseView]:
         """Every pause that is in force, by kind and name. Raises RedisClientError."""
-        found: dict[tuple[PauseKind, str], PauseView] = {}
+        found: dict[tuple[PausedBy, str], PauseView] = {}
         for shard in range(len(self._shards)):
             for row in unpacked(await self._shards.call(shard, "list_pauses"))["pauses"]:
                 view = pause_view(row, shard)

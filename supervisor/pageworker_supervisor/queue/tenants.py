@@ -13,6 +13,17 @@ NAMES_PER_SHARD = 5000
 """Tenants with jobs, a pause or dead letters that a page is taken from."""
 
 
+class BudgetUse(Struct, frozen=True, kw_only=True):
+    """One part of a tenant's budget, and what is used of it."""
+
+    budget: str
+    """Name of the setting, such as `jobs_per_day`."""
+    limit: float
+    used: float
+    ends_ms: int
+    """When the period ends, milliseconds since the epoch on Redis' clock."""
+
+
 class TenantUsage(Struct, frozen=True, kw_only=True):
     """One tenant: the limits that are in force, and what it uses of them now."""
 
@@ -46,6 +57,8 @@ class TenantUsage(Struct, frozen=True, kw_only=True):
     dead_letters: int
     dead_bytes: int
     """What they take, about."""
+    budgets: tuple[BudgetUse, ...]
+    """What is used of each part of its budget."""
 
 
 class TenantList(Struct, frozen=True):
@@ -132,4 +145,8 @@ def usage_from(row: Mapping[str, Any], shard: int, running_in_all: int) -> Tenan
         profiles=tuple(sorted(row.get("profiles") or ())),
         dead_letters=row["dead_letters"],
         dead_bytes=int(row["dead_bytes"]),
+        budgets=tuple(
+            BudgetUse(budget=each["name"], limit=each["limit"], used=each["used"], ends_ms=each["ends_ms"])
+            for each in row.get("budgets") or ()
+        ),
     )

@@ -138,5 +138,5 @@ def stats_from(row: dict[str, Any], shard: int) -> ShardStats:
             )
             for each in row["tenants"]
         ),
-        paused={kind: row["paused"][kind] for kind in ("tenant", "module", "domain")},
+        paused={kind: row["paused"][kind] for kind in ("tenant", "module", "domain", "budget")},
     )

@@ -19,7 +19,7 @@ THROTTLES = tuple(
     f"{kind}_{reason}" for kind in ("tenant", "domain", "module", "fleet") for reason in ("concurrency", "rate")
 )
 """The values of the label `reason`. What an operator paused is no limit, and counts as `paused`."""
-PAUSE_KINDS = {"t": "tenant", "m": "module", "d": "domain"}
+PAUSE_KINDS = {"t": "tenant", "m": "module", "d": "domain", "b": "budget"}
 SPANS = re.compile(rb" \d{1,10}:(\d{1,15})(?= |$)")
 OLDEST_TEXT_SECONDS = 30 * 86_400.0
 """A producer may give an entry of the stream any id. One that is no time of the last 30 days tells no age."""

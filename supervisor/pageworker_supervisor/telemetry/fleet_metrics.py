@@ -50,7 +50,11 @@ FLEET_METRICS = (
         "state",
     ),
     FleetMetric("throttled_tenants", "Tenants with jobs that wait for a limit, by the kind of the limit.", "reason"),
-    FleetMetric("paused", "Pauses in force, by what is paused.", "kind"),
+    FleetMetric(
+        "paused",
+        "Pauses in force, by what is paused: tenant, module or domain by an operator, budget: a tenant by its budget.",
+        "kind",
+    ),
     FleetMetric("leases", "Jobs that a worker has claimed."),
     FleetMetric("leases_expired", "Claimed jobs whose worker has not extended its lease in time."),
     FleetMetric("dead_letters", "Dead letters."),

@@ -5,8 +5,8 @@
 --     names_only: reply with more and names alone
 --   reply: claimed (leases on this shard), more (true: some are left out), tenants: list of tenant, limits (as in
 --     limits.lua), tokens (absent without a rate), jobs, bytes, running, delayed, ending, mean_ms, throttled, dead_letters,
---     dead_bytes, profiles (list of those that a worker holds), pause (reason, by, since_ms, until_ms); absent if they do
---     not apply
+--     dead_bytes, profiles (list of those that a worker holds), pause (kind, reason, by, since_ms, until_ms), budgets (list
+--     of name, limit, used, ends_ms); absent if they do not apply
 --   Costs a few commands per tenant of the reply, and a look at every lease and every held profile of the shard.
 
 -- Names of tenants without repetition, at most `limit`.
@@ -47,7 +47,7 @@ local function tenants_here(limit)
     add_listed(names, index)
   end
   for _, pause in ipairs(Pause.all()) do
-    if pause.kind == 't' then
+    if pause.kind == 't' or pause.kind == 'b' then
       Names.add(names, pause.name)
     end
   end
@@ -85,8 +85,9 @@ local function usage_of(tenant, held, seen)
     dead_letters = call('ZCARD', Key.dead_of(tenant)),
     dead_bytes = number(call('ZSCORE', Key.dead_weight(), tenant)),
     profiles = held[tenant],
+    budgets = Tenant.budgets(tenant),
     pause = pause and {
-      kind = 't', name = tenant, reason = pause.reason, by = pause.by, since_ms = pause.since_ms,
+      kind = pause.kind, name = tenant, reason = pause.reason, by = pause.by, since_ms = pause.since_ms,
       until_ms = pause.until_ms,
     } or nil,
   }

@@ -41,6 +41,9 @@ local function load_table(id)
   local loaded = cmsgpack.unpack(text)
   loaded.id = id
   prepare(loaded.tenants)
+  if loaded.budgets then -- absent if no tenant has one
+    prepare(loaded.budgets)
+  end
   prepare(loaded.domains)
   prepare(loaded.modules)
   tables[P] = loaded
@@ -118,6 +121,13 @@ end
 function LimitsTable.tenant(name, whose)
   local from = whose or current
   return from and find(from.tenants, name)
+end
+
+-- The budget of a tenant as text (see budget.lua), nil: it has none. `whose`: that of another table.
+function LimitsTable.budget(name, whose)
+  local from = whose or current
+  local text = from and from.budgets and find(from.budgets, name)
+  return text and text ~= '' and text or nil
 end
 
 -- `shop.example@acme` has the limits of `shop.example`: see `host_of_key` in contract/job.py.

@@ -2,7 +2,7 @@
 -- where they are, and still expire. A pause acts like a limit that is used up, until its end or for ever: Limits.throttled
 -- names it first, so everything parks, and comes back, as it does for limits.
 --
--- `paused` holds one field per pause, `<kind><name>` with the kind `t`, `m` or `d`, and as its value a JSON object: id,
+-- `paused` holds one field per pause, `<kind><name>` with the kind `t`, `m`, `d` or `b` (of a tenant by its budget), and as its value a JSON object: id,
 -- reason, by, since_ms, until_ms (absent: no end), tells (this shard publishes its events). A pause whose end has come is not
 -- in force, whether or not its timer has run; one that cannot be read does not count. Each shard is told of the pauses of modules and domains, a tenant's own
 -- shard of that of the tenant.
@@ -12,8 +12,8 @@
 --
 -- Used by: fn_check_consistency, fn_inspect, fn_pause, limits, module, shard, shared_quota, tenant, timer.
 
-local PAUSES = 1000 -- per shard
-local PAUSE_WORDS = { t = 'tenant', m = 'module', d = 'domain' }
+local PAUSES = 1000 -- per shard, beside those by budgets
+local PAUSE_WORDS = { t = 'tenant', m = 'module', d = 'domain', b = 'budget' }
 
 local pauses_of = {} -- by root of the shard
 local pauses -- of this shard: digest, by (pause by field), counts (by kind); nil: none
@@ -39,7 +39,7 @@ local function parsed(field, text)
 end
 
 local function load_pauses(digest)
-  local loaded = { digest = digest, by = {}, counts = { t = 0, m = 0, d = 0 } }
+  local loaded = { digest = digest, by = {}, counts = { t = 0, m = 0, d = 0, b = 0 } }
   local rows = call('HGETALL', Key.paused())
   for at = 1, #rows, 2 do
     local pause = parsed(rows[at], rows[at + 1])
@@ -64,7 +64,7 @@ local function is_in_force(pause)
   return not pause.until_ms or pause.until_ms > NOW
 end
 
--- The pause that is in force, nil if there is none. `kind`: `t`, `m` or `d`. The pause of a host holds for each key of it.
+-- The pause that is in force, nil if there is none. `kind`: `t`, `m`, `d` or `b`. The pause of a host holds for each key of it.
 function Pause.of(kind, name)
   local pause = pauses and pauses.by[kind .. (kind == 'd' and host_of(name) or name)]
   return pause and is_in_force(pause) and pause or nil
@@ -77,7 +77,7 @@ end
 
 -- What people read of a job that waits for the end of this pause.
 function Pause.text(pause)
-  return 'paused: ' .. PAUSE_WORDS[pause.kind] .. ' ' .. pause.name .. ': ' .. pause.reason
+  return 'paused: ' .. PAUSE_WORDS[pause.kind == 'b' and 't' or pause.kind] .. ' ' .. pause.name .. ': ' .. pause.reason
 end
 
 -- Those in force, in no order.
@@ -93,7 +93,7 @@ end
 
 -- How many are in force, by kind.
 function Pause.counts()
-  local counts = { tenant = 0, module = 0, domain = 0 }
+  local counts = { tenant = 0, module = 0, domain = 0, budget = 0 }
   for _, pause in ipairs(Pause.all()) do
     local word = PAUSE_WORDS[pause.kind]
     counts[word] = counts[word] + 1
@@ -127,7 +127,7 @@ local function tell(word, pause, by)
     kind = PAUSE_WORDS[pause.kind], name = pause.name, reason = pause.reason, by = by,
     ['until'] = word == 'paused' and pause.until_ms and rfc3339(pause.until_ms) or nil,
   } }
-  event.tenant_id = pause.kind == 't' and pause.name or nil
+  event.tenant_id = (pause.kind == 't' or pause.kind == 'b') and pause.name or nil
   local text = cjson.encode(event)
   call('PUBLISH', PREFIX .. ':events:' .. (event.tenant_id or '_fleet'), text)
   local latest = call('ZRANGE', Key.workers(), 0, 0, 'REV')[1]
@@ -138,7 +138,7 @@ end
 
 -- Look again at what may have waited for this pause, or waits for it from now on.
 local function reschedule(kind, name)
-  if kind == 't' then
+  if kind == 't' or kind == 'b' then
     Tenant.reschedule(name)
     return
   end
@@ -159,7 +159,8 @@ function Pause.set(kind, name, pause)
   local field = kind .. name
   local known = pauses and pauses.by[field]
   local again = known and known.id == pause.id
-  if not known and call('HLEN', Key.paused()) >= PAUSES then
+  local counts = pauses and pauses.counts
+  if kind ~= 'b' and not known and call('HLEN', Key.paused()) - (counts and counts.b or 0) >= PAUSES then
     return false
   end
   if not again then

@@ -40,7 +40,7 @@ function Tenant.read(tenant)
   }
   local text = LimitsTable.tenant(tenant) or f[1] or NO_LIMITS
   quota.weight, quota.concurrency, quota.rate, quota.burst = Limits.parse(text)
-  quota.pause = Pause.of('t', tenant)
+  quota.pause = Pause.of('t', tenant) or Pause.of('b', tenant)
   return quota
 end
 

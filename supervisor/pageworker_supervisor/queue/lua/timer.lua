@@ -1,5 +1,5 @@
 -- Instants at which a throttled tenant (`t<name>`), the fleet (`f`), or a domain (`d<name>`) or module (`m<name>`) that
--- backlogs wait for is looked at again, or the pause of one of them ends.
+-- backlogs wait for is looked at again, or the pause of one of them ends. `b<name>`: the pause of a tenant by its budget ends.
 --
 -- Used by: fn_claim, fleet, shared_quota, job, tenant.
 
@@ -17,7 +17,7 @@ function Timer.run()
     call('ZREM', Key.timers(), each)
     local kind, name = string.sub(each, 1, 1), string.sub(each, 2)
     local again = Pause.expire(kind, name)
-    if kind == 't' then
+    if kind == 't' or kind == 'b' then
       Tenant.reschedule(name)
     elseif kind == 'f' then
       Fleet.wake()

@@ -25,6 +25,7 @@ function Tenant.count_usage(tenant, status, spent)
   if call('HSET', key, hour, table.concat(sums, ' ')) == 1 then
     call('PEXPIRE', key, KEPT_MS)
   end
+  Tenant.use_budget(tenant, spent)
 end
 
 function Tenant.read_usage(request)
