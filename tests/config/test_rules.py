@@ -156,19 +156,3 @@ def test_no_rule_shows_the_password_of_a_url() -> None:
     assert "egress.hosts.a.example" in keys
     assert "hunter2" not in "".join(problem.render() for problem in problems)
     assert '"redsi://:(hidden)@h"' in {problem.found for problem in problems}
-
-
-@pytest.mark.parametrize("name", ["tenant_inboxes", "require_origin"])
-@pytest.mark.parametrize(
-    ("urls", "refused"),
-    [
-        ({}, False),
-        ({"url": "redis+sentinel://h/s"}, False),
-        ({"url": "redis+cluster://h"}, True),
-        ({"url": "redis://h", "ingress_url": "rediss+cluster://h"}, True),
-        ({"url": "redis+cluster://h", "ingress_url": "redis://h"}, False),
-    ],
-)
-def test_inboxes_of_tenants_are_refused_on_a_cluster(name: str, urls: dict[str, Any], refused: bool) -> None:
-    assert list(broken(ingress={name: True}, redis=urls)) == ([f"ingress.{name}"] if refused else [])
-    assert broken(redis=urls) == {}

@@ -43,7 +43,8 @@ class Counter:
 
     async def push_to(self, tenant: str, *texts: bytes) -> None:
         """To the list of a tenant."""
-        await self.redis_client.send("RPUSH", f"pw:inbox:{tenant}", *texts, key="pw:inbox")
+        key = f"pw:inbox:{tenant}"
+        await self.redis_client.send("RPUSH", key, *texts, key=key)
 
     async def add_to(self, tenant: str, *texts: bytes, field: str = "job") -> None:
         """To the stream of a tenant."""

@@ -28,6 +28,7 @@ async def redis(live_redis: RedisServer) -> AsyncIterator[RedisClient]:
 async def watch(redis: RedisClient) -> AsyncIterator[KeyWatch]:
     """Of `a:` and `b:`, connected."""
     opened = redis.key_watch("a:", "b:")
+    assert isinstance(opened, KeyWatch)
     assert await opened.changed(SECONDS) is None, "what was written before the connection is not known"
     yield opened
     await opened.aclose()

@@ -8,7 +8,7 @@ class IngressSettings(Section, frozen=True):
 
     tenant_inboxes: bool = False
     """Whether workers also read `pw:inbox:<tenant>` and `pw:jobs:<tenant>` of each tenant that `[tenants]` names
-    without a glob. A job in them that names another tenant is rejected. Not supported yet on a Redis Cluster."""
+    without a glob. A job in them that names another tenant is rejected."""
     require_origin: bool = False
     """Whether `pw:inbox` and `pw:jobs` are closed: what is pushed there becomes a dead letter. Workers then read the
     inboxes of the tenants, whatever `tenant_inboxes` says."""

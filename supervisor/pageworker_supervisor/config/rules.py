@@ -111,11 +111,6 @@ def _redis(settings: Settings) -> Iterator[RuleFinding]:
         if url is not None:
             yield from url_findings(("redis", name), url, (*REDIS_TOPOLOGIES, "unix"))
     yield from _password_files(settings.redis)
-    pushed_to = settings.redis.ingress_url or settings.redis.url or ""
-    if settings.ingress.per_tenant and "+cluster://" in pushed_to:
-        name = "require_origin" if settings.ingress.require_origin else "tenant_inboxes"
-        hint = "set redis.ingress_url to a single Redis or one with Sentinels"
-        yield ("ingress", name), "inboxes of tenants on a Redis Cluster: not supported yet", "another ingress", hint
     ca_file = settings.redis.ca_file
     if ca_file is not None and not (why := unreadable(ca_file)):
         try:

@@ -4,16 +4,17 @@ A text that is taken from any of the lists stays in one processing list of the w
 name of the tenant from whose list it came:
 - `{pw:inbox}:tenants:processing:<worker>` and `{pw:inbox}:tenants:workers`: see processing_list.py.
 
-The keys of one script are in several slots, so this does not work on a Redis Cluster.
+The keys of one script are in several slots: on a Redis Cluster, see cluster_inboxes.py.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from pageworker_supervisor.intake.arrival import Arrival
 from pageworker_supervisor.intake.processing_list import BATCH, BATCH_BYTES, ProcessingList
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.redis_client import RedisClient
+from pageworker_supervisor.redis_client.cluster_key_watch import ClusterKeyWatch
 from pageworker_supervisor.redis_client.key_watch import KeyWatch
 
 BATCH_PER_TENANT = 64
@@ -62,6 +63,25 @@ return { lists, streams }
 """
 
 
+class TakenTexts(Protocol):
+    """What this worker took and the queue does not have yet: texts behind their tenants."""
+
+    async def leftovers(self) -> list[bytes]:
+        """A batch that this worker took and did not queue."""
+
+    async def heartbeat(self) -> list[str]:
+        """Record a heartbeat. Returns the workers that are dead."""
+
+    async def adopt(self, dead: str) -> list[bytes]:
+        """A batch that a dead worker took. Empty: nothing is left."""
+
+    async def remove(self, texts: list[bytes]) -> None:
+        """The queue has these texts."""
+
+    async def leave(self) -> None:
+        """The worker stops."""
+
+
 class TenantInboxes:
     """One worker's access to them. Every call may be repeated. Raises RedisClientError."""
 
@@ -71,10 +91,10 @@ class TenantInboxes:
         self._routed = f"{prefix}:inbox"
         self._lists = f"{prefix}:inbox:"
         self._streams = f"{prefix}:jobs:"
-        self.taken = ProcessingList(redis_client, self._routed, f"{{{self._routed}}}:tenants", worker_id, timing)
-        """What this worker took and the queue does not have yet: texts behind their tenants."""
+        self._processing = ProcessingList(redis_client, self._routed, f"{{{self._routed}}}:tenants", worker_id, timing)
+        self.taken: TakenTexts = self._processing
 
-    def watch(self) -> KeyWatch:
+    def watch(self) -> KeyWatch | ClusterKeyWatch:
         """Tells which of the keys are written."""
         return self._redis_client.key_watch(self._lists, self._streams)
 
@@ -103,7 +123,7 @@ class TenantInboxes:
     async def take(self, tenants: Sequence[str]) -> tuple[list[bytes], set[str]]:
         """A batch from the lists of these tenants, and those whose lists are not empty yet."""
         some = tenants[:LOOKS_PER_CALL]
-        keys = (self.taken.key, self.taken.workers, *(self._lists + name for name in some))
+        keys = (self._processing.key, self._processing.workers, *(self._lists + name for name in some))
         words: tuple[Any, ...] = (self._worker_id, BATCH, BATCH_PER_TENANT, BATCH_BYTES, *some)
         texts, rest = await self._redis_client.send("EVAL", _TAKE, len(keys), *keys, *words, key=self._routed)
         return texts, {some[position] for position in rest} | set(tenants[LOOKS_PER_CALL:])

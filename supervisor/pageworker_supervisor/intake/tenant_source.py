@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
+from pageworker_supervisor.intake.cluster_inboxes import inboxes_of
 from pageworker_supervisor.intake.common_sources import StreamSource
 from pageworker_supervisor.intake.enqueuer import Enqueuer
 from pageworker_supervisor.intake.stream_source import ProducerStream
-from pageworker_supervisor.intake.tenant_inboxes import TenantInboxes, arrivals
+from pageworker_supervisor.intake.tenant_inboxes import arrivals
 from pageworker_supervisor.intake.timing import IntakeTimeouts
 from pageworker_supervisor.redis_client import RedisClient
 from pageworker_supervisor.redis_client.errors import Denied, WrongType
@@ -41,7 +42,7 @@ class TenantSource:
         self._enqueuer = enqueuer
         self._timing = timing
         self._tenants = tuple(tenants)
-        self._inboxes = TenantInboxes(redis_client, prefix, worker_id, timing)
+        self._inboxes = inboxes_of(redis_client, prefix, worker_id, timing)
         self._watch = self._inboxes.watch()
         self._unwatched = False
         self._looked_at = 0.0
@@ -77,18 +78,19 @@ class TenantSource:
 
     async def leftovers(self) -> bool:
         """A batch of this worker's processing list. Its streams are looked at again, too."""
+        await self._look()
         self._suspect |= set(self._open)
         self._note((), self._open)
         return await self._queue(await self._inboxes.taken.leftovers(), repeated=True)
 
     async def upkeep(self) -> None:
-        """Heartbeat; texts that dead workers left; a look at all inboxes."""
+        """A look at all inboxes; heartbeat; texts that dead workers left."""
+        _, streams = await self._look()
         while await self._queue(await self._inboxes.taken.leftovers(), repeated=True):
             pass
         for dead in await self._inboxes.taken.heartbeat():
             while await self._queue(await self._inboxes.taken.adopt(dead), repeated=True):
                 pass
-        _, streams = await self._look()
         for name in streams:
             with self._own_fault(name):
                 await self._stream(name).upkeep()

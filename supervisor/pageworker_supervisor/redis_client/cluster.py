@@ -50,10 +50,39 @@ class ClusterClient(RedisCluster):
             except rx.AskError as ask:
                 node, asking = self.get_node(node_name=get_node_name(ask.host, ask.port)), True
             except (rx.ConnectionError, rx.TimeoutError):
-                # As redis-py does it: the next call asks the cluster for its slot map, which may name a new primary.
-                self._initialize = True
+                # As redis-py does it.
+                self.look_again()
                 raise
         raise rx.ClusterError(f"redirected {MAX_REDIRECTS} times")
+
+    async def execute_on(self, node: Any, commands: Sequence[Sequence[Any]]) -> list[Any]:
+        """The replies of commands on one node, sent together on one connection. Raises redis-py's errors. After one, it
+        is not known which commands were run."""
+        connection = node.acquire_connection()
+        try:
+            await node.disconnect_if_needed(connection)
+            await connection.send_packed_command(connection.pack_commands(commands))
+            replies, failed = list[Any](), None
+            for command in commands:
+                try:
+                    replies.append(await node.parse_response(connection, command[0]))
+                except rx.ResponseError as error:
+                    failed = failed or error
+            if failed is not None:
+                raise failed
+            return replies
+        except rx.ResponseError:
+            raise
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            self.look_again()
+            raise
+        finally:
+            node.release(connection)
+
+    def look_again(self) -> None:
+        """The next call asks the cluster for its slot map, which may name a new primary."""
+        self._initialize = True
 
     async def _send_in_order(
         self, node: Any, commands: Sequence[Sequence[Any]], asking: bool, replies: list[Any]

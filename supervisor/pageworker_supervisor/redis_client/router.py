@@ -22,6 +22,7 @@ from typing import Any
 from redis.asyncio import RedisCluster
 
 from pageworker_supervisor.redis_client.clients import Client
+from pageworker_supervisor.redis_client.cluster_key_watch import ClusterKeyWatch, NodeClient
 from pageworker_supervisor.redis_client.errors import CLIENT_ERRORS, NotReplicated, classify
 from pageworker_supervisor.redis_client.key_watch import KeyWatch
 from pageworker_supervisor.redis_client.operation import operation_of
@@ -93,9 +94,44 @@ class Router:
             if commands and not blocks:
                 self._observe(operation_of(commands[0]), time.perf_counter() - began)
 
-    def key_watch(self, *prefixes: str) -> KeyWatch:
-        """Tells which keys that begin so are written. Not for a Cluster: each primary tells of its own keys alone."""
+    def key_watch(self, *prefixes: str) -> KeyWatch | ClusterKeyWatch:
+        """Tells which keys that begin so are written."""
+        if self.is_cluster:
+            return ClusterKeyWatch(self._primaries, self.commands.look_again, prefixes)
         return KeyWatch(self._blocking, prefixes)
+
+    async def send_each(self, commands: Sequence[tuple[str, Sequence[Argument]]]) -> list[Any]:
+        """The replies of commands that each name the slot of another key. Those for one primary go together.
+
+        While slots move, each goes on its own. Raises RedisClientError.
+        """
+        if not self.is_cluster:
+            return await self.send_together([words for _, words in commands], key="")
+        by_primary: dict[str, list[int]] = {}
+        for at, (key, _) in enumerate(commands):
+            by_primary.setdefault(await self.primary_of(key), []).append(at)
+        replies: list[Any] = [None] * len(commands)
+        for places in by_primary.values():
+            try:
+                some = await self._send_to_one_primary([commands[at] for at in places])
+            except CLIENT_ERRORS:
+                some = [await self.send(*commands[at][1], key=commands[at][0]) for at in places]
+            for at, reply in zip(places, some, strict=True):
+                replies[at] = reply
+        return replies
+
+    async def _send_to_one_primary(self, commands: Sequence[tuple[str, Sequence[Argument]]]) -> list[Any]:
+        node = self.commands.get_node_from_key(commands[0][0])
+        replies: list[Any] = await self.commands.execute_on(node, [words for _, words in commands])
+        return replies
+
+    async def _primaries(self) -> dict[str, NodeClient]:
+        """A client of each primary, as far as they are known now. Raises RedisClientError."""
+        try:
+            await self.commands.initialize()
+            return {str(node.name): NodeClient(self.commands, node) for node in self.commands.get_primaries()}
+        except CLIENT_ERRORS as error:
+            raise classify(error) from error
 
     async def send_to_primaries(self, *words: Argument) -> list[Any]:
         """The replies of every primary to one command. Every primary gets it, also if another one fails.
