@@ -6,8 +6,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from pageworker_supervisor.config.ingress_settings import IngressSettings
 from pageworker_supervisor.config.scaling_settings import ScalingSettings
-from pageworker_supervisor.config.settings import RedisSettings, Settings
+from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.redis_client import RedisClient, connect
 
@@ -26,11 +27,21 @@ class FleetClients(Struct, frozen=True):
 
 @asynccontextmanager
 async def fleet_clients(
-    url: str, *, shards: int = 1, ingress_url: str | None = None, **scaling: Any
+    url: str,
+    *,
+    shards: int = 1,
+    ingress_url: str | None = None,
+    tenants: dict[str, TenantSettings] | None = None,
+    **scaling: Any,
 ) -> AsyncIterator[FleetClients]:
     """Clients of the Redis at this URL."""
     redis = RedisSettings(url=url, shards=shards, ingress_url=ingress_url)
-    settings = Settings(redis=redis, scaling=ScalingSettings(**scaling))
+    settings = Settings(
+        redis=redis,
+        scaling=ScalingSettings(**scaling),
+        ingress=IngressSettings(tenant_inboxes=tenants is not None),
+        tenants=tenants or {},
+    )
     redis_client = connect(settings.redis)
     try:
         yield FleetClients(redis_client, QueueClient(redis_client, shards=shards), settings)

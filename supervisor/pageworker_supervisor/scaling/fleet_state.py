@@ -26,7 +26,7 @@ OLDEST_TEXT_SECONDS = 30 * 86_400.0
 
 
 class IngressState(Struct, frozen=True, kw_only=True):
-    """The producers' list and stream."""
+    """The producers' list and stream, and those of tenants."""
 
     inbox: int
     inbox_seconds: float | None

@@ -24,6 +24,7 @@ from pageworker_supervisor.scaling.fleet_state import (
     stream_age,
     sum_memory,
 )
+from pageworker_supervisor.scaling.tenant_backlog import TenantBacklogReader
 from pageworker_supervisor.telemetry import log
 
 BACKLOGS_PER_CALL = 200
@@ -71,6 +72,7 @@ class FleetReader:
         self._marks: tuple[bytes, bytes] = (b"", b"")
         self._marked_at_ms = 0
         self._info_refused = False
+        self._inboxes = TenantBacklogReader(redis_client.ingress, queue.config, settings, SILENT_SECONDS)
 
     async def read(self, last_pages: float | None = None) -> FleetState:
         """One reading. `last_pages`: see `state_from`. Raises RedisClientError, SchemaMismatch."""
@@ -121,12 +123,14 @@ class FleetReader:
         )
         entries = await client.send("XRANGE", stream, "-", "+", "COUNT", 1, key=stream)
         entry = entries[0][0] if entries else None
+        tenants = await self._inboxes.read(now_ms / 1000)
+        inbox_seconds = self._inbox_seconds(length, (first, last), seen, now_ms)
         return IngressState(
-            inbox=length,
-            inbox_seconds=self._inbox_seconds(length, (first, last), seen, now_ms),
-            left_behind=left,
-            stream=await client.send("XLEN", stream, key=stream),
-            stream_seconds=stream_age(entry, now_ms / 1000),
+            inbox=length + tenants.texts,
+            inbox_seconds=_longest(inbox_seconds, tenants.texts_seconds),
+            left_behind=left + tenants.left_behind,
+            stream=await client.send("XLEN", stream, key=stream) + tenants.entries,
+            stream_seconds=_longest(stream_age(entry, now_ms / 1000), tenants.entries_seconds),
         )
 
     def _inbox_seconds(self, length: int, marks: tuple[bytes, bytes], seen: bytes, now_ms: int) -> float | None:
@@ -166,6 +170,10 @@ class FleetReader:
             log.warning("the memory of Redis is not shown: the user may not call INFO", error=str(error))
             return None
         return sum_memory([{**one, **other} for one, other in zip(memory, stats, strict=True)])
+
+
+def _longest(*ages: float | None) -> float | None:
+    return max((age for age in ages if age is not None), default=None)
 
 
 def _pairs(reply: Any) -> list[tuple[bytes, bytes]]:
