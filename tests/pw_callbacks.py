@@ -88,7 +88,7 @@ class MemoryOutbox:
                 self.ended.append(entry.ref.job_id)
             self.changed.notify_all()
 
-    async def later(self, entry: OutboxEntry, delay_ms: int, facts: bytes | None = None) -> None:
+    async def later(self, entry: OutboxEntry, delay_ms: int, facts: bytes | None = None, **_: bool) -> None:
         self._reach()
         assert delay_ms > 0
         async with self.changed:
@@ -97,7 +97,7 @@ class MemoryOutbox:
             self.postponed.append((entry.ref.job_id, delay_ms))
             self.changed.notify_all()
 
-    async def failed(self, entry: OutboxEntry, event: bytes, facts: bytes | None = None) -> None:
+    async def failed(self, entry: OutboxEntry, event: bytes, facts: bytes | None = None, **_: bool) -> None:
         self._reach()
         async with self.changed:
             del self.taken[entry.id]

@@ -42,7 +42,7 @@ def client(trouble: str = "", *, starting: bool = False) -> httpx.AsyncClient:
         ("POST", "/v1/fails", BEARER, 500, "internal_error"),
         ("POST", "/v1/files", BEARER, 501, "not_supported"),
         ("GET", "/v1/batches/7", BEARER, 501, "not_supported"),
-        ("DELETE", "/v1/subscriptions/7/x", BEARER, 501, "not_supported"),
+        ("DELETE", "/v1/files/7/x", BEARER, 501, "not_supported"),
         ("GET", "/v1/batches", {}, 401, "token_missing"),
     ],
 )

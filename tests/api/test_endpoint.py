@@ -13,6 +13,7 @@ from pageworker_supervisor.api.job_endpoints import JobEndpoints
 from pageworker_supervisor.api.limit_endpoint import LimitEndpoint
 from pageworker_supervisor.api.module_endpoint import ModuleEndpoint
 from pageworker_supervisor.api.problem import PROBLEMS
+from pageworker_supervisor.api.subscription_endpoints import SubscriptionEndpoints
 from pageworker_supervisor.api.usage_endpoint import UsageEndpoint
 from pageworker_supervisor.api.whoami_endpoint import WHOAMI
 
@@ -24,6 +25,7 @@ TABLE = (
     *LimitEndpoint(NONE, NONE, NONE, NONE).table(),
     *UsageEndpoint(NONE, NONE).table(),
     *EventEndpoint(NONE, NONE, "pw").table(),
+    *SubscriptionEndpoints(NONE, NONE, NONE, NONE).table(),
     WHOAMI,
 )
 

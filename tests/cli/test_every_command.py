@@ -66,6 +66,7 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("tenant list-tokens", "acme"),
     ("tenant pause", "acme --reason r"),
     ("tenant unpause", "acme"),
+    ("tenant subscriptions", "acme"),
     ("tenant usage", "acme"),
     ("profile list", ""),
     ("profile show", "acme/main"),
@@ -133,7 +134,8 @@ ALONE: tuple[tuple[str, str], ...] = (
 )
 WITH_WORKER = (("status", ""), ("logs", ""), ("drain", ""), ("undrain", ""))
 # `redis password` needs the embedded Redis, `profile restore` a snapshot, `profile unlock` a lock, `rollout watch` two
-# workers, `tenant revoke-token` a token, the others a sandbox: their own tests check what they print.
+# workers, `tenant revoke-token` a token, `tenant subscribe` and `tenant unsubscribe` a tenant with a secret, the others a
+# sandbox: their own tests check what they print.
 ELSEWHERE = {
     "doctor",
     "module dev",
@@ -143,6 +145,8 @@ ELSEWHERE = {
     "redis password",
     "rollout watch",
     "tenant revoke-token",
+    "tenant subscribe",
+    "tenant unsubscribe",
 }
 
 Printed = list[tuple[str, str, int, str, str]]

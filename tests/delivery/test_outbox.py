@@ -13,18 +13,23 @@ import pytest
 from pw_queue import QueueHarness, open_harness, ticket
 from pw_receiver import Received, Receiver, receiver
 from pw_servers import RedisServer
+from standardwebhooks import Webhook
 
 from pageworker_supervisor.config.settings import CallbackSettings, Settings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import limits_for
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.delivery.callback_secrets import CallbackSecrets
 from pageworker_supervisor.delivery.callback_sender import CallbackSender
 from pageworker_supervisor.delivery.outbox import OutboxEntry
+from pageworker_supervisor.queue.subscriptions import new_subscription_id
 from pageworker_supervisor.redis_client.availability import Availability
 from pageworker_supervisor.secrets.open_backend import open_backend
 from pageworker_supervisor.secrets.store import SecretStore
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 pytestmark = pytest.mark.redis
+
+SECRET = "a secret of sixteen bytes or more"
 
 
 @pytest.fixture
@@ -43,7 +48,7 @@ async def there() -> AsyncIterator[Receiver]:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     secret = tmp_path / "secret"
-    secret.write_text("a secret of sixteen bytes or more")
+    secret.write_text(SECRET)
     return Settings(
         tenants={"*": TenantSettings(callback_allow=("http://127.0.0.1:*",), callback_secret_file=secret)},
         callbacks=CallbackSettings(timeout_seconds=5),
@@ -182,3 +187,38 @@ async def test_stopping_gives_back_what_waits_for_the_next_worker_at_once(
     delivered: list[Received] = there.received
     assert len(left) + len({each.job_id for each in delivered}) == 40
     await harness.outbox.done(left)
+
+
+async def test_a_subscription_gets_results_signed_beside_the_callback_and_ends_with_410(
+    harness: QueueHarness, there: Receiver, settings: Settings
+) -> None:
+    """One receiver gets everything, one fails at first as no callback may, one wants no more."""
+    for path in ("/ok?events", "/then/404?times=1", "/status/410"):
+        await harness.queue.subscriptions.add("acme", new_subscription_id(), there.url(path), ["job.*"], [])
+    async with delivering(harness, settings) as callback_sender:
+        await finish(harness, [there.url("/ok?callback")])
+        await there.until(4)
+        await there.until(2, "/then")
+        await settled(harness, callback_sender)
+    (callback,), (event,), (_, again), _ = map(there.at, ("/ok?callback", "/ok?events", "/then", "/status"))
+    library = Webhook(SECRET.encode())
+    assert library.verify(callback.body, callback.headers) == {"job_id": "job-0", "status": "succeeded"}
+    for each in (event, again):
+        body = library.verify(each.body, each.headers)
+        assert (body["type"], body["data"]) == ("job.succeeded", json.loads(callback.body))
+        assert each.headers["idempotency-key"] == each.headers["webhook-id"]
+        assert each.headers["pageworker-signature"].startswith("t=")
+    assert callback.headers["idempotency-key"] == "acme:job-0"
+    assert len({each.headers["webhook-id"] for each in there.received}) == 4
+    left = await harness.queue.subscriptions.of("acme")
+    assert [each.url for each in left] == [there.url("/ok?events"), there.url("/then/404?times=1")]
+    assert all(each.delivered_at is not None and each.waiting == 0 for each in left)
+    details = await harness.queue.inspection.details(JobRef("acme", "job-0"))
+    assert details is not None
+    told = [(line.event, line.facts.get("subscription"), line.facts.get("status")) for line in details.history[-5:]]
+    ids = [each.subscription_id for each in left]
+    assert {("callback_delivered", None, 200), *(("callback_delivered", id_, 200) for id_ in ids)} <= set(told)
+    assert ("callback_later", ids[1], 404) in told
+    assert sorted(event for event, _, _ in told) == sorted(
+        ["callback_delivered"] * 3 + ["callback_later", "callback_failed"]
+    )

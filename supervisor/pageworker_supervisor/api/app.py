@@ -24,7 +24,6 @@ STARTING_SECONDS = 2.0
 NOT_YET = {
     "batches": "submit up to 1,000 jobs as a list: POST /v1/jobs",
     "files": "name the URL of the file in the payload",
-    "subscriptions": "give each job a callback_url, or follow GET /v1/events",
 }
 """What is planned, and what to do instead. It is not in the OpenAPI document."""
 RESTS = ("", "/{rest:path}")

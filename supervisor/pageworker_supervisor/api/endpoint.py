@@ -24,7 +24,8 @@ class QueryField:
 @dataclass(frozen=True)
 class Endpoint:
     """One operation. `answers`: the types that the body may have, by status; none: server-sent events, or a file if it
-    `downloads`. `media_types`: which the body of a 200 may have beside JSON, as text.
+    `downloads`. `takes`: the type of its body, if that holds no jobs. `media_types`: which the body of a 200 may have
+    beside JSON, as text.
 
     `problems`: codes beside those that every operation has.
     """
@@ -36,6 +37,7 @@ class Endpoint:
     summary: str
     answers: Mapping[int, tuple[type[Struct], ...]]
     query: tuple[QueryField, ...] = ()
+    takes: type[Struct] | None = None
     takes_jobs: bool = False
     downloads: bool = False
     media_types: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ AWAY = ("redis_unavailable", "overloaded")
 PATH_FIELDS: Mapping[str, Mapping[str, object]] = {
     "number": {"type": "integer", "minimum": 0, "maximum": 99_999},
     "module": {"type": "string", "maxLength": 200},
+    "subscription_id": {"type": "string", "pattern": "^sub_[0-9a-f]{16}$"},
     "job_id": {"type": "string", "pattern": JOB_ID.replace(r"\Z", "$")},
 }
 EVENTS = "text/event-stream"
@@ -30,6 +31,7 @@ FILE = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 def openapi_document(table: Sequence[Endpoint], version: str) -> bytes:
     """The document as JSON (OpenAPI 3.1). `version`: of pageworker."""
     types = {type_ for endpoint in table for types in endpoint.answers.values() for type_ in types}
+    types |= {endpoint.takes for endpoint in table if endpoint.takes is not None}
     structs = [*sorted(types, key=lambda type_: type_.__name__), ProblemDocument, Job]
     writable = [without_raw_defaults(struct) if struct in (Job, Result) else struct for struct in structs]
     _, schemas = msgspec.json.schema_components(writable, ref_template="#/components/schemas/{name}")
@@ -70,6 +72,9 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         ],
         "responses": {**_answers(endpoint), **_problems(endpoint)},
     }
+    if endpoint.takes is not None:
+        schema = {"$ref": f"#/components/schemas/{endpoint.takes.__name__}"}
+        operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
     if endpoint.takes_jobs:
         job = {"$ref": "#/components/schemas/Job"}
         # Each element has an outcome of its own, so one that is no job does not make the list wrong.

@@ -28,6 +28,7 @@ from pageworker_supervisor.api.result_waits import ResultWaits
 from pageworker_supervisor.api.status_page.pages import StatusPages
 from pageworker_supervisor.api.status_page.site import StatusSite, starting_routes
 from pageworker_supervisor.api.status_page.visitors import VisitorRules, Visitors
+from pageworker_supervisor.api.subscription_endpoints import SubscriptionEndpoints
 from pageworker_supervisor.api.usage_endpoint import UsageEndpoint
 from pageworker_supervisor.api.whoami_endpoint import WHOAMI
 from pageworker_supervisor.artifacts.store import ArtifactStore
@@ -170,10 +171,11 @@ class ApiServer:
         limits = LimitEndpoint(queue.tenants, calls, self._live, gate)
         usage = UsageEndpoint(queue.usage, calls)
         events = EventEndpoint(listener, gate, queue.prefix)
+        subscriptions = SubscriptionEndpoints(queue.subscriptions, calls, bodies, self._live)
         return api_app(
             (
                 *(*jobs.table(), *artifacts.table(), *modules.table(), *limits.table(), *usage.table()),
-                *(*events.table(), WHOAMI),
+                *(*events.table(), *subscriptions.table(), WHOAMI),
             ),
             gate,
             lambda: availability.trouble or watch.trouble,

@@ -20,7 +20,8 @@ from pageworker_supervisor.queue.tenants import TenantUsage
 MOST_TENANTS = 1000
 
 app = App(
-    name="tenant", help="Show tenants and what they use; create and pause them; make and end their access tokens."
+    name="tenant",
+    help="Show tenants and what they use; create and pause them; make and end their access tokens and subscriptions.",
 )
 
 
@@ -114,6 +115,9 @@ for command, place, line in (
     ("list-tokens", "tenant_tokens:list_tokens", "List the access tokens of a tenant."),
     ("rotate-token", "tenant_tokens:rotate_token", "Make an access token in place of another, and print it once."),
     ("revoke-token", "tenant_tokens:revoke_token", "End an access token now."),
+    ("subscriptions", "tenant_subscriptions:list_subscriptions", "List where results and events of a tenant are sent."),
+    ("subscribe", "tenant_subscriptions:subscribe", "Send results and events of a tenant to a URL."),
+    ("unsubscribe", "tenant_subscriptions:unsubscribe", "End a subscription."),
     ("usage", "tenant_usage:usage", "Show what the jobs of a tenant used, by the hour in which they ended."),
     ("acl", "tenant_acl:acl", "Print the command that makes a Redis user for one tenant alone."),
 ):

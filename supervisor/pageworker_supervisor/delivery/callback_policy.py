@@ -16,6 +16,7 @@ QUICK_SECONDS = 0.1
 """n8n answers 409 until it has stored the execution that waits for the callback, usually some ten milliseconds."""
 
 RETRIED = frozenset({408, 425, 429})
+GONE = 410
 RUNNING_ALREADY = b"is running already"
 """n8n, packages/cli/src/webhooks/waiting-webhooks.ts: 409 with this message, or with `has finished already`."""
 STARTING_UP = {200: b"n8n is starting up", 404: b"Cannot POST /webhook"}
@@ -112,6 +113,23 @@ def decide(outcome: DeliveryOutcome, age: EntryAge, random: Callable[[], float])
             return GiveUp(DeliveryTrouble.URL.value)
         case ReceiverUnreachable(trouble=trouble):
             return _unless_too_old(_patience(age, random), trouble.value, age)
+
+
+def decide_event(outcome: DeliveryOutcome, age: EntryAge, random: Callable[[], float]) -> DeliveryDecision:
+    """Decide after one try of an event of a subscription. Its receiver stays the same, so an error may be mended: after
+    each answer but 410 it is tried again (Standard Webhooks, "Deliverability and reliability")."""
+    match outcome:
+        case Answered(status=status, untrusted_excerpt=excerpt) if STARTING_UP.get(status, b"\0") in excerpt:
+            return decide(outcome, age, random)
+        case Answered(status=status) if 300 <= status < 500 and status not in (GONE, *RETRIED):
+            return _unless_too_old(_patience(age, random), f"HTTP {status}", age)
+        case _:
+            return decide(outcome, age, random)
+
+
+def is_gone(outcome: DeliveryOutcome | None) -> bool:
+    """True if the receiver wants no more."""
+    return isinstance(outcome, Answered) and outcome.status == GONE
 
 
 def backoff_seconds(tries: int, random: Callable[[], float]) -> float:

@@ -26,12 +26,15 @@ from pageworker_supervisor.delivery.callback_policy import (
     RetryLaterAt,
     backoff_seconds,
     decide,
+    decide_event,
+    is_gone,
 )
 from pageworker_supervisor.delivery.callback_secrets import CallbackSecretUnreadable
 from pageworker_supervisor.delivery.http_client import CallbackHttpClient
 from pageworker_supervisor.delivery.outbox import OutboxClient, OutboxEntry, RetriesRedis
 from pageworker_supervisor.delivery.receiver_queues import Action, DeliveryAttempt, Postpone, ReceiverQueues, Start
 from pageworker_supervisor.delivery.signature import HEADER, sign
+from pageworker_supervisor.delivery.standard_webhooks import message_id, webhook_headers
 from pageworker_supervisor.telemetry import log
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.tracing.job_trace import CallbackTrace, Tracer
@@ -189,12 +192,7 @@ class CallbackSender:
             line = log.bind(**fields_of_result(entry.ref, entry.result))
             line.error("callback secret unreadable", reason=str(error))
             return None, RetryLaterAt(backoff_seconds(entry.tries, random.random), "its secret is unreadable")
-        headers = {
-            **tenant.callback_headers,
-            "Content-Type": "application/json",
-            "Idempotency-Key": entry.ref.colon_form,
-            HEADER: sign(secret, int(time.time()), entry.result),
-        }
+        headers = {**tenant.callback_headers, **entry_headers(entry, secret, int(time.time()))}
         trace = callback_trace(self._tracer, entry) if self._tracer is not None else None
         if (parent := trace.traceparent if trace is not None else entry.trace) is not None:
             headers["traceparent"] = parent
@@ -203,7 +201,8 @@ class CallbackSender:
             status = outcome.status if isinstance(outcome, Answered) else None
             trouble = outcome.trouble.value if isinstance(outcome, ReceiverUnreachable) else None
             trace.ended(delivery.target.host, delivery.target.port, entry.tries, status, trouble)
-        return outcome, decide(outcome, self._age(entry), random.random)
+        decider = decide if entry.subscription is None else decide_event
+        return outcome, decider(outcome, self._age(entry), random.random)
 
     def _age(self, entry: OutboxEntry) -> EntryAge:
         seconds = max(0.0, time.monotonic() - entry.since)
@@ -227,15 +226,19 @@ class CallbackSender:
                 return
             case RetryLaterAt(delay_seconds=delay, reason=reason):
                 line.debug("callback later", reason=reason, delay_seconds=round(delay, 3))
+                tried = outcome is not None
                 await self._availability.retry_until_available(
-                    lambda: self._outbox.later(entry, max(1, round(delay * 1000)), facts)
+                    lambda: self._outbox.later(entry, max(1, round(delay * 1000)), facts, failed=tried)
                 )
             case GiveUp(reason=reason):
                 line.warning("callback given up", reason=reason, receiver=target.origin if target else None)
                 if outcome is None:
                     self._metrics.results.callbacks.labels(OUTCOMES[GiveUp]).inc()
                 event = failed_event(entry, reason, outcome, self._worker_id)
-                await self._availability.retry_until_available(lambda: self._outbox.failed(entry, event, facts))
+                gone = is_gone(outcome)
+                await self._availability.retry_until_available(
+                    lambda: self._outbox.failed(entry, event, facts, gone=gone)
+                )
         self._release(entry)
 
     async def _confirm(self) -> None:
@@ -256,6 +259,17 @@ class CallbackSender:
             self._nothing_held.set()
 
 
+def entry_headers(entry: OutboxEntry, secret: bytes, timestamp: int) -> dict[str, str]:
+    """The headers of one try of an entry that pageworker writes itself."""
+    webhook_id = message_id(entry.id)
+    return {
+        "Content-Type": "application/json",
+        "Idempotency-Key": entry.ref.colon_form if entry.subscription is None else webhook_id,
+        HEADER: sign(secret, timestamp, entry.result),
+        **webhook_headers(secret, webhook_id, timestamp, entry.result),
+    }
+
+
 class _TracedResult(msgspec.Struct):
     """What names the trace of a result."""
 
@@ -263,13 +277,19 @@ class _TracedResult(msgspec.Struct):
     endpoint_module: str = ""
 
 
-_traced = msgspec.json.Decoder(_TracedResult)
+class _TracedEvent(msgspec.Struct):
+    """The body of an event; `data` may be a result."""
+
+    data: _TracedResult
+
+
+_traced, _traced_event = msgspec.json.Decoder(_TracedResult), msgspec.json.Decoder(_TracedEvent)
 
 
 def callback_trace(tracer: Tracer, entry: OutboxEntry) -> CallbackTrace | None:
     """The span of a POST of this entry's result; None if its job is not sampled, or its result cannot be read."""
     try:
-        result = _traced.decode(entry.result)
+        result = _traced.decode(entry.result) if entry.subscription is None else _traced_event.decode(entry.result).data
     except UNREADABLE:
         return None
     trace_id, module = result.trace_id or trace_id_of(None, entry.ref), result.endpoint_module.partition("@")[0]
@@ -290,6 +310,8 @@ def callback_facts(
     facts: dict[str, object] = {"worker": worker_id, "tries": entry.tries + 1}
     if isinstance(outcome, Answered):
         facts["status"] = outcome.status
+    if entry.subscription is not None:
+        facts["subscription"] = entry.subscription
     if not isinstance(decision, Delivered):
         facts["reason"] = decision.reason[:FACT_CHARS]
     return msgspec.json.encode(facts)
@@ -298,6 +320,7 @@ def callback_facts(
 def failed_event(entry: OutboxEntry, reason: str, outcome: DeliveryOutcome | None, worker_id: str) -> bytes:
     """The event of a callback that was given up. It does not name the URL, which can resume an n8n execution."""
     status = outcome.status if isinstance(outcome, Answered) else None
+    of_subscription = {} if entry.subscription is None else {"subscription_id": entry.subscription}
     return encode_event(
         TenantEvent(
             event="callback_failed",
@@ -305,6 +328,6 @@ def failed_event(entry: OutboxEntry, reason: str, outcome: DeliveryOutcome | Non
             tenant_id=entry.ref.tenant_id,
             worker_id=worker_id,
             error=ResultError(type="callback_failed", message=reason, retryable=False),
-            detail={"status": status, "tries": entry.tries + 1},
+            detail={"status": status, "tries": entry.tries + 1, **of_subscription},
         )
     )

@@ -24,11 +24,16 @@ class OutboxClient(Protocol):
     async def done(self, entries: Sequence[OutboxEntry], facts: Sequence[bytes] = ()) -> object:
         """These entries are delivered. `facts`: of each, or nothing."""
 
-    async def later(self, entry: OutboxEntry, delay_ms: int, facts: bytes | None = None) -> object:
-        """Try again in `delay_ms` milliseconds."""
+    async def later(
+        self, entry: OutboxEntry, delay_ms: int, facts: bytes | None = None, *, failed: bool = False
+    ) -> object:
+        """Try again in `delay_ms` milliseconds. `failed`: the receiver was tried."""
 
-    async def failed(self, entry: OutboxEntry, event: bytes, facts: bytes | None = None) -> object:
-        """Give up, and publish this event. The result stays readable."""
+    async def failed(
+        self, entry: OutboxEntry, event: bytes, facts: bytes | None = None, *, gone: bool = False
+    ) -> object:
+        """Give up, and publish this event. The result stays readable. `gone`: the receiver of a subscription wants no
+        more."""
 
 
 class RetriesRedis(Protocol):

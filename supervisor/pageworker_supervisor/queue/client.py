@@ -28,6 +28,7 @@ from pageworker_supervisor.queue.profile_stores import ProfileStores
 from pageworker_supervisor.queue.request_counts import RequestCounts
 from pageworker_supervisor.queue.request_rates import RequestRates
 from pageworker_supervisor.queue.rollout_store import RolloutStore
+from pageworker_supervisor.queue.subscriptions import Subscriptions
 from pageworker_supervisor.queue.tenants import Tenants
 from pageworker_supervisor.queue.usage import UsageRecords
 from pageworker_supervisor.queue.wakeup import WakeupWaiter
@@ -59,6 +60,7 @@ class QueueClient:
         self.config = ConfigStore(self._shards)
         self.audit = AuditStore(self._shards)
         self.access_tokens = AccessTokens(self._shards)
+        self.subscriptions = Subscriptions(self._shards)
         self.pauses = Pauses(self._shards)
         self.tenants = Tenants(self._shards)
         self.usage = UsageRecords(self._shards)

@@ -136,7 +136,7 @@ class JobConsumer:
     ) -> bool:
         """Store the job's one result (JSON). False: the lease was lost, another worker answers. Raises CancelHolds.
 
-        `callback`: URL that the result is sent to. `trace`: traceparent of the producer, for the callback.
+        `callback`: URL that the result is sent to. `trace`: traceparent of the producer, for callbacks.
         `dead_letter`: JSON of the last error and the attempts; given if the job goes to the dead letters.
         `release_profile`: this worker has not opened the profile that the claim locked. The lock is released with the
         last job that holds it, so that no further call is needed. `used`: JSON of what the attempt used, for the job's
@@ -152,7 +152,7 @@ class JobConsumer:
             status=status,
             result=opaque(result),
             callback_url=callback,
-            **({"trace": trace} if trace and callback else {}),
+            **({"trace": trace} if trace else {}),
             dead_letter=None if dead_letter is None else opaque(dead_letter),
             events=[opaque(event) for event in events],
             **({"release_profile": True} if release_profile else {}),
@@ -162,9 +162,11 @@ class JobConsumer:
         )
         if word == b"cancelled":
             raise CancelHolds(lease.job_id)
-        if word != b"stored":
+        if word not in (b"stored", b"promised"):
             return False
         await self._outbox.deliver_stored(lease.shard, lease.token, lease.ref, result, callback)
+        if word == b"promised":
+            self._outbox.announce()
         return True
 
     async def begin(self, lease: Lease, *, used: bytes | None = None) -> bool:

@@ -86,6 +86,8 @@ SHARD_KEYS = {
     "dead_weight": "dead:weight",
     "outbox": "outbox",
     "outbox_entry": "outbox_entry:<name>",
+    "subscription": "subscription:<tenant>/<id>",
+    "subscriptions_of": "subscriptions_of:<tenant>",
     # central configuration, on shard 0 alone
     "config": "config",
     "config_meta": "config:meta",
@@ -173,11 +175,12 @@ FILES = (
     *("shard", "limits", "limits_table", "pause", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer"),
     "clock_set_back",
     *("backlog", "browser_context", "profile_lock", "history", "once", "job", "cancellation", "push", "listing"),
-    *("usage", "budget"),
+    *("usage", "budget", "subscription"),
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
     *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
     *("fn_inspect", "fn_tenants", "fn_profiles", "fn_demand", "fn_check_consistency", "fn_record", "fn_rollouts"),
     *("fn_profile_logins", "fn_access_tokens", "fn_progress", "fn_once", "fn_profile_cooling"),
+    "fn_subscriptions",
     "fn_apply_event",
     "register",
 )
@@ -204,6 +207,8 @@ ENCLOSED = frozenset(
         "fn_access_tokens",
         "usage",
         "budget",
+        "subscription",
+        "fn_subscriptions",
         "fn_rollouts",
         "fn_once",
     )

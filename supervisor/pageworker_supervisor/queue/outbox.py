@@ -38,6 +38,8 @@ class OutboxEntry(Struct, frozen=True, kw_only=True):
     token: str
     trace: str | None = None
     """`traceparent` of the producer, if it gave one."""
+    subscription: str | None = None
+    """The subscription that gets it. None: it is the callback of the job."""
 
 
 class Outbox:
@@ -91,17 +93,22 @@ class Outbox:
                 more = {"facts": [opaque(facts[number]) for number in here]} if facts else {}
                 await self._shards.call(shard, "outbox_done", names=[entries[number].id for number in here], **more)
 
-    async def later(self, entry: OutboxEntry, delay_ms: int, facts: bytes | None = None) -> None:
-        """One more try failed: the entry is due again in `delay_ms` milliseconds."""
-        more = {} if facts is None else {"facts": opaque(facts)}
+    async def later(
+        self, entry: OutboxEntry, delay_ms: int, facts: bytes | None = None, *, failed: bool = False
+    ) -> None:
+        """The entry is due again in `delay_ms` milliseconds. `failed`: its receiver was tried in vain."""
+        more: dict[str, object] = {} if facts is None else {"facts": opaque(facts)}
+        if failed:
+            more["failed"] = True
         await self._shards.call(
             entry.shard, "outbox_later", name=entry.id, nonce=entry.token, delay_ms=delay_ms, **more
         )
         self._look_at = min(self._look_at, time.monotonic() + delay_ms / 1000)
         self._changed.set()
 
-    async def failed(self, entry: OutboxEntry, event: bytes, facts: bytes | None = None) -> None:
-        """Given up: the entry goes, the event is published, the result stays readable."""
+    async def failed(self, entry: OutboxEntry, event: bytes, facts: bytes | None = None, *, gone: bool = False) -> None:
+        """Given up: the entry goes, the event is published, the result stays readable. `gone`: its receiver wants no
+        more, and its subscription ends."""
         await self._shards.call(
             entry.shard,
             "outbox_failed",
@@ -110,6 +117,7 @@ class Outbox:
             tenant=entry.ref.tenant_id,
             event=opaque(event),
             **({} if facts is None else {"facts": opaque(facts)}),
+            **({"gone": True} if gone else {}),
         )
 
     async def put_result(self, shard: int, name: str, ref: JobRef, result: bytes) -> None:
@@ -175,4 +183,5 @@ class Outbox:
             since=time.monotonic() - row["age_ms"] / 1000,
             token=self._nonce,
             trace=row.get("trace"),
+            subscription=row.get("subscription"),
         )

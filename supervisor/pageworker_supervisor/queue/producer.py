@@ -253,7 +253,9 @@ class JobProducer:
             "event": opaque(rejected_event(identity, reason)),
         }
         shard = self._shards.of(identity.tenant_id)
-        stored = bool(await self._shards.settled_call(shard, "reject", **request))
-        if stored:
+        reply = await self._shards.settled_call(shard, "reject", **request)
+        if reply:
             await self._outbox.deliver_stored(shard, push, identity, result or b"", callback)
-        return stored
+        if reply == 2:
+            self._outbox.announce()
+        return bool(reply)

@@ -67,7 +67,7 @@ local function answer_again(new)
     return false
   end
   local event = { event = 'duplicate', job_id = Job.own_id(new.ref), tenant_id = new.tenant, at = rfc3339(NOW) }
-  call('PUBLISH', PREFIX .. ':events:' .. new.tenant, cjson.encode(event))
+  Subscriptions.publish(new.tenant, cjson.encode(event))
   return Outbox.add_stored(new.push, new.ref, new.callback_url)
 end
 

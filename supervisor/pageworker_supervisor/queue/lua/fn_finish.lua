@@ -12,14 +12,14 @@
 --     observed      of a job of a running rollout: module, rollout, started_ms, fields to count (optional;
 --                   see fn_rollouts.lua)
 --     spent         what all attempts used, for the usage of the tenant: page_ms, requests, bytes_in, bytes_out (optional)
---   reply: `stored` (this is the job's result), `lost` (the lease is not the caller's) or `cancelled` (nothing was
+--   reply: `stored` (this is the job's result), `promised` (the same, and a subscription gets something), `lost` (the lease is not the caller's) or `cancelled` (nothing was
 --     stored: a cancellation was acknowledged before, and the job must end as `cancelled`)
 -- reject
 --   request: retention, push, text, reason, letter; ref, tenant, result, callback_url, event (optional: what the text
 --     names itself, if that could be read); bound: whose results of rejected texts the result counts among, its tenant's
 --     or `*`, those of all unknown tenants
 --   The same text within ten minutes is one dead letter. An id that is used keeps what it has; one that is not stays free.
---   reply: 1 if the result is the one that is stored, else 0
+--   reply: 1 if the result is the one that is stored, 2 if a subscription gets something as well, else 0
 -- cancel
 --   request: ref, memory_ms: how long the cancellation is remembered if the job is not known
 --   reply: `cancelled`, `cancelling` (its worker is told), `awaited` (not known; if it comes, it is cancelled),
@@ -51,8 +51,8 @@ function Outbox.add_stored(name, id, url)
   return true
 end
 
--- `bound`: of a rejected text. `trace`: of the job that ends.
-local function store_result(name, id, tenant, result, url, retention, bound, trace)
+-- `bound`: of a rejected text. `module`, `trace`: of the job that ends. Returns true if a subscription gets the result.
+local function store_result(name, id, tenant, status, result, url, retention, bound, module, trace)
   local entry = call('XADD', Key.results(), 'MAXLEN', '~', retention.stream_length, '*', 'result', result)
   call('PUBLISH', PREFIX .. ':results:' .. tenant, result)
   call('SET', result_key_here(id), result, 'PX', retention.result_ttl_ms)
@@ -62,6 +62,7 @@ local function store_result(name, id, tenant, result, url, retention, bound, tra
   if bound then
     Rejection.keep(id, bound, result, entry, retention)
   end
+  return Subscriptions.promise_result(name, id, tenant, status, result, module, trace)
 end
 
 local function finish(request)
@@ -77,12 +78,14 @@ local function finish(request)
   Job.release_permits(job, true, request.release_profile)
   local rejected = request.status == 'rejected'
   local bound = rejected and job.tenant
-  store_result(token, id, job.tenant, request.result, request.callback_url, retention, bound, request.trace)
+  local promised = store_result(
+    token, id, job.tenant, request.status, request.result, request.callback_url, retention, bound, job.module, request.trace
+  )
   if request.dead_letter then
     DeadLetter.add(id, job.tenant, Job.body(id), request.dead_letter, request.status, job, retention)
   end
   for _, event in ipairs(request.events) do
-    call('PUBLISH', PREFIX .. ':events:' .. job.tenant, event)
+    promised = Subscriptions.publish(job.tenant, event) or promised
   end
   Job.finish(id, job, token, rejected, retention.result_ttl_ms, request.dead_letter)
   call('HINCRBY', Key.meta(), 'jobs', -1)
@@ -96,7 +99,7 @@ local function finish(request)
     Tenant.count_usage(job.tenant, request.status, request.spent)
   end
   Wakeup.flush()
-  return 'stored'
+  return promised and 'promised' or 'stored'
 end
 
 local function reject(request)
@@ -112,16 +115,17 @@ local function reject(request)
   if seen == 'same' then
     return stored_result(id) == request.result and 1 or 0
   end
-  call('PUBLISH', PREFIX .. ':events:' .. tenant, request.event)
+  local promised = Subscriptions.publish(tenant, request.event)
   if Push.is_used(id) then
     return 0
   end
   if seen == 'again' and stored_result(id) == request.result then
     Outbox.add_stored(push, id, request.callback_url)
   else
-    store_result(push, id, tenant, request.result, request.callback_url, request.retention, request.bound)
+    local bound, retention = request.bound, request.retention
+    promised = store_result(push, id, tenant, 'rejected', request.result, request.callback_url, retention, bound) or promised
   end
-  return 1
+  return promised and 2 or 1
 end
 
 local function cancel(request)

@@ -55,7 +55,7 @@ end
 
 local function publish(tenant, events)
   for _, event in ipairs(events or {}) do
-    call('PUBLISH', PREFIX .. ':events:' .. tenant, event)
+    Subscriptions.publish(tenant, event)
   end
 end
 

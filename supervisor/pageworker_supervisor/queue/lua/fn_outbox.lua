@@ -5,12 +5,13 @@
 --   request: nonce, limit
 --   reply: a map, then the result of each entry
 --     entries: list of name, ref, callback_url, tries, age_ms, put_result (the key of the result is still to be written),
---       trace (traceparent of the producer, absent if it gave none)
+--       trace (traceparent of the producer, absent if it gave none), subscription (its id; absent for a callback)
 --     next_due_ms: absent if there is no other entry. Ages are told, as the taker's clock may be wrong by minutes.
 -- outbox_done    request: names, facts. Delivered, whichever worker holds the entry by now. `facts`: JSON of each, for the
 --   job's history (optional, as in the next two)
--- outbox_later   request: name, nonce, delay_ms, facts. One more try was made.
--- outbox_failed  request: name, nonce, tenant, event, facts. Given up; the result stays readable.
+-- outbox_later   request: name, nonce, delay_ms, facts, failed (true: the receiver was tried). One more try was made.
+-- outbox_failed  request: name, nonce, tenant, event, facts, gone (true: the receiver of a subscription wants no more). Given
+--   up; the result stays readable.
 -- outbox_put     request: name, ref, sha1: of the text that the result's key was written with (Redis Cluster)
 --   reply: '' if that is the job's result; an entry without a callback ends with it. Else the job's result, which is
 --   another one by now: it is to be written, and this to be called again. Each writer looks afterwards, so the newest stays.
@@ -27,6 +28,7 @@ local function note_callback(name, code, facts)
 end
 
 local function drop_entry(name)
+  Subscriptions.release(name)
   call('DEL', Key.outbox_entry(name))
   call('ZREM', Key.outbox(), name)
 end
@@ -36,7 +38,10 @@ local function outbox_take(request)
   for _, name in ipairs(call('ZRANGEBYSCORE', Key.outbox(), '-inf', NOW, 'LIMIT', 0, request.limit)) do
     local key = Key.outbox_entry(name)
     local f = call('HMGET', key, 'job', 'callback_url', 'result', 'tries', 'created_at', 'put_result', 'trace')
-    if f[1] then
+    local tenant, subscription = Subscriptions.of_entry(name)
+    if tenant and not Subscriptions.is_active(tenant, subscription) then
+      drop_entry(name)
+    elseif f[1] then
       call('HSET', key, 'token', request.nonce)
       call('ZADD', Key.outbox(), NOW + TAKE_MS, name)
       entries[#entries + 1] = {
@@ -47,6 +52,7 @@ local function outbox_take(request)
         age_ms = NOW - tonumber(f[5]),
         put_result = f[6] == '1',
         trace = f[7] and f[7] ~= '' and f[7] or nil,
+        subscription = subscription,
       }
       reply[#reply + 1] = f[3]
     else
@@ -61,6 +67,7 @@ end
 local function outbox_done(request)
   for i, name in ipairs(request.names) do
     note_callback(name, CALLBACK_CODE.delivered, request.facts and request.facts[i])
+    Subscriptions.delivered(name)
     drop_entry(name)
   end
   return #request.names
@@ -72,6 +79,9 @@ local function outbox_later(request)
     return 0
   end
   note_callback(request.name, CALLBACK_CODE.later, request.facts)
+  if request.failed then
+    Subscriptions.failed(request.name)
+  end
   call('HDEL', key, 'token')
   call('HINCRBY', key, 'tries', 1)
   call('ZADD', Key.outbox(), 'XX', NOW + request.delay_ms, request.name)
@@ -84,7 +94,17 @@ local function outbox_failed(request)
   end
   note_callback(request.name, CALLBACK_CODE.failed, request.facts)
   drop_entry(request.name)
-  call('PUBLISH', PREFIX .. ':events:' .. request.tenant, request.event)
+  local tenant, subscription = Subscriptions.of_entry(request.name)
+  if not tenant then
+    Subscriptions.publish(request.tenant, request.event)
+    return 1
+  end
+  call('PUBLISH', PREFIX .. ':events:' .. tenant, request.event) -- not to subscriptions, or each failure would cause another
+  if request.gone then
+    Subscriptions.remove(tenant, subscription, 'its receiver answered 410')
+  else
+    Subscriptions.failed(request.name)
+  end
   return 1
 end
 

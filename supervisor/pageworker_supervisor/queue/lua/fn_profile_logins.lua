@@ -17,7 +17,7 @@ local function tell_change(request, before, after)
     url = request.url, evidence = request.evidence,
   }
   local event = { event = 'profile_state', tenant_id = request.tenant, at = rfc3339(NOW), detail = detail }
-  call('PUBLISH', PREFIX .. ':events:' .. request.tenant, cjson.encode(event))
+  Subscriptions.publish(request.tenant, cjson.encode(event))
 end
 
 function Profile.report_login(request)

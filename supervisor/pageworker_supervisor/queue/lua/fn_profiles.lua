@@ -35,7 +35,7 @@ function Profile.forget_store(request)
 end
 
 function Profile.tell(request)
-  call('PUBLISH', PREFIX .. ':events:' .. request.tenant, request.event)
+  Subscriptions.publish(request.tenant, request.event)
   return 1
 end
 

@@ -72,7 +72,7 @@ function Limits.tell(channel, key, told_at, text)
   call('HSET', key, 'told_at', NOW)
   local event = { event = 'throttled', at = rfc3339(NOW), detail = { reason = text } }
   event.tenant_id = channel ~= '_fleet' and channel or nil
-  call('PUBLISH', PREFIX .. ':events:' .. channel, cjson.encode(event))
+  Subscriptions.publish(channel, cjson.encode(event))
 end
 
 -- How many further jobs this quota allows now.

@@ -129,7 +129,7 @@ local function tell(word, pause, by)
   } }
   event.tenant_id = (pause.kind == 't' or pause.kind == 'b') and pause.name or nil
   local text = cjson.encode(event)
-  call('PUBLISH', PREFIX .. ':events:' .. (event.tenant_id or '_fleet'), text)
+  Subscriptions.publish(event.tenant_id or '_fleet', text)
   local latest = call('ZRANGE', Key.workers(), 0, 0, 'REV')[1]
   if latest then
     Wakeup.notify(latest, 'pause ' .. text)

@@ -29,6 +29,7 @@ local MICROS -- the same instant in microseconds
 local Shard, Limits, Wakeup, Tenant, Timer, Domain, Backlog, Context, Profile = {}, {}, {}, {}, {}, {}, {}, {}, {}
 local Job, Push, Outbox, Cancellation, DeadLetter, Listing, LimitsTable = {}, {}, {}, {}, {}, {}, {}
 local Module, Fleet, Rejection, History, Pause, Rollouts, Config, Once = {}, {}, {}, {}, {}, {}, {}, {}
+local Subscriptions = {}
 
 local NO_DOMAIN = '-' -- of a job without a domain; no host name
 
@@ -94,13 +95,14 @@ end
 
 -- Refuses state that another schema version wrote. An empty shard gets this version. The text after SCHEMA is read by
 -- `queue/functions.py`: the version found, `none` if the state has no version. The same command tells which limits and
--- pauses are in force, and whether a claim waits for the fleet's limits.
+-- pauses are in force, whether a claim waits for the fleet's limits, and whether subscriptions have changed.
 function Shard.check_schema(writes)
-  local f = call('HMGET', Key.meta(), 'schema', 'limits', 'fleet_waited_for', 'paused')
+  local f = call('HMGET', Key.meta(), 'schema', 'limits', 'fleet_waited_for', 'paused', 'subscriptions')
   local found = f[1]
   LimitsTable.use(f[2] or nil)
   Fleet.use(f[3])
   Pause.use(f[4] or nil)
+  Subscriptions.use(f[5] or nil)
   if found == SCHEMA_VERSION then
     return nil
   end

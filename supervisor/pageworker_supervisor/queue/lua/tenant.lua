@@ -224,7 +224,7 @@ local function tell_level(tenant, jobs, bytes, cap, told)
     call('HSET', Key.tenant(tenant), 'queue_told', 1)
     local detail = { jobs = jobs, backlog_jobs = cap.jobs, bytes = bytes, backlog_bytes = cap.bytes }
     local event = { event = 'queue_limit', tenant_id = tenant, at = rfc3339(NOW), detail = detail }
-    call('PUBLISH', PREFIX .. ':events:' .. tenant, cjson.encode(event))
+    Subscriptions.publish(tenant, cjson.encode(event))
   end
 end
 
