@@ -134,8 +134,8 @@ ALONE: tuple[tuple[str, str], ...] = (
 )
 WITH_WORKER = (("status", ""), ("logs", ""), ("drain", ""), ("undrain", ""))
 # `redis password` needs the embedded Redis, `profile restore` a snapshot, `profile unlock` a lock, `rollout watch` two
-# workers, `tenant revoke-token` a token, `tenant subscribe` and `tenant unsubscribe` a tenant with a secret, the others a
-# sandbox: their own tests check what they print.
+# workers, `tenant revoke-token` a token, `tenant subscribe` and `tenant unsubscribe` a tenant with a secret, the others
+# a sandbox: their own tests check what they print.
 ELSEWHERE = {
     "doctor",
     "module dev",

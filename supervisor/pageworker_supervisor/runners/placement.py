@@ -30,7 +30,7 @@ NO_TENANT = ContextKey("(no tenant)")
 """The context of a probe: a runner that is started to find out whether browsers start here. No tenant has this name."""
 
 STORED_BESIDE = 4
-"""So many profiles are stored without a runner slot. Of more, each keeps the slot of its runner until it is stored: a
+"""This many profiles are stored without a runner slot. Of more, each keeps the slot of its runner until it is stored: a
 slow store must not have more folders in work, and more helper processes, than this worker's pool and these."""
 LINGER_SECONDS = 0.25
 """How long an idle runner waits for the next job of its context before another context may have its slot."""
