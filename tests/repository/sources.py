@@ -46,10 +46,18 @@ def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(), str(file))
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement within a module or a statement. Expressions hold none, and are most of a file."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield child
+            yield from statements(child)
+
+
 def imported(module: ast.Module) -> set[str]:
     """Full names of the modules that a file imports, inside functions too; `from a import b` gives `a` and `a.b`."""
     found: set[str] = set()
-    for node in ast.walk(module):
+    for node in statements(module):
         if isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -67,28 +75,38 @@ def own_tests(file: Path) -> list[Path]:
     zone = next(zone for zone in ZONES if file.is_relative_to(ROOT / zone))
     packages = file.relative_to(ROOT / zone).parts[:-1]
     folders = {part.removeprefix("pageworker_") for part in packages} | {zone}
-    return [
-        test
-        for test in tracked("tests/*.py")
-        if test.name == f"test_{file.stem}.py" and folders & set(test.relative_to(ROOT / "tests").parts[:-1])
-    ]
+    named = _tests_by_name().get(f"test_{file.stem}.py", ())
+    return [test for test in named if folders & set(test.relative_to(ROOT / "tests").parts[:-1])]
 
 
-def class_definitions() -> Iterator[tuple[str, Path]]:
-    """Name and file of every class of the repository, nested ones, tests and benchmarks included."""
+@cache
+def _tests_by_name() -> dict[str, list[Path]]:
+    """All files below `tests/`, by their names."""
+    found: dict[str, list[Path]] = {}
+    for test in tracked("tests/*.py"):
+        found.setdefault(test.name, []).append(test)
+    return found
+
+
+_CLASS = re.compile(r"^\s*class (\w+)", re.MULTILINE)
+
+
+def doubled_classes() -> dict[str, list[str]]:
+    """Classes that are defined more than once in the repository, nested ones, tests and benchmarks included; and where.
+
+    A line that looks like one may be in a text. So the files of names that occur twice are parsed, and no others.
+    """
+    named: dict[str, list[Path]] = {}
     for file in tracked("*.py"):
-        text = file.read_text()
-        if "class " in text:
-            yield from ((name, file) for name in _classes(ast.parse(text, str(file))))
-
-
-def _classes(node: ast.AST) -> Iterator[str]:
-    """Names of the classes within a statement. Expressions hold none, and are most of a file."""
-    if isinstance(node, ast.ClassDef):
-        yield node.name
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
-            yield from _classes(child)
+        for name in _CLASS.findall(file.read_text()):
+            named.setdefault(name, []).append(file)
+    doubtful = {file for files in named.values() if len(files) > 1 for file in files}
+    defined: dict[str, list[str]] = {}
+    for file in sorted(doubtful):
+        for node in statements(ast.parse(file.read_text(), str(file))):
+            if isinstance(node, ast.ClassDef):
+                defined.setdefault(node.name, []).append(relative(file))
+    return {name: files for name, files in defined.items() if len(files) > 1}
 
 
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

@@ -5,13 +5,12 @@ One JSON line. --list adds the names behind the figures, one per line; --static 
 
 import argparse
 import json
-from collections import Counter
 from pathlib import Path
 
 from repository.sources import (
     ROOT,
     ZONES,
-    class_definitions,
+    doubled_classes,
     imported,
     is_pure,
     own_tests,
@@ -49,11 +48,6 @@ def _parts(file: Path) -> tuple[str, ...]:
     return file.relative_to(ROOT / zone).with_suffix("").parts
 
 
-def doubled_classes() -> list[str]:
-    """Names of classes that are defined more than once in the repository."""
-    return sorted(name for name, count in Counter(name for name, _ in class_definitions()).items() if count > 1)
-
-
 def static_figures() -> dict[str, int]:
     """What can be counted without running anything."""
     files = source_files()
@@ -78,7 +72,7 @@ def main() -> None:
     figures = static_figures()
     names: list[str] = [f"package {name}" for name in sorted(packages())]
     names += [f"arrow {importer} -> {other}" for importer, other in sorted(arrows())]
-    names += [f"doubled class {name}" for name in doubled_classes()]
+    names += [f"doubled class {name}" for name in sorted(doubled_classes())]
     if not asked.static:
         from repository.traced_job import traced
 

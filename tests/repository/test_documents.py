@@ -48,7 +48,7 @@ from repository.documents import (
     inline_code,
     links,
 )
-from repository.sources import ROOT, ZONES, tracked
+from repository.sources import ROOT, ZONES, tracked, tree
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 WORD = re.compile(r"[a-z][a-z-]*")
@@ -163,7 +163,7 @@ def test_every_setting_is_read_somewhere() -> None:
     read: set[str] = set()
     for file in tracked(*(f"{zone}/*.py" for zone in ZONES)):
         if file.name != "settings.py":
-            read |= {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}
+            read |= {node.attr for node in ast.walk(tree(file)) if isinstance(node, ast.Attribute)}
     structs = [struct for name, struct in sections().items() if name != "checks"]
     names = {name for struct in structs for name in struct.__struct_fields__}
     assert sorted(names - read) == []

@@ -12,7 +12,7 @@ from repository.sources import relative, tracked
 
 SWITCH = re.compile(r"#\s*(type:\s*ignore|noqa|pragma)\b(\[[\w, -]*\]|:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*)?")
 WORD = re.compile(r"[a-z]{2}")
-CANDIDATE = re.compile(rf"{SWITCH.pattern}|\bcast\b|\bAny\b")
+CANDIDATE = re.compile(rf"{SWITCH.pattern}|\bcast\(|:\s*Any\s*=")
 """What each of them contains. Most files are not looked at more closely."""
 
 
