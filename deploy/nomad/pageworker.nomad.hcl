@@ -43,7 +43,7 @@ job "pageworker" {
     healthy_deadline  = "5m"
     progress_deadline = "30m"
     auto_revert       = true
-    # A person, or `make canary`, looks at the jobs of the canary first.
+    # A person looks at the jobs of the canary first. `make canary` is for Kubernetes.
     auto_promote = false
   }
 
