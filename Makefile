@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test unit coverage check format structure escape fuzz chaos alerts fresh rolling rollouts scale mutants bench soak \
-  handover browser-faults profiles-load e2e-n8n n8n-node api-fuzz playwright-suite \
+  handover browser-faults profiles-load status-screenshots e2e-n8n n8n-node api-fuzz playwright-suite \
   image image-test sbom sdk package release publish manifests scan canary lock install clean
 
 install:
@@ -50,6 +50,10 @@ check: install
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	$(PYTHON) -m pytest -q tests/repository
+
+# Pictures of the status page in docs/images, from a real worker with the jobs of the demo.
+status-screenshots: install
+	PYTHONPATH=.:tests $(PYTHON) -m status_screenshots
 
 structure: install
 	PYTHONPATH=tests $(PYTHON) -m repository.structure $(STRUCTURE)

@@ -90,7 +90,7 @@ async def _demo(folder: Path, terminal: DemoTerminal) -> list[str]:
         callback_base_url = f"http://127.0.0.1:{receiver_port}"
         terminal.step(f"A shop runs on 127.0.0.1:{shop_port}. Jobs reach it as {SHOP} through the egress gateway.")
         workspace = Workspace(folder, http_port=free_port(), redis_port=free_port())
-        modules = await _prepare(workspace, shop_port, callback_base_url, receiver.secret)
+        modules = await prepare(workspace, shop_port, callback_base_url, receiver.secret)
         terminal.step(f"Modules are signed with a new key and published: {', '.join(modules)}.")
         async with running(workspace.config_file, workspace.http_port, workspace.log_file) as daemon:
             await daemon.until_ready()
@@ -98,7 +98,7 @@ async def _demo(folder: Path, terminal: DemoTerminal) -> list[str]:
                 f"The worker is ready (process {daemon.process.pid}, its Redis on port {workspace.redis_port})."
             )
             try:
-                return await _run_scenario(workspace, daemon, scenario(callback_base_url), receiver, terminal)
+                return await run_scenario(workspace, daemon, scenario(callback_base_url), receiver, terminal)
             except* RedisError as group:
                 # The worker's Redis ends with the worker.
                 reason = f"The queue is not reachable any more. The end of the worker's log:\n{daemon.log_tail()}"
@@ -114,7 +114,8 @@ def cancel_on_signals() -> None:
         loop.add_signal_handler(number, lambda: None if main.cancelling() else main.cancel())
 
 
-async def _prepare(workspace: Workspace, shop_port: int, callback_base_url: str, secret: bytes) -> list[str]:
+async def prepare(workspace: Workspace, shop_port: int, callback_base_url: str, secret: bytes) -> list[str]:
+    """Fill the workspace: secrets, modules, configuration. Returns `NAME VERSION` of each module."""
     workspace.secret_file.write_bytes(secret)
     workspace.secret_file.chmod(0o600)
     for tenant, member in MEMBER_OF.items():
@@ -146,9 +147,10 @@ async def _prepare(workspace: Workspace, shop_port: int, callback_base_url: str,
     return modules
 
 
-async def _run_scenario(
+async def run_scenario(
     workspace: Workspace, daemon: Daemon, jobs: list[ScenarioJob], receiver: DemoReceiver, terminal: DemoTerminal
 ) -> list[str]:
+    """Run every job of the scenario. Returns what is not as expected."""
     async with (
         plain_redis(workspace.redis_port, workspace.redis_login(PRODUCER)) as producer,
         plain_redis(workspace.redis_port, workspace.redis_login(READER)) as reader,

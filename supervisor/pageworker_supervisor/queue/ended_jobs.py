@@ -41,7 +41,7 @@ class _EndedResult(Struct):
 _decoder = msgspec.json.Decoder(_EndedResult)
 
 
-class EndedJob(Struct, frozen=True, kw_only=True):
+class EndedJobRow(Struct, frozen=True, kw_only=True):
     """What a list shows of a result. `at`: Unix seconds on Redis' clock. `why`: type and text of the error, or what
     blocked the job; "" if it succeeded."""
 
@@ -58,7 +58,7 @@ class EndedPage(Struct, frozen=True):
     """A page of ended jobs. `looked_until`: when the oldest result that was looked at was written, Unix seconds; None:
     there was none. `cursor` None: there are no more."""
 
-    jobs: tuple[EndedJob, ...]
+    jobs: tuple[EndedJobRow, ...]
     looked_until: float | None
     cursor: str | None
 
@@ -77,7 +77,7 @@ class EndedJobs:
         A cursor is `<shard>:<stream id>`. Raises ValueError for one that no listing has given.
         """
         shard, before = self._place(cursor, 0 if tenant_id is None else self._shards.of(tenant_id))
-        found: list[EndedJob] = []
+        found: list[EndedJobRow] = []
         looked_until, read = None, 0
         for _ in range(CALLS_PER_PAGE):
             entries = await self._entries(shard, before)
@@ -114,7 +114,7 @@ class EndedJobs:
         return [(entry.decode(), _field(fields)) for entry, fields in rows]
 
 
-def ended_job(at: float, untrusted_result: bytes) -> EndedJob | None:
+def ended_job(at: float, untrusted_result: bytes) -> EndedJobRow | None:
     """None if the text is no result: a user of Redis may add such."""
     try:
         result = _decoder.decode(untrusted_result)
@@ -123,7 +123,7 @@ def ended_job(at: float, untrusted_result: bytes) -> EndedJob | None:
     why = result.blocker.kind if result.blocker is not None else ""
     if result.error is not None:
         why = f"{result.error.type}: {result.error.message}"
-    return EndedJob(
+    return EndedJobRow(
         ref=JobRef(result.tenant_id, result.job_id),
         at=at,
         status=result.status,

@@ -63,13 +63,10 @@ class Watched:
         found: list[str] = await self.page.evaluate(SKELETON)
         return found
 
-    async def following(self, path: str) -> list[str]:
-        """This page and those behind it."""
-        paths = [path]
-        while link := await self.page.query_selector("nav.pages a:text('Next page')"):
-            paths.append(str(await link.get_attribute("href")))
-            await self.skeleton(paths[-1])
-        return paths
+    async def following(self) -> str | None:
+        """Where this page goes on."""
+        link = await self.page.query_selector("nav.pages a:text('Next page')")
+        return await link.get_attribute("href") if link else None
 
 
 @asynccontextmanager
@@ -97,15 +94,17 @@ async def skeletons(watched: Watched, jobs: Sequence[str]) -> dict[str, list[str
     found: dict[str, list[str]] = {}
     letters: list[str] = []
     for path in LISTS:
-        found[path] = await watched.skeleton(path)
-        for number, following in enumerate(await watched.following(path)):
-            found[f"{path} {number}"] = await watched.skeleton(following)
+        at: str | None = path
+        number = 0
+        while at:
+            found[f"{path} {number}"] = await watched.skeleton(at)
             if path == "/dead-letters":
                 links = await watched.page.query_selector_all("th a")
                 letters += [str(await link.get_attribute("href")) for link in links]
+            number, at = number + 1, await watched.following()
     for name in jobs:
         found[name] = await watched.skeleton(f"/job?tenant_id=acme&job_id={name}")
-    for number, path in enumerate(letters[::10]):
+    for number, path in enumerate(letters[::20]):
         found[f"letter {number}"] = await watched.skeleton(path)
     return found
 
@@ -131,7 +130,7 @@ async def _seen(server: RedisServer, site: ServedPage, watched: Watched, texts: 
     server.command("FLUSHALL")
     await seed(server, site.api.queue, texts)
     await sign_in(watched.page, site, None)
-    return await skeletons(watched, ["job-all", *(f"job-{number}" for number in range(0, len(texts), 6))])
+    return await skeletons(watched, ["job-all", *(f"job-{number}" for number in range(0, len(texts), 8))])
 
 
 async def _are_shown(watched: Watched, texts: Sequence[str]) -> None:

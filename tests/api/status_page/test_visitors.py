@@ -1,5 +1,6 @@
 """Who may look: tokens, sessions, the open page, and forms of other sites."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,8 @@ def test_a_form_without_a_token(form: bytes) -> None:
 
 
 async def test_signing_in_and_out(live_redis: RedisServer, tmp_path: Path) -> None:
-    async with status_page(page_settings(live_redis.url, tmp_path)) as site:
+    page_of_ten_minutes = StatusPageSettings(session_seconds=600)
+    async with status_page(page_settings(live_redis.url, tmp_path, page_of_ten_minutes)) as site:
         client, token = site.api.client, await site.token("acme")
         anonymous = await client.get("/jobs")
         assert (anonymous.status_code, anonymous.headers["location"]) == (303, "/sign-in")
@@ -88,6 +90,7 @@ async def test_signing_in_and_out(live_redis: RedisServer, tmp_path: Path) -> No
         assert "refresh" not in page.headers
         assert (await client.get("/?refresh=on", headers=session)).headers["refresh"] == "10"
         text = session["Cookie"].partition("=")[2]
+        assert abs(int(text.split("_")[2]) - time.time() - 600) < 60
         bearer = await client.get("/v1/jobs/1", headers={"Authorization": f"Bearer {text}"})
         assert bearer.status_code == 401, "a session is no token of the API"
         foreign = await client.post("/sign-out", headers={**session, "Origin": "http://evil.test"})

@@ -16,14 +16,13 @@ from pageworker_supervisor.api.status_page.layout import (
     pages,
     part,
     section,
-    shortened,
     size,
     state,
     table,
 )
 from pageworker_supervisor.api.status_page.markup import Address, Node, address, element
 from pageworker_supervisor.contract.worker_report import ReportedRunner
-from pageworker_supervisor.queue.ended_jobs import EndedJob
+from pageworker_supervisor.queue.ended_jobs import EndedJobRow
 from pageworker_supervisor.queue.fleet_status import FleetStatus, FleetWorker, worker_state
 from pageworker_supervisor.queue.fleet_workers import StoredDrain
 from pageworker_supervisor.queue.pauses import PauseView
@@ -41,7 +40,7 @@ class ShownRunner(Struct, frozen=True):
     runner: ReportedRunner
 
 
-def overview(here: Address, status: FleetStatus, stats: Sequence[ShardStats], ended: Sequence[EndedJob]) -> PageView:
+def overview(here: Address, status: FleetStatus, stats: Sequence[ShardStats], ended: Sequence[EndedJobRow]) -> PageView:
     """What an operator looks at first."""
     of, queue = status.totals, status.queue
     waiting = [tenant for shard in stats for tenant in shard.tenants if tenant.jobs > tenant.running]
@@ -140,7 +139,7 @@ def queues(
 def _worker_table(found: Iterable[FleetWorker]) -> Node:
     heads = (
         *("Worker", "State", "Why", "Host", "Runners", "Jobs", "Memory"),
-        *("Jobs per minute", "Page time per job", "Version", "Tags", "Reported"),
+        *("Per minute", "Page time", "Version", "Tags", "Reported"),
     )
     return table("Workers", heads, map(_worker_row, found), "No worker has reported.")
 
@@ -158,7 +157,7 @@ def _worker_row(worker: FleetWorker) -> Sequence[Node]:
         "" if report.service_seconds is None else duration(report.service_seconds),
     )
     return (
-        *(worker.worker_id, shown, shortened(worker.reason), report.host),
+        *(worker.worker_id, shown, worker.reason, report.host),
         *(load if known else ("?",) * len(load)),
         *(report.version, ", ".join(report.tags), instant(report.reported_at)),
     )
@@ -182,7 +181,7 @@ def _drains_and_pauses(
 ) -> Iterable[Node]:
     if drains or always:
         rows = [
-            (each.name, instant_ms(each.since_ms), instant_ms(each.deadline_ms), each.who, shortened(each.reason))
+            (each.name, instant_ms(each.since_ms), instant_ms(each.deadline_ms), each.who, each.reason)
             for each in drains
         ]
         heads = ("Drain of", "Since", "Deadline", "By", "Reason")
@@ -194,7 +193,7 @@ def _drains_and_pauses(
                 instant_ms(each.since_ms),
                 "no end" if each.until_ms is None else instant_ms(each.until_ms),
                 each.by,
-                shortened(each.reason),
+                each.reason,
             )
             for each in pauses
         ]

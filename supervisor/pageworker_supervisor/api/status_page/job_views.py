@@ -27,7 +27,7 @@ from pageworker_supervisor.contract.job_errors import UNREADABLE
 from pageworker_supervisor.contract.job_history import EVENT_WORDS
 from pageworker_supervisor.contract.printable import printable_json
 from pageworker_supervisor.contract.result import ArtifactRecord, Result, Status
-from pageworker_supervisor.queue.ended_jobs import EndedJob
+from pageworker_supervisor.queue.ended_jobs import EndedJobRow
 from pageworker_supervisor.queue.job_details import JobDetails
 from pageworker_supervisor.queue.views import JobView, ListedState
 
@@ -82,7 +82,7 @@ def waiting_jobs(here: Address, found: Sequence[JobView], following: str | None)
 
 
 def ended_jobs(
-    here: Address, found: Sequence[EndedJob], looked_until: float | None, following: str | None
+    here: Address, found: Sequence[EndedJobRow], looked_until: float | None, following: str | None
 ) -> tuple[Node, ...]:
     """Jobs with a result."""
     looked = element("p", "This page looked at results back to ", instant(looked_until), ".")
@@ -93,7 +93,7 @@ def ended_jobs(
     )
 
 
-def ended_table(found: Iterable[EndedJob]) -> Element:
+def ended_table(found: Iterable[EndedJobRow]) -> Element:
     """The newest come first."""
     rows = [
         (
@@ -103,7 +103,7 @@ def ended_table(found: Iterable[EndedJob]) -> Element:
             instant(job.at),
             job.worker_id or "",
             job.attempts,
-            shortened(job.why),
+            job.why,
         )
         for job in found
     ]
@@ -197,7 +197,7 @@ def _result_parts(here: Address, result: Result) -> Iterable[Node]:
             each.worker_id,
             each.module_version or "",
             each.proxy or "",
-            shortened(each.reason or ""),
+            each.reason or "",
         )
         for each in result.attempts
     ]
@@ -208,9 +208,9 @@ def _result_parts(here: Address, result: Result) -> Iterable[Node]:
             (
                 f"{each.attempt}.{each.number}",
                 instant(each.at.timestamp()),
-                shortened(each.text),
+                each.text,
                 "" if each.seconds is None else duration(each.seconds),
-                shortened(", ".join(f"{name}={value}" for name, value in each.fields.items())),
+                ", ".join(f"{name}={value}" for name, value in each.fields.items()),
                 each.error or "",
             )
             for each in result.steps
@@ -243,7 +243,7 @@ def _artifacts(here: Address, result: Result) -> Iterable[Node]:
             each.content_type,
             size(each.bytes),
             element("code", shortened(each.sha256, DIGEST_SHOWN)),
-            shortened(each.page_url or ""),
+            each.page_url or "",
         )
         for number, each in enumerate(result.artifacts)
     ]
@@ -252,7 +252,7 @@ def _artifacts(here: Address, result: Result) -> Iterable[Node]:
     if images:
         yield element("div", *(_image(here, *each) for each in images[:MOST_IMAGES]), class_="images")
     if result.artifacts_lost:
-        lost = [(each.kind, each.type, shortened(each.message), size(each.bytes)) for each in result.artifacts_lost]
+        lost = [(each.kind, each.type, each.message, size(each.bytes)) for each in result.artifacts_lost]
         yield table("Artifacts that were not stored", ("Kind", "Why", "Message", "Size"), lost, "")
 
 
@@ -277,13 +277,13 @@ def _timeline_row(entry: TimelineEntry) -> Sequence[Node]:
         what or entry.event,
         "" if entry.attempt is None else entry.attempt,
         entry.worker_id or "",
-        shortened(", ".join(text for text in (*status, *details) if text)),
+        ", ".join(text for text in (*status, *details) if text),
     )
 
 
 def _why(job: JobView) -> Node:
     if job.why or job.due_at_ms is None:
-        return shortened(job.why or "")
+        return job.why or ""
     return element("span", "due ", instant_ms(job.due_at_ms))
 
 

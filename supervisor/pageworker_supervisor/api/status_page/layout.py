@@ -11,6 +11,9 @@ REFRESH_SECONDS = 10
 NO_BREAK = "\u00a0"
 LONGEST_TEXT = 300
 """Characters of a foreign text in a table."""
+LONGEST_NAME = 40
+LONGEST_JOB = 63 + 1 + 128
+"""A tenant's id, and that of a job."""
 GOOD = frozenset(("ready", "succeeded", "running", "promoted", "idle", "busy"))
 BAD = frozenset(("failed", "dead", "timed_out", "rejected", "cut_off", "failing", "unknown", "rolled_back"))
 WARNED = frozenset(
@@ -83,7 +86,12 @@ def document(view: PageView, visitor: PageVisitor | None, styles: Address, icon:
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[Node]], empty: str) -> Element:
     """A table with its caption; `empty` in its place if it has no row. The first column heads its row."""
     lines = [
-        element("tr", element("th", row[0], scope="row"), *(element("td", each) for each in row[1:])) for row in rows
+        element(
+            "tr",
+            element("th", _in_table(row[0]), scope="row"),
+            *(element("td", _in_table(each)) for each in row[1:]),
+        )
+        for row in rows
     ]
     if not lines:
         return element("p", empty, class_="empty")
@@ -122,13 +130,13 @@ def link(to: Address, text: Node) -> Element:
 
 def job_link(tenant_id: str, job_id: str) -> Element:
     """A job's name, with its page. The id stands in the query: a path cannot end in `..`."""
-    return link(address("/job", tenant_id=tenant_id, job_id=job_id), f"{tenant_id}/{job_id}")
+    return link(address("/job", tenant_id=tenant_id, job_id=job_id), shortened(f"{tenant_id}/{job_id}", LONGEST_JOB))
 
 
 def state(word: str) -> Element:
     """A state or a status. Its colour adds nothing to its text."""
     kind = "good" if word in GOOD else "bad" if word in BAD else "warned" if word in WARNED else "plain"
-    return element("span", word, class_=f"state {kind}")
+    return element("span", shortened(word, LONGEST_NAME), class_=f"state {kind}")
 
 
 def instant(at: float | None) -> Node:
@@ -177,6 +185,10 @@ def pages(here: Address, **following: str | None) -> Element | None:
     if value is not None:
         links.append(link(here.having(**{name: value}), "Next page"))
     return element("nav", *links, aria_label="Pages", class_="pages") if links else None
+
+
+def _in_table(node: Node) -> Node:
+    return shortened(node) if isinstance(node, str) else node
 
 
 def _refresh(view: PageView) -> Element:

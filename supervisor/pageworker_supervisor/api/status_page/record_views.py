@@ -13,7 +13,6 @@ from pageworker_supervisor.api.status_page.layout import (
     link,
     pages,
     section,
-    shortened,
     state,
     table,
 )
@@ -34,7 +33,7 @@ def dead_letters(here: Address, letters: Sequence[DeadLetter], following: str | 
             link(address("/dead-letter", id=letter.id), letter.id),
             _job(letter),
             instant_ms(letter.at_ms),
-            shortened(letter.reason),
+            letter.reason,
             "yes" if letter.retryable else "no",
         )
         for letter in letters
@@ -91,7 +90,7 @@ def _rollout_row(module: str, entry: RolloutEntry | None) -> Sequence[Node]:
     why = f"{one.why} {one.evidence}".strip()
     return (
         *(module, state(one.state.value), one.from_version, one.to_version, f"{one.percent:g} %"),
-        *(instant_ms(one.changed_at_ms), one.who, shortened(why), *lists),
+        *(instant_ms(one.changed_at_ms), one.who, why, *lists),
     )
 
 

@@ -14,13 +14,12 @@ from pageworker_supervisor.api.status_page.layout import (
     pages,
     part,
     section,
-    shortened,
     size,
     table,
 )
 from pageworker_supervisor.api.status_page.markup import Address, Element, address
 from pageworker_supervisor.config.settings import TenantSettings
-from pageworker_supervisor.queue.ended_jobs import EndedJob
+from pageworker_supervisor.queue.ended_jobs import EndedJobRow
 from pageworker_supervisor.queue.tenants import TenantUsage
 from pageworker_supervisor.queue.usage import UsageHour
 
@@ -38,7 +37,7 @@ def tenants(here: Address, found: Sequence[TenantUsage], following: str | None) 
             "none" if one.rate_per_second is None else f"{one.rate_per_second:g} per second",
             f"{one.running_share:.0%}",
             one.dead_letters,
-            shortened(one.throttled or ""),
+            one.throttled or "",
         )
         for one in found
     ]
@@ -53,7 +52,7 @@ def tenant(
     used: TenantUsage,
     settings: TenantSettings | None,
     hours: Sequence[UsageHour],
-    ended: Sequence[EndedJob],
+    ended: Sequence[EndedJobRow],
 ) -> PageView:
     """One tenant. `settings` None: no setting permits it jobs any more. `hours`: of today, the oldest first."""
     name = used.tenant_id
