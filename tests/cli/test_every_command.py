@@ -59,6 +59,7 @@ ALONE: tuple[tuple[str, str], ...] = (
     ("top", "--once"),
     ("tenant list", ""),
     ("tenant show", "acme"),
+    ("redis acl", "--new-password"),
     ("tenant acl", "acme --new-password"),
     ("tenant create", "acme concurrency=4 --reason r"),
     ("tenant create-token", "acme --scope viewer"),

@@ -49,7 +49,7 @@ COMMANDS = (
     ("cancel", "pageworker_supervisor.cli.cancel:cancel", "Cancel one job that has not ended."),
     ("dead", "pageworker_supervisor.cli.dead_letters:app", "Inspect, retry or delete dead-lettered jobs."),
     ("scale", "pageworker_supervisor.cli.scale:scale", "Show or serve how many workers the fleet needs."),
-    ("redis", "pageworker_supervisor.cli.redis:app", "Show how clients reach the embedded Redis."),
+    ("redis", "pageworker_supervisor.cli.redis:app", "Show how clients reach Redis."),
     ("config", "pageworker_supervisor.cli.config:app", "Show and check settings; change the central configuration."),
     ("secrets", "pageworker_supervisor.cli.secrets:app", "Check the secrets that the configuration names."),
     ("doctor", "pageworker_supervisor.cli.doctor:doctor", "Check whether this host can run a worker."),

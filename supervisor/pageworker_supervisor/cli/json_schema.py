@@ -79,6 +79,7 @@ PRINTED: dict[str, tuple[str, ...]] = {
     "profile restore": ("cli.profile_rows:ProfileChange",),
     "profile show": ("cli.profile_rows:ProfileAnswer",),
     "profile unlock": ("cli.profile_rows:ProfileChange",),
+    "redis acl": ("cli.redis_acl:ApiUserAnswer",),
     "redis password": ("cli.answers:RedisAccess",),
     "results": ("contract.result:Result[]", "contract.result:Result", "cli.answers:FollowedResult"),
     "rollout": ("cli.rollout_change:RolloutAnswer[]",),

@@ -1,4 +1,4 @@
-"""`workerctl redis`: how n8n and redis-cli reach the embedded Redis."""
+"""`workerctl redis`: how n8n and redis-cli reach the embedded Redis, and which user the HTTP API needs."""
 
 from typing import Literal
 
@@ -9,7 +9,12 @@ from pageworker_supervisor.cli.connect import Config, embedded_folder, settings_
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
 from pageworker_supervisor.redis_client.credentials import PasswordUnreadable
 
-app = App(name="redis", help="Show how clients reach the embedded Redis.")
+app = App(name="redis", help="Show how clients reach Redis.")
+app.command(
+    "pageworker_supervisor.cli.redis_acl:acl",
+    name="acl",
+    help="Print the command that makes the Redis user of the HTTP API.",
+)
 
 User = Literal["n8n", "reader", "pageworker"]
 

@@ -79,6 +79,7 @@ NEEDS: dict[str, Need] = {
     "profile restore": "Redis",
     "profile show": "Redis",
     "profile unlock": "Redis",
+    "redis acl": "files",
     "redis password": "files",
     "results": "Redis",
     "rollout": "Redis",

@@ -26,6 +26,7 @@ from pageworker_supervisor.redis_client.errors import (
     OutOfMemory,
     RedisClientError,
     RedisRefused,
+    RightMissing,
 )
 from pageworker_supervisor.redis_client.fan_out import fan_out
 from pageworker_supervisor.redis_client.router import Argument, ReplicatedWrites, Router, root, shard_of
@@ -77,19 +78,19 @@ class FunctionCalls:
     async def load(self) -> None:
         """Put the library on every primary. Replaces only its own version.
 
-        A primary without memory loads nothing. If it has the library already, that is no failure: the work that frees
-        memory must go on.
+        A primary without memory loads nothing, and some users may load none. If the library is there already, that is
+        no failure.
         """
         try:
             await self._router.send_to_primaries("FUNCTION LOAD", "REPLACE", self.library.code)
-        except OutOfMemory:
+        except (OutOfMemory, RightMissing):
             if not await self._is_loaded():
                 raise
 
     async def _is_loaded(self) -> bool:
         base = root(self._prefix, 0)
         try:
-            await self._router.send("FCALL", self.library.function("stats"), 1, base, EMPTY_REQUEST, key=base)
+            await self._router.send("FCALL", self.library.function("check_schema"), 1, base, EMPTY_REQUEST, key=base)
         except RedisClientError:
             return False
         return True

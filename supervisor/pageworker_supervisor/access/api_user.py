@@ -1,0 +1,86 @@
+"""The rules of the Redis user of `pageworker-api`: what the API does there, and nothing else. Pure, but for the shipped
+file of users."""
+
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+
+from pageworker_supervisor.queue.library import SHARD_KEYS, Library
+
+FUNCTIONS = (
+    *("enqueue", "cancel", "show_job", "list_tenants", "read_usage", "check_schema"),
+    *("config_state", "rollout_look"),
+)
+"""What the API calls."""
+PROBED = "pageworker_none"
+"""A function that does not exist: redis_client/probe.py."""
+WRITTEN = frozenset(
+    (
+        *("meta", "job", "body", "done", "timeline", "once", "backlog", "delayed", "expiry", "ending", "listed"),
+        *("repeated", "cancellations", "cancellation_counts", "tenant", "active", "parked", "open_contexts", "context"),
+        *("domain", "parked_tenants", "parked_backlogs", "module", "module_tenants", "module_backlogs", "fleet"),
+        *("timers", "waited_for", "profile_contexts", "held_contexts", "waiting_contexts", "profile", "profile_locks"),
+        *("control", "wake_slots", "wake_context", "outbox", "outbox_entry"),
+    )
+)
+"""Keys that the functions `enqueue` and `cancel` write. A function that stops in the middle leaves half of a
+transition, so these are rather too many than too few."""
+READ = frozenset(
+    (
+        *("clock", "kept", "usage", "budget", "limits", "paused", "workers", "leases", "ready", "profile_login"),
+        *("profile_cooling", "rejected", "rejected_of", "rejected_last", "dead_of", "dead_weight", "access_token"),
+        *("config", "config_meta", "config_workers", "rollouts", "rollout_changes"),
+    )
+)
+CLOSED = frozenset(
+    (
+        *("results", "dead", "request_rate", "open_requests", "limits_workers", "limits_brought", "profile_store"),
+        *("worker_reports", "drains", "last_claim", "config_history", "config_proposal", "config_votes"),
+        *("config_outcome", "access_tokens_of", "audit", "audit_head", "scaling", "rollout_evidence"),
+        "rollout_counts",
+    )
+)
+"""Keys that the API has nothing to do with."""
+NOT_NEEDED = frozenset(
+    (
+        *("+fcall", "+function|load", "+client|id", "+client|tracking", "+scan", "+type", "+blmove", "+blmpop"),
+        *("+xautoclaim", "+xpending", "+xinfo|stream", "+xinfo|consumers", "+xgroup|create", "+xgroup|delconsumer"),
+        "+xread",
+    )
+)
+"""Permissions of the user `pageworker` that the API does without. It loads no functions: workers do."""
+
+
+def api_rules(prefix: str, library: Library) -> tuple[str, ...]:
+    """In the words of `ACL SETUSER`, without password. The functions are those of one version."""
+    return (
+        "resetkeys",
+        *(f"~{pattern}" for pattern in _patterns(prefix, WRITTEN)),
+        *(f"%R~{pattern}" for pattern in _patterns(prefix, READ)),
+        f"%R~{prefix}:result:*",
+        "resetchannels",
+        f"&{prefix}:results:*",
+        f"&{prefix}:events:*",
+        "-@all",
+        *_commands(),
+        *function_rules(library),
+    )
+
+
+def function_rules(library: Library) -> tuple[str, ...]:
+    """The right to call the functions of this version, beside those of others."""
+    return tuple(f"+fcall|{name}" for name in (PROBED, *map(library.function, FUNCTIONS)))
+
+
+def _patterns(prefix: str, names: frozenset[str]) -> Iterator[str]:
+    for name in sorted(names):
+        yield f"{prefix}:{{*}}:" + re.sub(r"<[a-z]+>", "*", SHARD_KEYS[name])
+    if names is WRITTEN:
+        yield f"{prefix}:{{*}}"
+
+
+def _commands() -> Iterator[str]:
+    """Those of the user `pageworker`, without what is not needed."""
+    shipped = files("pageworker_supervisor.redis_client").joinpath("pageworker.acl").read_text(encoding="utf-8")
+    (worker,) = (line for line in shipped.splitlines() if line.startswith("user pageworker "))
+    yield from (word for word in worker.split() if word[0] == "+" and word not in NOT_NEEDED)

@@ -1,0 +1,143 @@
+"""The Redis user that `workerctl redis acl` prints can do what the API does, in every state of a job, and no more."""
+
+import asyncio
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from api.conftest import ServedApi, serving, settings_for
+from pw_queue.words import DONE, everything, finish_all
+from pw_servers import RedisServer
+
+from pageworker_supervisor.access.api_user import api_rules
+from pageworker_supervisor.access.token_admin import TokenAdmin
+from pageworker_supervisor.access.token_reader import TokenReader
+from pageworker_supervisor.config.api_settings import ApiSettings
+from pageworker_supervisor.config.settings import RedisSettings, TenantSettings
+from pageworker_supervisor.queue import QueueClient
+from pageworker_supervisor.queue.library import library
+from pageworker_supervisor.queue.limits_table import LimitsTable
+from pageworker_supervisor.queue.producer import QuotaLimits
+from pageworker_supervisor.redis_client import open_redis_client
+
+USER = "pw-api"
+RECEIVER = "https://n8n.test/hook"
+IN_AN_HOUR = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat()
+
+
+def job(job_id: str, **fields: Any) -> dict[str, Any]:
+    return {"job_id": job_id, "endpoint_module": "shop.product", "payload": {"url": "https://shop.test/p"}} | fields
+
+
+JOBS = [
+    job("0"),
+    job("1", priority="high", profile_id="p"),
+    job("2", priority="low"),
+    job("3", delay_seconds=50),
+    job("4", expires_at=IN_AN_HOUR),
+    job("5", endpoint_module="free"),
+]
+
+
+async def every_operation(api: ServedApi, known: str) -> list[int]:
+    """The status codes of all operations but events, for a job and for none."""
+    headers = api.as_("a1")
+    paths = [
+        f"/v1/jobs/{each}{rest}"
+        for each in (known, "none")
+        for rest in ("", "/result?wait=0.1", "/timeline", "/artifacts/0")
+    ]
+    paths += ["/v1/limits", "/v1/usage?days=400", "/v1/whoami", "/v1/modules"]
+    return [(await api.client.get(path, headers=headers)).status_code for path in paths]
+
+
+async def submit(api: ServedApi, jobs: list[dict[str, Any]]) -> list[str]:
+    answer = await api.client.post("/v1/jobs", json={"jobs": jobs}, headers=api.as_("a1"))
+    assert answer.status_code == 200, answer.text
+    return [each["status"] for each in answer.json()["jobs"]]
+
+
+async def cancel(api: ServedApi, *jobs: str) -> list[int]:
+    return [(await api.client.delete(f"/v1/jobs/{each}", headers=api.as_("a1"))).status_code for each in jobs]
+
+
+async def through_all_states(api: ServedApi, queue: QueueClient) -> None:
+    """`queue`: as a worker has it."""
+    assert await submit(api, JOBS) == ["queued"] * 6
+    assert await submit(api, JOBS) == ["known"] * 6
+    assert set(await every_operation(api, "0")) == {200, 202, 404, 503}
+    assert await cancel(api, "2", "3", "none") == [200, 200, 202]
+    await queue.pauses.pause("module", "shop.product", "why", "ann")
+    assert await submit(api, [job("6"), job("none")]) == ["queued", "queued"]
+    await queue.pauses.unpause("module", "shop.product", "ann")
+    leases = (await queue.consumer.claim("w1", everything())).leases
+    assert len(leases) > 2
+    assert await submit(api, [job("7", profile_id="p"), job("8")]) == ["queued", "queued"]
+    assert await cancel(api, leases[-1].job_id, "7") == [202, 200]
+    await every_operation(api, leases[0].job_id)
+    assert await finish_all(queue.consumer, leases[:2], DONE)
+    assert await submit(api, [job(leases[0].job_id, callback_url=RECEIVER)]) == ["known"]
+    assert await cancel(api, leases[0].job_id) == [409]
+    await every_operation(api, leases[0].job_id)
+    await queue.limits.set(
+        LimitsTable(tenants={"acme": QuotaLimits(concurrency=1)}, budgets={"acme": "jobs_per_day=1"})
+    )
+    assert await submit(api, [job(str(number), profile_id="q") for number in range(20, 30)]) == ["queued"] * 10
+    assert await cancel(api, "20") == [200]
+    await every_operation(api, "21")
+    assert await queue.inspection.check_consistency() == []
+    await queue.pauses.pause("tenant", "acme", "an event", "ann")
+
+
+async def test_the_api_needs_no_other_right(live_redis: RedisServer) -> None:
+    live_redis.command("ACL", "SETUSER", USER, "reset", "on", ">secret", *api_rules("pw", library("pw", cluster=False)))
+    live_redis.command("ACL", "LOG", "RESET")
+    url = live_redis.url.replace("redis://", f"redis://{USER}:secret@")
+    tenants = {
+        "acme": TenantSettings(callback_allow=(RECEIVER,), backlog_jobs=1000, callback_secret_file=Path("/dev/null"))
+    }
+    settings = settings_for(url, ApiSettings(bind="127.0.0.1:0", max_wait_seconds=0.2), tenants)
+    try:
+        async with open_redis_client(RedisSettings(url=live_redis.url), Path("/nonexistent")) as worker:
+            queue = QueueClient(worker)
+            await queue.load()
+            token = await TokenAdmin(queue.access_tokens).create("acme", ["viewer"])
+            async with serving(settings) as api:
+                assert await TokenReader(api.queue.access_tokens).grant(token.text)
+                async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+                    tasks.create_task(first_event(api))
+                    await through_all_states(api, queue)
+            refused = {row[b"object"] for row in live_redis.command("ACL", "LOG")}
+            assert refused == {b"function|load"}, "the API tries it, and finds that a worker has done it"
+        refused_to_do_more(live_redis)
+    finally:
+        live_redis.command("ACL", "DELUSER", USER)
+
+
+async def first_event(api: ServedApi) -> None:
+    """Until the first event."""
+    async with api.client.stream("GET", "/v1/events", headers=api.as_("a1")) as answer:
+        async for chunk in answer.aiter_bytes():
+            if b"event: " in chunk:
+                return
+
+
+def refused_to_do_more(server: RedisServer) -> None:
+    """Neither other functions nor other keys, nor new functions."""
+    names = library("pw", cluster=False)
+    with server.client(USER, "secret") as client:
+        for words in (
+            ("FCALL", names.function("claim"), 1, "pw:{0}", ""),
+            ("FCALL", names.function("access_token_add"), 1, "pw:{0}", ""),
+            ("FUNCTION", "LOAD", "REPLACE", names.code),
+            ("HSET", "pw:{0}:config", "a", "b"),
+            ("HSET", "pw:{0}:access_token:1", "a", "b"),
+            ("SET", "pw:result:acme:1", "x"),
+            ("LPUSH", "pw:inbox", "x"),
+            ("GET", "pw:{0}:audit:head"),
+            ("KEYS", "*"),
+        ):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*words)
