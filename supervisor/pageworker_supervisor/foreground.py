@@ -5,7 +5,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -14,9 +13,10 @@ import uvloop
 from pageworker_sandbox.launch import HostUnfit, survey
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.admin.control_socket import control_path
+from pageworker_supervisor.api_child import ApiChild
 from pageworker_supervisor.components import HostEnvironment
 from pageworker_supervisor.config.errors import ConfigInvalid
-from pageworker_supervisor.config.load import LocalLayers, read_local
+from pageworker_supervisor.config.load import read_local
 from pageworker_supervisor.config.terminal import is_journal
 from pageworker_supervisor.contract.printable import printable_lines
 from pageworker_supervisor.exit_codes import DaemonExit, exit_of
@@ -74,15 +74,18 @@ def run() -> None:
         environment = HostEnvironment(
             settings, data_dir, host, metrics, uids=users.ids, local=local, recent_lines=recent_lines
         )
-        _serve(environment, manager, lambda: read_local(options.config, os.environ))
+        _serve(environment, manager, options.config)
 
 
-def _serve(environment: HostEnvironment, manager: ServiceManager, reread: Callable[[], LocalLayers]) -> None:
+def _serve(environment: HostEnvironment, manager: ServiceManager, config: Path | None) -> None:
     """Run the worker until it is told to stop. An error that ends it becomes a SystemExit."""
     worker: Worker | None = None
     try:
         worker = Worker(environment)
-        uvloop.run(_run(worker, ServiceReports(manager, worker, control_path(environment.data_dir), reread)))
+        folder = environment.data_dir
+        reports = ServiceReports(manager, worker, control_path(folder), lambda: read_local(config, os.environ))
+        api = ApiChild(worker, environment.metrics.health, config, os.environ)
+        uvloop.run(_run(worker, reports, api if environment.settings.api.with_worker else None))
     except BaseException as error:
         code, line = exit_of(error, started=worker is not None and worker.came_up)
         if code is DaemonExit.BUG:
@@ -90,7 +93,7 @@ def _serve(environment: HostEnvironment, manager: ServiceManager, reread: Callab
         raise SystemExit(_refuse(code, line, manager)) from error
 
 
-async def _run(worker: Worker, reports: ServiceReports) -> None:
+async def _run(worker: Worker, reports: ServiceReports, api: ApiChild | None) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -104,6 +107,8 @@ async def _run(worker: Worker, reports: ServiceReports) -> None:
     loop.add_signal_handler(signal.SIGHUP, reports.hangup.set)
     async with TaskGroup() as tasks:
         reporting = tasks.create_task(reports.run(), name="service reports")
+        if api is not None:
+            tasks.create_task(api.run(), name="HTTP API")
         await worker.run()
         reporting.cancel()
     log.info("stopped")

@@ -156,3 +156,8 @@ def test_no_rule_shows_the_password_of_a_url() -> None:
     assert "egress.hosts.a.example" in keys
     assert "hunter2" not in "".join(problem.render() for problem in problems)
     assert '"redsi://:(hidden)@h"' in {problem.found for problem in problems}
+
+
+def test_the_api_of_a_worker_needs_an_address() -> None:
+    assert list(broken(api={"with_worker": True})) == ["api.with_worker"]
+    assert broken(api={"with_worker": True, "bind": "127.0.0.1:0"}) == {}

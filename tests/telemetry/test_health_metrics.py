@@ -17,6 +17,8 @@ CALLS: list[Call] = [
     (lambda metrics: metrics.health.loop_lag_seconds.observe(0.25), {"pageworker_loop_lag_seconds_sum": 0.25}),
     (lambda metrics: metrics.health.connection_dropped("crowded"), {"pageworker_http_connections_dropped_total": 1}),
     (lambda metrics: metrics.health.self_check("redis_clock", failed=True), {"pageworker_self_check_failed": 1}),
+    (lambda metrics: metrics.health.api_up.set(1), {"pageworker_api_up": 1}),
+    (lambda metrics: metrics.health.api_ends.inc(), {"pageworker_api_ends_total": 1}),
     (lambda metrics: metrics.health.clock_jumped("redis"), {"pageworker_clock_jumps_total": 1}),
     (lambda metrics: metrics.health.admission_closed("memory", 2), {"pageworker_admission_closed": 2}),
     (lambda metrics: metrics.health.audit_record_lost("full"), {"pageworker_audit_records_lost_total": 1}),

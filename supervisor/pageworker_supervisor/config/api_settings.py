@@ -11,11 +11,14 @@ API_BIND = r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z"
 
 
 class ApiSettings(Section, frozen=True):
-    """The HTTP API (docs/api.md). Only the process `pageworker-api` reads it. Workers do not."""
+    """The HTTP API (docs/api.md): settings of the process `pageworker-api`. A worker reads `with_worker` alone."""
 
     bind: Annotated[str, Meta(pattern=API_BIND)] | None = None
     """Address and port of the API, e.g. `127.0.0.1:9480`. Default: there is no API, and `pageworker-api` does not
     start."""
+    with_worker: bool = False
+    """Whether the worker starts `pageworker-api` when it is up, starts it again if it ends, and stops it: for a single
+    machine. The API then runs as the worker's user. Needs `bind`."""
     connections: Annotated[int, Meta(ge=16, le=100_000)] = 4096
     """Open connections. Above it, the one that has waited longest for a request is closed."""
     requests_per_second: Annotated[float, Meta(gt=0, le=1_000_000)] = 50.0

@@ -12,6 +12,7 @@ from pageworker_sandbox.page_rules import PageOptionsInvalid, is_ca, parse_optio
 from pageworker_sandbox.sandbox_rights import ESSENTIAL, left_out
 from pageworker_sandbox.wire.messages import FLAG_NAME, MAX_FLAGS
 from pageworker_supervisor.config.admission_settings import MARKS, AdmissionSettings
+from pageworker_supervisor.config.api_settings import ApiSettings
 from pageworker_supervisor.config.blocker_rules import blocker_findings
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.check_settings import CheckSettings
@@ -77,6 +78,7 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *tracing_findings(settings.tracing, has_secrets=settings.secrets.backend is not None),
         *status_page_findings(settings),
         *_checks(settings.checks),
+        *_api(settings.api),
     ]
     return [
         ConfigProblem(source_of(path), ".".join(path), _shown(found), wanted, hint)
@@ -89,6 +91,11 @@ def _shown(found: object) -> str:
     if isinstance(found, str):
         return found if found.startswith('"') else redact_url(found)
     return show(found)
+
+
+def _api(api: ApiSettings) -> Iterator[RuleFinding]:
+    if api.with_worker and api.bind is None:
+        yield ("api", "with_worker"), "true, but api.bind is not set", "an address", 'set api.bind = "127.0.0.1:9480"'
 
 
 def _checks(checks: CheckSettings) -> Iterator[RuleFinding]:

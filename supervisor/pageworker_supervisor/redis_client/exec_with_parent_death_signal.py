@@ -28,6 +28,8 @@ EINVAL = 22
 CAPABILITY_VERSION_3 = 0x20080522
 FILES = 10_032
 """Redis' default of 10,000 clients, and 32 files of its own."""
+PASSED = "PAGEWORKER_"
+"""Variables of the environment that the program gets: those that the caller gave this script."""
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -52,7 +54,8 @@ def main() -> None:
     if os.getppid() != parent:
         sys.exit("the parent process has ended")
     os.umask(0o077)
-    os.execve(program[0], program, {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"})  # noqa: S606 - no shell is the point
+    passed = {name: value for name, value in os.environ.items() if name.startswith(PASSED)}
+    os.execve(program[0], program, passed | {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"})  # noqa: S606 - no shell is the point
 
 
 def limit_resources() -> None:

@@ -56,6 +56,14 @@ class HealthMetrics:
             ("reason",),
             registry=registry,
         )
+        self.api_up = Gauge(
+            "pageworker_api_up",
+            "1 while the HTTP API of `api.with_worker` runs; 0 also without that setting.",
+            registry=registry,
+        )
+        self.api_ends = Counter(
+            "pageworker_api_ends", "Times that the HTTP API of `api.with_worker` ended by itself.", registry=registry
+        )
         self.build = Gauge(
             "pageworker_build_info",
             "Always 1. The labels are versions and the worker.",
