@@ -6,9 +6,10 @@ const path = require("path");
 const vm = require("vm");
 const { crc32 } = require("zlib");
 
-const { DRIVER_CACHE_FOLDER: folder, DRIVER_CACHE_WRITE: writes } = process.env;
+const { DRIVER_CACHE_FOLDER: folder, DRIVER_CACHE_SEED: seed, DRIVER_CACHE_WRITE: writes } = process.env;
 // The browser inherits what is left.
 delete process.env.DRIVER_CACHE_FOLDER;
+delete process.env.DRIVER_CACHE_SEED;
 delete process.env.DRIVER_CACHE_WRITE;
 delete process.env.NODE_OPTIONS;
 
@@ -17,10 +18,10 @@ const [before, after] = Module.wrapper.map((text) => Buffer.from(text));
 const load = Module._extensions[".js"];
 const compiled = [];
 
-// The two checksums of an entry: of the source that it is compiled from, and of what follows.
+// The two checksums of an entry: of the options and the source that it is compiled from, and of what follows.
 function header(source, code) {
   const bytes = Buffer.alloc(HEADER_BYTES);
-  bytes.writeUInt32LE(crc32(source), 0);
+  bytes.writeUInt32LE(crc32(source, Number(seed)), 0);
   bytes.writeUInt32LE(crc32(code), 4);
   return bytes;
 }

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from pageworker_runner.browser import driver_heap
 from pageworker_runner.pages.playwright_internals.driver_files import bundles
 
 FOLDER = Path(__file__).parent / "__pycache__"
@@ -20,10 +21,17 @@ CHECKSUM_BYTES = 4
 
 
 def variables(folder: Path = FOLDER) -> dict[str, str]:
-    """Environment of a driver that reads the cache. Empty if the folder has none."""
+    """Environment of a driver that reads the cache, if the folder has one."""
     if not all(_entry(folder, bundle).is_file() for bundle in bundles()):
-        return {}
-    return {"NODE_OPTIONS": f'--require "{PRELOAD}"', "DRIVER_CACHE_FOLDER": str(folder)}
+        return {"NODE_OPTIONS": driver_heap.node_options()}
+    return _with_preload(folder)
+
+
+def _with_preload(folder: Path) -> dict[str, str]:
+    # V8 takes compiled code only under the flags of the process that wrote it. So both have those of the heap.
+    options = f'{driver_heap.node_options()} --require "{PRELOAD}"'
+    seed = str(driver_heap.checksum())
+    return {"NODE_OPTIONS": options, "DRIVER_CACHE_FOLDER": str(folder), "DRIVER_CACHE_SEED": seed}
 
 
 @contextmanager
@@ -39,7 +47,8 @@ def environment(added: Mapping[str, str]) -> Iterator[None]:
 
 def is_current(folder: Path = FOLDER) -> bool:
     """Whether the folder has the compiled code of the installed driver."""
-    return all(_source_checksum(_entry(folder, bundle)) == zlib.crc32(bundle.read_bytes()) for bundle in bundles())
+    seed = driver_heap.checksum()
+    return all(_source_checksum(_entry(folder, each)) == zlib.crc32(each.read_bytes(), seed) for each in bundles())
 
 
 def _entry(folder: Path, bundle: Path) -> Path:
@@ -59,8 +68,7 @@ async def write(folder: Path = FOLDER) -> None:
     from playwright.async_api import async_playwright
 
     folder.mkdir(exist_ok=True)
-    settings = {"NODE_OPTIONS": f'--require "{PRELOAD}"', "DRIVER_CACHE_FOLDER": str(folder), "DRIVER_CACHE_WRITE": "1"}
-    with environment(settings):
+    with environment({**_with_preload(folder), "DRIVER_CACHE_WRITE": "1"}):
         playwright = await async_playwright().start()
         await playwright.stop()
 

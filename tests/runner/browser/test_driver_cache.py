@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright._impl._driver import compute_driver_executable
 
-from pageworker_runner.browser import driver_cache
+from pageworker_runner.browser import driver_cache, driver_heap
 from pageworker_runner.pages.playwright_internals.driver_files import bundles
 
 WITNESS = """
@@ -74,8 +74,11 @@ def test_an_entry_of_another_v8_is_compiled_again(copy: Path) -> None:
     assert report(copy, "--no-opt") == {"coreBundle.js rejected", "utilsBundle.js rejected"}
 
 
-def test_what_is_installed_decides_whether_it_is_current(copy: Path) -> None:
+def test_what_is_installed_decides_whether_it_is_current(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert driver_cache.is_current(copy)
+    with monkeypatch.context() as patch:
+        patch.setattr(driver_heap, "YOUNG_MB", driver_heap.YOUNG_MB + 1)
+        assert not driver_cache.is_current(copy), "V8 would compile again"
     change(copy / "utilsBundle.js.cache", 0)
     assert not driver_cache.is_current(copy)
     (copy / "utilsBundle.js.cache").unlink()
@@ -84,7 +87,7 @@ def test_what_is_installed_decides_whether_it_is_current(copy: Path) -> None:
 
 def test_without_an_entry_a_driver_starts_as_usual(copy: Path) -> None:
     (copy / "utilsBundle.js.cache").unlink()
-    assert driver_cache.variables(copy) == {}
+    assert driver_cache.variables(copy) == {"NODE_OPTIONS": driver_heap.node_options()}
 
 
 def test_every_user_can_read_what_an_installer_wrote(tmp_path: Path) -> None:
