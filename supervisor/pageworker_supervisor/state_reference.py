@@ -17,7 +17,7 @@ from pageworker_sandbox.state_machine import TransitionTable, diagram
 from pageworker_sandbox.wire import message_rules
 from pageworker_sandbox.wire.message_rules import ConnectionState, SentAttemptState
 from pageworker_supervisor import drain_causes, worker_state
-from pageworker_supervisor.contract import job_state, profile_login
+from pageworker_supervisor.contract import batch_state, job_state, profile_login
 from pageworker_supervisor.delivery import circuit_breaker
 from pageworker_supervisor.dispatch import attempt_state
 from pageworker_supervisor.rollouts import rollout_state
@@ -60,6 +60,7 @@ LIFE_CYCLES = (
         (worker_state.WorkerState.STOPPING,),
     ),
     LifeCycle("Drain of a worker", drain_causes, drain_causes.TRANSITIONS, drain_causes.DrainCauses.NOTHING),
+    LifeCycle("Batch", batch_state, batch_state.TRANSITIONS, batch_state.START, batch_state.FINALS),
     LifeCycle("Login of a profile", profile_login, profile_login.TRANSITIONS, profile_login.START),
     LifeCycle("Rollout of a module", rollout_state, rollout_state.TRANSITIONS, rollout_state.START),
     LifeCycle(

@@ -41,9 +41,8 @@ def client(trouble: str = "", *, starting: bool = False) -> httpx.AsyncClient:
         ("GET", "/", {}, 404, "not_found"),
         ("POST", "/v1/fails", BEARER, 500, "internal_error"),
         ("POST", "/v1/files", BEARER, 501, "not_supported"),
-        ("GET", "/v1/batches/7", BEARER, 501, "not_supported"),
         ("DELETE", "/v1/files/7/x", BEARER, 501, "not_supported"),
-        ("GET", "/v1/batches", {}, 401, "token_missing"),
+        ("GET", "/v1/files", {}, 401, "token_missing"),
     ],
 )
 async def test_every_error_is_a_problem_document(

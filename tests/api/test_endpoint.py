@@ -6,6 +6,7 @@ import pytest
 from pw_doubles import any_typed
 
 from pageworker_supervisor.api.artifact_endpoint import ArtifactEndpoint
+from pageworker_supervisor.api.batch_endpoints import BatchEndpoints
 from pageworker_supervisor.api.endpoint import Endpoint
 from pageworker_supervisor.api.event_endpoint import EventEndpoint
 from pageworker_supervisor.api.grant import ANY
@@ -26,6 +27,7 @@ TABLE = (
     *UsageEndpoint(NONE, NONE).table(),
     *EventEndpoint(NONE, NONE, "pw").table(),
     *SubscriptionEndpoints(NONE, NONE, NONE, NONE).table(),
+    *BatchEndpoints(NONE, NONE, NONE, NONE).table(),
     WHOAMI,
 )
 

@@ -83,7 +83,7 @@ def test_every_field_of_the_contract_is_taken() -> None:
         ({"callbackUrl": "x"}, "unknown_field", "callbackUrl", ["did you mean `callback_url`?"]),
         ({"proxy": "EU"}, "invalid_field", "proxy", ["1-63 of a-z0-9-"]),
         ({"proxy": 1}, "invalid_field", "proxy", ["1-63 of a-z0-9-"]),
-        ({"batch_id": "b"}, "not_supported", "batch_id", ["is not supported yet", "`meta`"]),
+        ({"batch_id": "b b"}, "invalid_field", "batch_id", ["expected 1-128 of A-Za-z0-9._:-"]),
         ({"files": []}, "not_supported", "files", ["is not supported yet", "`payload`"]),
         ({"zzz": 1}, "unknown_field", "zzz", ["is not a field of a job"]),
         ({"job_id": "a b"}, "invalid_field", "job_id", ["1-128 of A-Za-z0-9._:-", '"a b"']),

@@ -317,3 +317,15 @@ def test_a_closed_common_inbox_names_no_tenant() -> None:
     assert isinstance(decision, RejectedText)
     assert (decision.type, decision.identity, decision.result, decision.tenant) == ("origin_required", None, None, None)
     assert isinstance(closed.decide(text(), "acme")[0], NewJob)
+
+
+def test_a_job_and_a_rejection_name_their_batch() -> None:
+    assert queued(batch_id="b").batch_id == "b"
+    assert rejected(text(batch_id="b", priority="urgent")).batch == "b"
+    assert rejected(text(batch_id="b b")).batch is None
+    told = admission().refused(queued(batch_id="b"), "batch_closed")
+    assert told is not None
+    assert (told.type, told.field, told.batch) == ("batch_closed", "batch_id", None)
+    full = admission().refused(queued(batch_id="b"), "full")
+    assert full is not None
+    assert (full.type, full.batch) == ("queue_full", "b")

@@ -48,6 +48,7 @@ class RecordingQueue:
         self.full: set[str] = set()
         self.readings: list[str] = []
         self.rejected: list[tuple[Any, ...]] = []
+        self.batches: list[str | None] = []
         self.bounds: list[str | None] = []
         self.tenants: list[str | None] = []
 
@@ -59,8 +60,9 @@ class RecordingQueue:
         self.readings.append(reading)
         return ["full" if new_job.job_id in self.full else "queued" for new_job in new_jobs]
 
-    async def reject(self, *arguments: Any, bound: str | None, tenant: str | None) -> None:
+    async def reject(self, *arguments: Any, bound: str | None, tenant: str | None, batch: str | None) -> None:
         self.rejected.append(arguments)
+        self.batches.append(batch)
         self.bounds.append(bound)
         self.tenants.append(tenant)
 
@@ -334,3 +336,10 @@ async def test_a_job_is_queued_with_the_isolation_of_its_module_and_of_the_opera
         assert alone.context.isolation == Isolation(one_job=True)
         refused = new_job(module=("shop.product", "2.0.0"), profile_id="p")
         assert await modules.with_context(refused) == refused, "the worker that runs it rejects it"
+
+
+async def test_a_rejected_text_counts_in_the_batch_that_it_names() -> None:
+    queue = RecordingQueue()
+    wrong = [b'{"job_id":"1","tenant_id":"acme","batch_id":"b"}', b'{"job_id":"2","tenant_id":"acme","batch_id":7}']
+    await enqueuer(queue).admit([Arrival(text) for text in wrong])
+    assert queue.batches == ["b", None]

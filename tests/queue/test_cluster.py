@@ -11,6 +11,7 @@ from pw_worker.reports import worker_report
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from pageworker_supervisor.contract.batch import BatchRef, BatchSpec
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.dead_letters import DeadLetter
 from pageworker_supervisor.queue.errors import SchemaMismatch
@@ -331,3 +332,28 @@ async def test_a_tenant_is_paused_on_its_own_shard(harness: QueueHarness) -> Non
     await harness.queue.pauses.pause("tenant", TENANTS[5], "why", "ann")
     assert [stats.paused["tenant"] for stats in await harness.inspection.stats()].count(1) == 1
     assert {lease.tenant_id for lease in await harness.take()} == set(TENANTS) - {TENANTS[5]}
+
+
+async def test_a_batch_is_counted_on_the_shard_of_its_tenant(harness: QueueHarness) -> None:
+    batches = harness.queue.batches
+    for tenant in TENANTS:
+        spec = BatchSpec(batch_id="b", size=3, callback_url="https://n8n.test/", deadline_seconds=60)
+        assert await batches.open(tenant, spec) == "opened"
+    await harness.producer.enqueue([ticket(f"j{n}", tenant, batch_id="b") for tenant in TENANTS for n in range(3)])
+    late = TENANTS[0]
+    for lease in await harness.take(capacity=everything(100)):
+        if (lease.tenant_id, lease.job_id) != (late, "j1"):
+            assert await harness.consumer.finish(lease, **DONE)
+    await harness.later(60_000)
+    await harness.consumer.reap()
+    views = [await batches.show(BatchRef(tenant, "b")) for tenant in TENANTS]
+    assert [view and view.reason for view in views] == ["deadline", *["all_ended"] * (len(TENANTS) - 1)]
+    taken = [entry for entry in await harness.outbox.take(200, 0) if entry.is_batch]
+    assert sorted(entry.idempotency_key for entry in taken) == sorted(f"{tenant}:batch:b" for tenant in TENANTS)
+    found, cursor = [], None
+    while True:
+        page = await batches.page(2, cursor)
+        found += [view.tenant_id for view in page.batches]
+        if (cursor := page.cursor) is None:
+            break
+    assert sorted(found) == sorted(TENANTS)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pageworker_supervisor.queue.batch_tables import BATCH_FIELDS
 from pageworker_supervisor.queue.library import ENCLOSED, FILES, JOB_FIELDS, SHARD_KEYS, library, lua_keys, shard_key
 
 ROOT = Path(__file__).parents[2]
@@ -149,6 +150,8 @@ def test_lua_reads_and_writes_no_field_that_is_not_in_the_table() -> None:
     for arguments in re.findall(r"'H(?:SET|DEL|GET|MGET|INCRBY)', Key\.job\([^)]*\),(.*?)\)", text, flags=re.DOTALL):
         written |= set(re.findall(r"'(\w+)'(?=,|\s|$)", arguments))
     assert read | written <= set(JOB_FIELDS)
+    own = {"state", *BATCH_FIELDS}
+    assert set(re.findall(r"\b(?<!new\.)(?<!request\.)(?<!row\.)(?<!job\.)batch\.(\w+)", text)) <= own
 
 
 def test_every_field_of_the_table_is_used() -> None:
@@ -158,5 +161,6 @@ def test_every_field_of_the_table_is_used() -> None:
 
 def test_the_document_has_the_same_table() -> None:
     document = (ROOT / "docs" / "redis-keys.md").read_text()
-    section = document.partition("## Fields of a job")[2].partition("\n## ")[0]
-    assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", section, flags=re.MULTILINE)) == JOB_FIELDS
+    for title, table in (("job", JOB_FIELDS), ("batch", BATCH_FIELDS)):
+        section = document.partition(f"## Fields of a {title}\n")[2].partition("\n## ")[0]
+        assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", section, flags=re.MULTILINE)) == table

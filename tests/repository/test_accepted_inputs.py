@@ -45,6 +45,7 @@ JOB_FIELDS = {
     "callback_url": "tests/queue/test_outbox.py::test_a_promise_is_made_with_the_result_and_ends_with_its_delivery",
     "domain": "tests/queue/test_claim.py::test_profiles_and_domains_of_a_tenant_take_turns",
     "meta": f"{OUTCOME}::test_a_success_has_its_data_its_attempts_and_its_times",
+    "batch_id": "tests/queue/test_batches.py::test_a_batch_with_a_size_completes_once_with_its_last_job",
     "page": OPTIONS,
     "proxy": "tests/worker/test_proxies.py::test_a_job_has_the_policy_of_its_tenant_or_its_own",
 }

@@ -22,7 +22,6 @@ Ready = Callable[[], str]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 STARTING_SECONDS = 2.0
 NOT_YET = {
-    "batches": "submit up to 1,000 jobs as a list: POST /v1/jobs",
     "files": "name the URL of the file in the payload",
 }
 """What is planned, and what to do instead. It is not in the OpenAPI document."""

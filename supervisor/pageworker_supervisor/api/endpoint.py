@@ -27,7 +27,7 @@ class Endpoint:
     `downloads`. `takes`: the type of its body, if that holds no jobs. `media_types`: which the body of a 200 may have
     beside JSON, as text.
 
-    `problems`: codes beside those that every operation has.
+    `takes`: the type of the body. `problems`: codes beside those that every operation has.
     """
 
     method: str
@@ -39,6 +39,7 @@ class Endpoint:
     query: tuple[QueryField, ...] = ()
     takes: type[Struct] | None = None
     takes_jobs: bool = False
+    takes: type[Struct] | None = None
     downloads: bool = False
     media_types: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

@@ -19,12 +19,13 @@ from pageworker_supervisor.api.answers import (
 from pageworker_supervisor.api.client_presence import while_connected
 from pageworker_supervisor.api.endpoint import TENANT, Endpoint, QueryField
 from pageworker_supervisor.api.grant import READ, WRITE, ApiGrant, job_of, nothing_there
-from pageworker_supervisor.api.job_texts import JobText, JobTexts, job_texts
+from pageworker_supervisor.api.job_texts import JobTexts, job_texts
 from pageworker_supervisor.api.problem import ApiProblem, problem_of_job
 from pageworker_supervisor.api.query import check_names, seconds_of
 from pageworker_supervisor.api.redis_calls import RedisCalls
 from pageworker_supervisor.api.request_body import RequestBodies
 from pageworker_supervisor.api.result_waits import ResultWaits
+from pageworker_supervisor.api.submitted import submitted_answer, submitted_answers
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.result import Result
 from pageworker_supervisor.intake.admission import RejectedText
@@ -168,22 +169,13 @@ def _result(text: bytes) -> Response:
 
 
 def _submitted(texts: JobTexts, outcomes: Sequence[SubmittedJob | RejectedText]) -> Response:
-    left = iter(outcomes)
-    answers = []
-    for job in texts.jobs:
-        outcome = job.problem or next(left)
-        if isinstance(outcome, RejectedText):
-            outcome = problem_of_job(outcome)
-        if isinstance(outcome, ApiProblem) and not texts.listed:
-            raise outcome
-        answers.append(_answer(job, outcome))
     if texts.listed:
-        return json_response(SubmittedList(tuple(answers)))
-    return json_response(answers[0], 202 if answers[0].status == "queued" else 200)
-
-
-def _answer(job: JobText, outcome: SubmittedJob | ApiProblem) -> SubmittedAnswer:
+        return json_response(SubmittedList(submitted_answers(texts.jobs, outcomes)))
+    (job,) = texts.jobs
+    outcome = job.problem or next(iter(outcomes))
+    if isinstance(outcome, RejectedText):
+        outcome = problem_of_job(outcome)
     if isinstance(outcome, ApiProblem):
-        return SubmittedAnswer(job_id=job.job_id, tenant_id=job.tenant_id, status="rejected", problem=outcome.document)
-    ref = outcome.job.ref
-    return SubmittedAnswer(job_id=ref.job_id, tenant_id=ref.tenant_id, status=outcome.outcome)
+        raise outcome
+    answer = submitted_answer(job, outcome)
+    return json_response(answer, 202 if answer.status == "queued" else 200)

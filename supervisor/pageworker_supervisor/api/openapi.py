@@ -22,6 +22,7 @@ PATH_FIELDS: Mapping[str, Mapping[str, object]] = {
     "module": {"type": "string", "maxLength": 200},
     "subscription_id": {"type": "string", "pattern": "^sub_[0-9a-f]{16}$"},
     "job_id": {"type": "string", "pattern": JOB_ID.replace(r"\Z", "$")},
+    "batch_id": {"type": "string", "pattern": JOB_ID.replace(r"\Z", "$")},
 }
 EVENTS = "text/event-stream"
 JSON = "application/json"
@@ -86,6 +87,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
             "properties": {"jobs": {"type": "array", "minItems": 1, "maxItems": MOST_JOBS, "items": element}},
         }
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": {"oneOf": [job, listed]}}}}
+    if endpoint.takes is not None:
+        operation["requestBody"] = {"required": True, "content": _content((endpoint.takes,))}
     return operation
 
 

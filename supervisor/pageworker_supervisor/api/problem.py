@@ -25,13 +25,16 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "body_timeout": (408, "The body did not arrive in time"),
     "already_ended": (409, "The job has ended"),
     "subscriptions_full": (409, "The tenant has as many subscriptions as it may have"),
+    "batch_exists": (409, "There is another batch with this id"),
     "result_gone": (410, "The result is not kept any more"),
     "body_too_large": (413, "The body is too large"),
     "media_type": (415, "The body is not JSON"),
     "job_invalid": (422, "The job is not valid"),
     "subscription_invalid": (422, "The subscription is not valid"),
+    "batch_invalid": (422, "The batch is not valid"),
     "rate_limited": (429, "The token sends requests too fast"),
     "queue_full": (429, "The tenant has as many jobs as it may have"),
+    "batches_full": (429, "The tenant has as many batches as are kept"),
     "internal_error": (500, "pageworker failed: a bug"),
     "not_supported": (501, "This is not supported yet"),
     "redis_unavailable": (503, "Redis does not answer"),
@@ -40,7 +43,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "overloaded": (503, "The API has too much to do"),
 }
 """Each `code` with its status and title. A job that is not valid has the error type of a rejected job as its code, and
-status and title of `job_invalid`."""
+status and title of `job_invalid`. A batch likewise."""
 
 
 class ProblemDocument(Struct, frozen=True, kw_only=True, omit_defaults=True):

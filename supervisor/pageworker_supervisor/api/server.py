@@ -14,6 +14,7 @@ from pageworker_supervisor.admin.connection_limits import ConnectionLimits, Conn
 from pageworker_supervisor.admin.server import bind_tcp, embedded_server, not_counted, serve_on
 from pageworker_supervisor.api.app import api_app, starting_app
 from pageworker_supervisor.api.artifact_endpoint import ArtifactEndpoint
+from pageworker_supervisor.api.batch_endpoints import BatchEndpoints
 from pageworker_supervisor.api.config_watch import ConfigWatch
 from pageworker_supervisor.api.event_endpoint import EventEndpoint
 from pageworker_supervisor.api.gate import RequestGate
@@ -162,6 +163,7 @@ class ApiServer:
         waits = ResultWaits(queue.inspection, listener, queue.prefix, calls)
         bodies = RequestBodies(api.max_body_bytes)
         jobs = JobEndpoints(submission, queue.inspection, waits, calls, bodies, api.max_wait_seconds)
+        batches = BatchEndpoints(submission, queue.batches, calls, bodies)
         gate = RequestGate(self._reader(queue), calls, api.requests_per_second, api.burst)
         availability = self._redis_client.availability
         settings = self._live.value
@@ -175,7 +177,7 @@ class ApiServer:
         return api_app(
             (
                 *(*jobs.table(), *artifacts.table(), *modules.table(), *limits.table(), *usage.table()),
-                *(*events.table(), *subscriptions.table(), WHOAMI),
+                *(*events.table(), *subscriptions.table(), *batches.table(), WHOAMI),
             ),
             gate,
             lambda: availability.trouble or watch.trouble,

@@ -11,8 +11,8 @@ from pageworker_supervisor.contract.result import ResultError
 EventName = Literal[
     "rejected", "retrying", "blocked", "dead", "worker_lost", "callback_failed", "duplicate", "progress"
 ]
-"""Events of one job, which a worker publishes. The queue itself publishes `worker_lost`, `duplicate` and, of a tenant
-or the fleet, `throttled`, `paused` and `unpaused` (queue/lua)."""
+"""Events of one job, which a worker publishes. The queue itself publishes `worker_lost`, `duplicate`, `batch_done` and,
+of a tenant or the fleet, `throttled`, `paused` and `unpaused` (queue/lua)."""
 
 
 def _now() -> dt.datetime:
@@ -26,7 +26,9 @@ class TenantEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     event: EventName
-    job_id: str
+    job_id: str = ""
+    """Absent in an event of a batch."""
+    batch_id: str = ""
     tenant_id: str
     at: dt.datetime = field(default_factory=_now)
     attempt: int | None = None

@@ -120,6 +120,7 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     meta: RawObject = msgspec.Raw(b"{}")
     page: RawObject = msgspec.Raw(b"{}")
     """Options of the browser context, as far as the module lets a job set them."""
+    batch_id: Annotated[str, Meta(pattern=JOB_ID)] | None = None
 
     @property
     def ref(self) -> JobRef:

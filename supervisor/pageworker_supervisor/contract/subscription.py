@@ -15,7 +15,7 @@ RESULT_EVENTS = tuple(f"job.{status}" for status in get_args(Status))
 CHANNEL_EVENTS = tuple(
     f"event.{name}"
     for name in (
-        *("blocked", "callback_failed", "dead", "duplicate", "paused", "profile_state", "queue_limit", "rejected"),
+        *("batch_done", "blocked", "budget", "callback_failed", "dead", "duplicate", "paused", "profile_state", "queue_limit", "rejected"),
         *("retrying", "throttled", "unpaused", "worker_lost"),
     )
 )

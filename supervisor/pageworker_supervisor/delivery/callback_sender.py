@@ -189,7 +189,7 @@ class CallbackSender:
         try:
             secret = await self._secret_of(entry.ref.tenant_id, tenant)
         except CallbackSecretUnreadable as error:
-            line = log.bind(**fields_of_result(entry.ref, entry.result))
+            line = log.bind(**fields_of_entry(entry))
             line.error("callback secret unreadable", reason=str(error))
             return None, RetryLaterAt(backoff_seconds(entry.tries, random.random), "its secret is unreadable")
         headers = {**tenant.callback_headers, **entry_headers(entry, secret, int(time.time()))}
@@ -216,7 +216,7 @@ class CallbackSender:
         outcome: DeliveryOutcome | None = None,
     ) -> None:
         """Settle an entry: delivered, later, or given up."""
-        line = log.bind(**fields_of_result(entry.ref, entry.result), tries=entry.tries + 1)
+        line = log.bind(**fields_of_entry(entry), tries=entry.tries + 1)
         facts = callback_facts(entry, decision, outcome, self._worker_id)
         match decision:
             case Delivered():
@@ -264,7 +264,7 @@ def entry_headers(entry: OutboxEntry, secret: bytes, timestamp: int) -> dict[str
     webhook_id = message_id(entry.id)
     return {
         "Content-Type": "application/json",
-        "Idempotency-Key": entry.ref.colon_form if entry.subscription is None else webhook_id,
+        "Idempotency-Key": entry.idempotency_key if entry.subscription is None else webhook_id,
         HEADER: sign(secret, timestamp, entry.result),
         **webhook_headers(secret, webhook_id, timestamp, entry.result),
     }
@@ -287,7 +287,10 @@ _traced, _traced_event = msgspec.json.Decoder(_TracedResult), msgspec.json.Decod
 
 
 def callback_trace(tracer: Tracer, entry: OutboxEntry) -> CallbackTrace | None:
-    """The span of a POST of this entry's result; None if its job is not sampled, or its result cannot be read."""
+    """The span of a POST of this entry's result; None if its job is not sampled, or its result cannot be read. A batch
+    has no trace."""
+    if entry.is_batch:
+        return None
     try:
         result = _traced.decode(entry.result) if entry.subscription is None else _traced_event.decode(entry.result).data
     except UNREADABLE:
@@ -297,8 +300,15 @@ def callback_trace(tracer: Tracer, entry: OutboxEntry) -> CallbackTrace | None:
     return None if trace is None else trace.callback()
 
 
+def fields_of_entry(entry: OutboxEntry) -> dict[str, str | None]:
+    """The fields of a log line of this entry."""
+    if entry.is_batch:
+        return {"batch": str(entry.ref), "tenant_id": entry.ref.tenant_id}
+    return fields_of_result(entry.ref, entry.result)
+
+
 def _given_up_by_bug(entry: OutboxEntry, bug: Exception) -> GiveUp:
-    line = log.bind(**fields_of_result(entry.ref, entry.result))
+    line = log.bind(**fields_of_entry(entry))
     line.opt(exception=bug).error("callback ended by a bug")
     return GiveUp("a bug of the worker; its log has the details")
 
@@ -324,7 +334,8 @@ def failed_event(entry: OutboxEntry, reason: str, outcome: DeliveryOutcome | Non
     return encode_event(
         TenantEvent(
             event="callback_failed",
-            job_id=entry.ref.job_id,
+            job_id="" if entry.is_batch else entry.ref.job_id,
+            batch_id=entry.ref.job_id if entry.is_batch else "",
             tenant_id=entry.ref.tenant_id,
             worker_id=worker_id,
             error=ResultError(type="callback_failed", message=reason, retryable=False),

@@ -7,7 +7,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from pageworker_supervisor.config.tenant_lookup import GlobTable, domain_for
 from pageworker_supervisor.contract.callback_url import allowed
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job import (
+    JOB_ID,
     MAX_META_BYTES,
     MODULE_REF,
     PROFILE_ID,
@@ -35,9 +36,10 @@ from pageworker_supervisor.contract.job import (
 from pageworker_supervisor.contract.printable import printable
 from pageworker_supervisor.contract.result import Result, ResultError, encode_result
 from pageworker_supervisor.contract.text_repair import RepairedText, list_of_texts, repaired
+from pageworker_supervisor.intake.queue_refusals import refusal_of
 from pageworker_supervisor.proxies.choice import ProxyRefused, choose
 from pageworker_supervisor.queue.limits_table import domain_quota, tenant_quota
-from pageworker_supervisor.queue.producer import BacklogCap, NewJob, QuotaLimits
+from pageworker_supervisor.queue.producer import BacklogCap, Enqueued, NewJob, QuotaLimits
 
 UNKNOWN_TENANTS = "*"
 """They have one bound of their stored results together. No tenant has this name."""
@@ -50,7 +52,8 @@ class RejectedText:
     `identity`: tenant and job id of the text, if they could be read; then `result` is the rejection for its sender.
     `callback`: the callback URL of the text, if its tenant allows it. `bound`: with whose results it is kept, see
     JobProducer.reject. `field`: the wrong field, "" for the whole text; `hint`: how to fix it. `tenant`: from whose
-    inbox the text came, without `identity`; its dead letter is this tenant's.
+    inbox the text came, without `identity`; its dead letter is this tenant's. `batch`: in which it counts as a job that
+    was rejected.
     """
 
     raw: bytes
@@ -63,6 +66,7 @@ class RejectedText:
     field: str = ""
     hint: str = ""
     tenant: str | None = None
+    batch: str | None = None
 
 
 @dataclass(frozen=True)
@@ -184,6 +188,7 @@ class Admission:
             expires_at_ms=_ms(job.expires_at),
             attempts_used=job.retry_count,
             callback=job.callback_url,
+            batch_id=job.batch_id,
             tenant_limits=tenant_quota(tenant),
             backlog_cap=BacklogCap(tenant.backlog_jobs, tenant.backlog_bytes),
             domain_limits=QuotaLimits()
@@ -191,12 +196,22 @@ class Admission:
             else domain_quota(domain_for(self._domains, host_of_key(domain))),
         )
 
-    def queue_full(self, new_job: NewJob) -> RejectedText:
-        """The rejection of a valid job that the queue did not take, because its tenant has too many."""
-        cap = new_job.backlog_cap
-        rule = f"tenant {new_job.tenant_id} has as many jobs as it may have: {cap.jobs} jobs or {cap.bytes} bytes"
-        hint = "push the job again when others have ended, or raise backlog_jobs and backlog_bytes in [tenants]"
-        return self._reject(new_job.body, _Violation("queue_full", "", rule, hint), None, retryable=True)
+    def refused(self, new_job: NewJob, reply: Enqueued) -> RejectedText | None:
+        """The rejection of a valid job that the queue did not take; None: it took it."""
+        found = refusal_of(new_job, reply)
+        if found is None:
+            return None
+        violation = _Violation(found.type, found.field, found.rule, found.hint)
+        rejected = self._reject(new_job.body, violation, None, retryable=found.retryable)
+        return rejected if found.counts else replace(rejected, batch=None)
+
+    def callback_refusal(self, url: str, tenant_id: str) -> tuple[str, str, str] | None:
+        """Why a callback of this tenant may not go there: error type, rule and hint. None: it may."""
+        tenant = self._tenants.find(tenant_id)
+        if tenant is None:
+            return "unknown_tenant", "is not known here", "ask the operator to add it to [tenants]"
+        found = _callback_violation(url, tenant)
+        return None if found is None else (found.type, found.rule, found.hint)
 
     def _reject(
         self, untrusted_text: bytes, violation: _Violation, origin: str | None, *, retryable: bool = False
@@ -229,6 +244,7 @@ class Admission:
             bound,
             field=violation.field,
             hint=violation.hint,
+            batch=_batch(fields.get("batch_id")),
         )
 
     def _callback(self, untrusted_url: Any, tenant_id: str) -> str | None:
@@ -273,6 +289,10 @@ def _callback_violation(url: str, tenant: TenantSettings) -> _Violation | None:
             "callback_not_allowed", "callback_url", rule, "set callback_secret or callback_secret_file in [tenants]"
         )
     return None
+
+
+def _batch(untrusted_id: object) -> str | None:
+    return untrusted_id if isinstance(untrusted_id, str) and re.match(JOB_ID, untrusted_id) else None
 
 
 def _echo(fields: dict[str, Any]) -> dict[str, Any]:

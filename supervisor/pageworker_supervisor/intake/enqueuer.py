@@ -90,8 +90,8 @@ class Enqueuer:
             )
             if self._tracer is not None:
                 _trace(self._tracer, new_jobs, arrived_at, replies)
-            full = (new_job for new_job, reply in zip(new_jobs, replies, strict=True) if reply == "full")
-            rejections += map(self._admission.queue_full, full)
+            refused = map(self._admission.refused, new_jobs, replies)
+            rejections += [rejection for rejection in refused if rejection is not None]
         for rejection in rejections:
             await self._reject(rejection, reading)
 
@@ -106,7 +106,9 @@ class Enqueuer:
     async def _reject(self, rejected: RejectedText, reading: str) -> None:
         arguments = (rejected.raw, rejected.reason, rejected.identity, rejected.result, rejected.callback, reading)
         await self._availability.retry_until_available(
-            lambda: self._producer.reject(*arguments, bound=rejected.bound, tenant=rejected.tenant)
+            lambda: self._producer.reject(
+                *arguments, bound=rejected.bound, tenant=rejected.tenant, batch=rejected.batch
+            )
         )
         self._metrics.jobs.rejected(rejected.type)
         ref = rejected.identity

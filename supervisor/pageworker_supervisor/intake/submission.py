@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from pageworker_supervisor.intake.admission import Admission, RejectedText
 from pageworker_supervisor.intake.enqueuer import PARSED_PER_TURN_BYTES, AddContext, without_context
-from pageworker_supervisor.queue.producer import JobProducer, NewJob
+from pageworker_supervisor.queue.producer import Enqueued, JobProducer, NewJob
 
 
 class SubmittedJob(Struct, frozen=True):
@@ -36,10 +36,15 @@ class JobSubmission:
         """Decide with this from the next call on."""
         self._admission = admission
 
+    def callback_refusal(self, url: str, tenant_id: str) -> tuple[str, str, str] | None:
+        """As Admission.callback_refusal, with the settings of now."""
+        return self._admission.callback_refusal(url, tenant_id)
+
     async def submit(self, untrusted_texts: Sequence[bytes]) -> list[SubmittedJob | RejectedText]:
         """What became of each text, in their order. Raises RedisClientError: then some jobs may be queued.
 
-        A job that its tenant has no place for is a RejectedText of type `queue_full`.
+        A job that the queue does not take is a RejectedText of type `queue_full`, `batch_unknown`, `batch_closed` or
+        `batch_full`.
         """
         admission, parsed_bytes = self._admission, 0
         decisions: list[NewJob | RejectedText] = []
@@ -58,7 +63,5 @@ class JobSubmission:
         ]
 
 
-def _outcome(admission: Admission, new_job: NewJob, reply: str) -> SubmittedJob | RejectedText:
-    if reply == "full":
-        return admission.queue_full(new_job)
-    return SubmittedJob(new_job, "queued" if reply == "queued" else "known")
+def _outcome(admission: Admission, new_job: NewJob, reply: Enqueued) -> SubmittedJob | RejectedText:
+    return admission.refused(new_job, reply) or SubmittedJob(new_job, "queued" if reply == "queued" else "known")

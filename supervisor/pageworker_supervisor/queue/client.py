@@ -1,7 +1,7 @@
 """The queue as the supervisor uses it: one part for each kind of caller.
 
 `producer` (intake) puts jobs in, `consumer` (dispatch) claims and ends them, `outbox` (delivery) delivers results,
-`inspection`, `pauses` and `dead_letters` (admin, workerctl) serve operators. `limits` puts the limits of a
+`inspection`, `pauses`, `dead_letters` and `batches` (admin, workerctl) serve operators. `limits` puts the limits of a
 configuration in force. `workers`: reports of the fleet's workers, and stored drains. `rollouts`: which versions of
 modules jobs get.
 """
@@ -9,6 +9,7 @@ modules jobs get.
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.queue.access_tokens import AccessTokens
 from pageworker_supervisor.queue.audit_store import AuditStore
+from pageworker_supervisor.queue.batches import Batches
 from pageworker_supervisor.queue.config_store import ConfigStore
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.dead_letters import DeadLetters
@@ -56,6 +57,7 @@ class QueueClient:
         self.inspection = QueueInspection(self._shards, live)
         self.ended_jobs = EndedJobs(self._shards)
         self.dead_letters = DeadLetters(self._shards)
+        self.batches = Batches(self._shards, live, self.dead_letters, self.outbox)
         self.limits = LimitsInForce(self._shards)
         self.config = ConfigStore(self._shards)
         self.audit = AuditStore(self._shards)

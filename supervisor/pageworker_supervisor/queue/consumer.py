@@ -264,17 +264,20 @@ class JobConsumer:
         return await self._on_lease(lease, "reassign", values=context.values, **_optional(used))
 
     async def reap(self) -> Reaped:
-        """Take back expired leases and locks, on all shards, a bounded slice at a time until none is left."""
+        """Take back expired leases and locks, and complete batches at their deadline, on all shards, a bounded slice at
+        a time until none is left."""
         count = 0
         workers: set[str] = set()
         for shard in range(len(self._shards)):
-            taken = REAPED_PER_CALL
-            while taken == REAPED_PER_CALL:
+            more = True
+            while more:
                 jitter = secrets.randbelow(1000) / 1000
                 reply = unpacked(await self._shards.call(shard, "reap", limit=REAPED_PER_CALL, jitter=jitter))
-                taken = reply["count"]
-                count += taken
+                more = reply["count"] == REAPED_PER_CALL or reply["more"]
+                count += reply["count"]
                 workers.update(reply["workers"])
+                if reply["completed"]:
+                    self._outbox.announce()
         return Reaped(count, frozenset(workers))
 
     async def release_profile(self, worker_id: str, tenant_id: str, profile_id: str, fence: int) -> bool:

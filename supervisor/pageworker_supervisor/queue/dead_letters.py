@@ -179,6 +179,7 @@ def _job_request(job: Job, body: bytes, place: _Place) -> dict[str, object]:
         isolation=context.isolation,
         domain=job.domain_key,
         attempts_used=job.retry_count,
+        batch_id=job.batch_id,
     )
     return new.request_with(place.tenant_limits, place.domain_limits or NO_LIMITS, "")
 

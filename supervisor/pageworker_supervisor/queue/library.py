@@ -9,9 +9,10 @@ from importlib.resources import files
 from typing import Any
 
 from pageworker_sandbox.state_machine import TransitionTable
-from pageworker_supervisor.contract import profile_login
+from pageworker_supervisor.contract import batch_state, profile_login
 from pageworker_supervisor.contract.job_history import CALLBACK_CODES, EVENT_CODES
 from pageworker_supervisor.contract.job_state import TRANSITIONS, JobEvent, JobState
+from pageworker_supervisor.queue.batch_tables import BATCH_FIELDS, STATUSES
 from pageworker_supervisor.queue.options import LEASE_MS, OUTBOX_LEASE_MS
 
 SCHEMA_VERSION = 1
@@ -40,6 +41,13 @@ SHARD_KEYS = {
     "repeated": "repeated",
     "cancellations": "cancellations",
     "cancellation_counts": "cancellations:counts",
+    # batches
+    "batch": "batch:<batch>",
+    "batch_jobs": "batch_jobs:<batch>",
+    "batch_ends": "batch_ends:<batch>",
+    "batch_running": "batch_running:<batch>",
+    "batches": "batches",
+    "batches_due": "batches_due",
     # fairness and limits
     "tenant": "tenant:<tenant>",
     "usage": "usage:<tenant>:<day>",
@@ -153,6 +161,7 @@ JOB_FIELDS = {
     "progress": "lease: the newest step that its handler reported, as JSON",
     "used": "lease: what its attempt uses, as JSON; written when a handler begins",
     "once": "1 if `once:<job>` has side effects of this job",
+    "batch": "`<tenant>/<batch>` of the batch that it belongs to",
     "history": "its transitions so far, one per line",
     "last_token": "the last token that was given up; a repeated call with it gets the same answer",
 }
@@ -175,13 +184,12 @@ FILES = (
     *("shard", "limits", "limits_table", "pause", "wakeup", "tenant", "shared_quota", "module", "fleet", "timer"),
     "clock_set_back",
     *("backlog", "browser_context", "profile_lock", "history", "once", "job", "cancellation", "push", "listing"),
-    *("usage", "budget", "subscription"),
+    *("usage", "subscription", "budget", "batch"),
     *("dead_letter", "rejection", "claim_capacity", "fn_claim", "fn_lease", "fn_finish", "fn_enqueue", "fn_outbox"),
     *("fn_dead_letters", "fn_workers", "fn_pause", "fn_requests", "fn_open_requests", "fn_config", "fn_reports"),
     *("fn_inspect", "fn_tenants", "fn_profiles", "fn_demand", "fn_check_consistency", "fn_record", "fn_rollouts"),
     *("fn_profile_logins", "fn_access_tokens", "fn_progress", "fn_once", "fn_profile_cooling"),
-    "fn_subscriptions",
-    "fn_apply_event",
+    *("fn_subscriptions", "fn_batches", "fn_check_batches", "fn_apply_event"),
     "register",
 )
 """The sources in their order, below the generated tables: a local name of Lua is known only below its definition."""
@@ -211,6 +219,9 @@ ENCLOSED = frozenset(
         "fn_subscriptions",
         "fn_rollouts",
         "fn_once",
+        "batch",
+        "fn_batches",
+        "fn_check_batches",
     )
 )
 """Sources whose local names no other source uses. Each is a block of its own, because Lua takes 200 local names per
@@ -261,6 +272,7 @@ def generated() -> str:
         f"local CALLBACK_CODE = {_lua_map(_CALLBACK_CODES)}",
         *_lua_transitions("TRANSITIONS", TRANSITIONS),
         *_lua_transitions("LOGIN_TRANSITIONS", profile_login.TRANSITIONS),
+        *batch_lua(),
         f"local JOB_FIELDS = {{ {', '.join(map(_lua_text, JOB_FIELDS))} }}",
         f"local USAGE_NUMBERS = {{ {', '.join(map(_lua_text, USAGE_NUMBERS))} }}",
         lua_keys(),
@@ -303,18 +315,31 @@ def lua_keys() -> str:
     return "\n".join(lines)
 
 
+def batch_lua() -> list[str]:
+    """The tables of batches, as fields of one local name: `Batch`."""
+    return [
+        "local Batch = {",
+        f"  State = {_lua_map({state.name: state.value for state in batch_state.BatchState})},",
+        f"  Event = {_lua_map({event.name: event.value for event in batch_state.BatchEvent})},",
+        f"  FIELDS = {{ {', '.join(map(_lua_text, BATCH_FIELDS))} }},",
+        f"  STATUSES = {{ {', '.join(map(_lua_text, STATUSES))} }},",
+        "}",
+        *_lua_transitions("Batch.TRANSITIONS", batch_state.TRANSITIONS, local=""),
+    ]
+
+
 def _concatenated(pattern: str) -> str:
     """`a:<b>/<c>` is `P .. 'a:' .. b .. '/' .. c`."""
     pieces = re.split(r"(<[a-z]+>)", pattern)
     return "P .. " + " .. ".join(piece[1:-1] if piece.startswith("<") else f"'{piece}'" for piece in pieces if piece)
 
 
-def _lua_transitions(name: str, table: TransitionTable[Any, Any]) -> list[str]:
+def _lua_transitions(name: str, table: TransitionTable[Any, Any], local: str = "local ") -> list[str]:
     """The lines of a table: `NAME.state.event` is the next state."""
     follows: dict[str, dict[str, str]] = {}
     for (state, event), after in table.items():
         follows.setdefault(state.value, {})[event.value] = after.value
-    return [f"local {name} = {{", *(f"  {state} = {_lua_map(events)}," for state, events in follows.items()), "}"]
+    return [f"{local}{name} = {{", *(f"  {state} = {_lua_map(events)}," for state, events in follows.items()), "}"]
 
 
 def _lua_map(texts: Mapping[str, str]) -> str:

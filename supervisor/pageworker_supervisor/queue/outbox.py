@@ -21,10 +21,12 @@ from pageworker_supervisor.queue.options import QueueOptions
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
 
 LOOK_SECONDS = 10.0
+BATCH = "batch:"
+"""How the name of an entry of a batch begins. Other names are digests and tokens."""
 
 
 class OutboxEntry(Struct, frozen=True, kw_only=True):
-    """A result that must still be delivered. Held by its taker for the outbox lease."""
+    """A result, or the completion of a batch, that must still be delivered. Held by its taker for the outbox lease."""
 
     id: str
     shard: int
@@ -40,6 +42,19 @@ class OutboxEntry(Struct, frozen=True, kw_only=True):
     """`traceparent` of the producer, if it gave one."""
     subscription: str | None = None
     """The subscription that gets it. None: it is the callback of the job."""
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether this is the completion of a batch; `ref` is then the batch's. As in queue/lua/batch.lua."""
+        return self.id.startswith(BATCH)
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for each try: `acme:17` of a job; `acme:batch:nightly` of a batch, with `#2` in its second round."""
+        if not self.is_batch:
+            return self.ref.colon_form
+        number = self.id.rpartition("#")[2]
+        return f"{self.ref.tenant_id}:{BATCH}{self.ref.job_id}" + ("" if number == "1" else f"#{number}")
 
 
 class Outbox:

@@ -28,9 +28,13 @@ NO_LIMITS = "1 1000 0 100"
 LETTER_OF: dict[Priority, str] = {"high": "h", "normal": "m", "low": "l"}
 PRIORITY_OF: dict[str, Priority] = {"h": "high", "m": "normal", "l": "low"}
 NO_DOMAIN = "-"
+PROMISED = 2
+"""What `reject` replies where a subscription or a batch has an entry in the outbox."""
 
-Enqueued = Literal["queued", "duplicate", "full"]
-"""`full`: its tenant has as many jobs as it may have. Nothing of the job is stored."""
+Enqueued = Literal["queued", "duplicate", "full", "batch_unknown", "batch_closed", "batch_full"]
+"""`full`: its tenant has as many jobs as it may have. `batch_…`: its batch does not take it. After these four, nothing
+of the job is stored."""
+REFUSED: frozenset[bytes] = frozenset({b"full", b"batch_unknown", b"batch_closed", b"batch_full"})
 
 
 class QuotaLimits(Struct, frozen=True):
@@ -109,6 +113,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
     backlog_cap: BacklogCap = BacklogCap()
     callback: str | None = None
     """URL that gets the stored result if the job has ended already. Allowed for the tenant."""
+    batch_id: str | None = None
 
     @property
     def ref(self) -> JobRef:
@@ -128,6 +133,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
 
     def request_with(self, tenant_limits: str, domain_limits: str, reading: str) -> dict[str, object]:
         """The same with limits in the form that they have in Redis, in place of those of this object."""
+        batch = {} if self.batch_id is None else {"batch": self.batch_id}
         return {
             "ref": str(self.ref),
             "tenant": self.tenant_id,
@@ -147,6 +153,7 @@ class NewJob(Struct, frozen=True, kw_only=True):
             "body": opaque(self.body),
             "push": push_text(self.body, reading),
             "callback_url": self.callback,
+            **batch,
         }
 
 
@@ -203,7 +210,7 @@ class JobProducer:
                 requests = [jobs[index].request(len(self._shards), reading) for index in batch]
                 words = await self._shards.settled_call(shard, "enqueue", jobs=requests)
                 for index, word in zip(batch, words, strict=True):
-                    if word in (b"queued", b"full"):
+                    if word == b"queued" or word in REFUSED:
                         # mypy does not narrow bytes to the words that were compared with.
                         replies[index] = cast(Enqueued, word.decode())
                     elif word == b"answered":
@@ -223,6 +230,7 @@ class JobProducer:
         *,
         bound: str | None = None,
         tenant: str | None = None,
+        batch: str | None = None,
     ) -> bool:
         """Keep a text that is no valid job as a dead letter, and its sender's result if the sender is known.
 
@@ -230,6 +238,7 @@ class JobProducer:
         known, or the id is used. An id that is not used stays free. `reading` as for `enqueue`.
         `bound`: whose stored results of rejected texts it counts among; None: those of its tenant.
         `tenant`: whose dead letter it is, where the text names no job.
+        `batch`: id of the batch in which it counts as a job that was rejected.
         """
         options = self._options.value
         push, told = await described(raw, reading, options.dead_text_bytes)
@@ -251,11 +260,12 @@ class JobProducer:
             "result": None if result is None else opaque(result),
             "callback_url": callback,
             "event": opaque(rejected_event(identity, reason)),
+            **({} if batch is None else {"batch": batch}),
         }
         shard = self._shards.of(identity.tenant_id)
         reply = await self._shards.settled_call(shard, "reject", **request)
         if reply:
             await self._outbox.deliver_stored(shard, push, identity, result or b"", callback)
-        if reply == 2:
+        if reply == PROMISED:
             self._outbox.announce()
         return bool(reply)

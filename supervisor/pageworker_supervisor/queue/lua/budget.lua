@@ -95,7 +95,7 @@ local function tell(tenant, each, percent)
     budget = each.name, limit = each.limit, used = each.used, percent = percent,
     ['until'] = rfc3339(end_of(each.period, each.first)),
   } }
-  call('PUBLISH', PREFIX .. ':events:' .. tenant, cjson.encode(event))
+  Subscriptions.publish(tenant, cjson.encode(event))
 end
 
 -- Tell the levels that were reached and not told in this period. Returns what is told by now.

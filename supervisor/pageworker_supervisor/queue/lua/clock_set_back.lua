@@ -1,6 +1,6 @@
 -- Redis' clock was set back, or a replica whose clock is behind has become the primary: what was to come soon would come
 -- late by as much. A reap notices it, because each reap notes its time, and brings forward what is due: delays, callbacks,
--- expiries, refills of rates, and the ends of leases and locks whose worker is gone.
+-- expiries, deadlines of batches, refills of rates, and the ends of leases and locks whose worker is gone.
 --
 -- A clock that is set forward needs nothing: all that is due comes early, once. Leases end, and their jobs run again.
 --
@@ -49,5 +49,6 @@ function Shard.follow_clock()
   bring_forward(Key.expiry(), back, function(id, at)
     call('HSET', Key.job(id), 'expires_at', at)
   end)
+  bring_forward(Key.batches_due(), back, Batch.bring_forward)
   Wakeup.slots()
 end

@@ -71,7 +71,7 @@ local function place_of(job)
   })
 end
 
--- Dead-letter a job or, without `job`, a text that is none. `retention`: see fn_finish.lua.
+-- Dead-letter a job or, without `job`, a text that is none. `retention`: see fn_finish.lua. Returns the entry.
 function DeadLetter.add(id, tenant, text, letter, reason, job, retention)
   local place = job and place_of(job) or ''
   local entry = call(
@@ -84,7 +84,8 @@ function DeadLetter.add(id, tenant, text, letter, reason, job, retention)
     local fits = call('XLEN', Key.dead()) <= retention.dead_length
       and number(call('HGET', Key.meta(), 'dead_bytes')) <= retention.dead_bytes
     if fits or not drop_oldest_of_heaviest() then
-      return
+      return entry
     end
   end
+  return entry
 end

@@ -409,5 +409,6 @@ local function check_consistency()
   self:listings()
   self:cancellations()
   self:dead_letters()
+  self:batches()
   return self.faults
 end

@@ -9,8 +9,10 @@
 --     tenant_limits, domain_limits
 --     most_jobs, most_bytes       what all jobs of its tenant together may be
 --     callback_url                gets the stored result if the job has ended already (optional)
+--     batch                       id of the batch that the job belongs to (optional)
 --   reply: list of `queued`, `known` (the id has a job), `answered` (its job has ended; the result goes to the callback),
---     `full` (its tenant has as many jobs as it may have: nothing is stored)
+--     `full` (its tenant has as many jobs as it may have), `batch_unknown`, `batch_closed`, `batch_full` (its batch does not
+--     take it). After the last four nothing is stored.
 -- set_limits
 --   request: version, digest, table: MessagePack, see limits_table.lua
 --     worker, brought: on shard 0, who brings it, and the table for one shard (optional)
@@ -42,6 +44,10 @@ local function add_job(new, cancelled, cap, history)
   )
   call('SET', Key.body(id), new.body)
   call('HINCRBY', Key.meta(), 'jobs', 1)
+  job.batch = new.batch and Batch.take_in(new)
+  if job.batch then
+    call('HSET', Key.job(id), 'batch', job.batch)
+  end
   if job.domain ~= NO_DOMAIN then
     Domain.add_job(job.domain)
     Domain.set_limits(job.domain, new.domain_limits)
@@ -78,6 +84,10 @@ local function enqueue_one(new, any_cancelled)
   local token, earlier, free = Push.ended(new.ref)
   local same = token and Push.is_same(earlier, new.push)
   if not token or (free and not same) then
+    local refusal = new.batch and Batch.refusal(new)
+    if refusal then
+      return refusal
+    end
     local cap = { jobs = new.most_jobs, bytes = new.most_bytes }
     if not add_job(new, any_cancelled and Cancellation.take(new.ref), cap) then
       return 'full'

@@ -12,14 +12,15 @@
 --     observed      of a job of a running rollout: module, rollout, started_ms, fields to count (optional;
 --                   see fn_rollouts.lua)
 --     spent         what all attempts used, for the usage of the tenant: page_ms, requests, bytes_in, bytes_out (optional)
---   reply: `stored` (this is the job's result), `promised` (the same, and a subscription gets something), `lost` (the lease is not the caller's) or `cancelled` (nothing was
+--   reply: `stored` (this is the job's result), `promised` (it is, and the outbox has an entry of a subscription or a batch), `lost` (the lease is
+--     not the caller's) or `cancelled` (nothing was
 --     stored: a cancellation was acknowledged before, and the job must end as `cancelled`)
 -- reject
 --   request: retention, push, text, reason, letter; ref, tenant, result, callback_url, event (optional: what the text
 --     names itself, if that could be read); bound: whose results of rejected texts the result counts among, its tenant's
---     or `*`, those of all unknown tenants
+--     or `*`, those of all unknown tenants; batch: id of the batch in which the text counts as a job that was rejected (optional)
 --   The same text within ten minutes is one dead letter. An id that is used keeps what it has; one that is not stays free.
---   reply: 1 if the result is the one that is stored, 2 if a subscription gets something as well, else 0
+--   reply: 1 if the result is the one that is stored, 2 if a subscription or a batch has an entry in the outbox as well, else 0
 -- cancel
 --   request: ref, memory_ms: how long the cancellation is remembered if the job is not known
 --   reply: `cancelled`, `cancelling` (its worker is told), `awaited` (not known; if it comes, it is cancelled),
@@ -81,8 +82,9 @@ local function finish(request)
   local promised = store_result(
     token, id, job.tenant, request.status, request.result, request.callback_url, retention, bound, job.module, request.trace
   )
+  local letter
   if request.dead_letter then
-    DeadLetter.add(id, job.tenant, Job.body(id), request.dead_letter, request.status, job, retention)
+    letter = DeadLetter.add(id, job.tenant, Job.body(id), request.dead_letter, request.status, job, retention)
   end
   for _, event in ipairs(request.events) do
     promised = Subscriptions.publish(job.tenant, event) or promised
@@ -98,8 +100,9 @@ local function finish(request)
   if request.spent then
     Tenant.count_usage(job.tenant, request.status, request.spent)
   end
+  local completed = job.batch and Batch.end_job(job.batch, id, request.status, letter)
   Wakeup.flush()
-  return promised and 'promised' or 'stored'
+  return (completed or promised) and 'promised' or 'stored'
 end
 
 local function reject(request)
@@ -125,18 +128,12 @@ local function reject(request)
     local bound, retention = request.bound, request.retention
     promised = store_result(push, id, tenant, 'rejected', request.result, request.callback_url, retention, bound) or promised
   end
-  return promised and 2 or 1
+  local completed = request.batch and Batch.reject(tenant, request.batch, id)
+  return (completed or promised) and 2 or 1
 end
 
-local function cancel(request)
-  local id = request.ref
-  local job = Job.read(id)
-  if not job and Push.is_used(id) then
-    return 'finished'
-  end
-  if not job then
-    return Cancellation.remember(id, request.memory_ms) and 'awaited' or 'unknown'
-  end
+-- Cancel a job that has a record. The reply is that of `cancel`.
+function Job.cancel(id, job)
   if job.state == State.RUNNING or job.state == State.STORING then
     Job.transition(id, job, Event.REQUEST_CANCEL, 'cancel_requested', 1)
     Wakeup.notify(job.worker, 'cancel ' .. id .. ' ' .. job.token)
@@ -149,4 +146,16 @@ local function cancel(request)
     return 'cancelled'
   end
   return job.ending == 'cancelled' and 'cancelled' or 'finished'
+end
+
+local function cancel(request)
+  local id = request.ref
+  local job = Job.read(id)
+  if not job and Push.is_used(id) then
+    return 'finished'
+  end
+  if not job then
+    return Cancellation.remember(id, request.memory_ms) and 'awaited' or 'unknown'
+  end
+  return Job.cancel(id, job)
 end

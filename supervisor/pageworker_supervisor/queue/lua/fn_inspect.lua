@@ -193,6 +193,7 @@ local function stats()
     active_tenants = call('ZCARD', Key.active()),
     parked_tenants = call('ZCARD', Key.parked()),
     profiles_held = call('ZCARD', Key.profile_locks()),
+    batches = number(call('HGET', Key.meta(), 'batches')),
     outbox_entries = call('ZCARD', Key.outbox()),
     dead_letters = call('XLEN', Key.dead()),
     workers = call('ZCARD', Key.workers()),

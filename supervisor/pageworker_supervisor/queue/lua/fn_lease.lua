@@ -18,7 +18,8 @@
 -- reassign         request: ref, token, used, values. To the context where it belongs with these values, uncharged.
 -- release_profile  request: worker, tenant, profile, fence
 -- reap             request: limit, jitter (0 to 1). Takes back expired leases.
---   reply: count, workers: whose leases expired
+--   reply: count, workers: whose leases expired; completed: whether a batch was completed; more: whether batches are left to
+--     be looked at
 
 local function heartbeat(request)
   local reply = {
@@ -191,6 +192,7 @@ local function reap(request)
   advance()
   Shard.forget_silent_workers()
   Shard.forget_drains_of_gone_workers()
+  local completed, more = Batch.look()
   Wakeup.flush()
-  return { cmsgpack.pack({ count = count, workers = workers }) }
+  return { cmsgpack.pack({ count = count, workers = workers, completed = completed, more = more }) }
 end

@@ -1,11 +1,12 @@
--- The outbox: promises to deliver a result, in the order in which they are due. A taken entry is hidden for a while, so the
+-- The outbox: promises to deliver a result, or the completion of a batch, in the order in which they are due. A taken entry is hidden for a while, so the
 -- death of its taker loses nothing.
 --
 -- outbox_take
 --   request: nonce, limit
 --   reply: a map, then the result of each entry
---     entries: list of name, ref, callback_url, tries, age_ms, put_result (the key of the result is still to be written),
---       trace (traceparent of the producer, absent if it gave none), subscription (its id; absent for a callback)
+--     entries: list of name (`batch:<ref>#<round>` of a batch), ref, callback_url, tries, age_ms, put_result (the key of the
+--       result is still to be written), trace (traceparent of the producer, absent if it gave none), subscription (its id;
+--       absent for a callback)
 --     next_due_ms: absent if there is no other entry. Ages are told, as the taker's clock may be wrong by minutes.
 -- outbox_done    request: names, facts. Delivered, whichever worker holds the entry by now. `facts`: JSON of each, for the
 --   job's history (optional, as in the next two)
@@ -19,9 +20,9 @@
 local TAKE_MS = 60000 -- replaced at load: QueueOptions.outbox_lease_ms
 local TRIES_IN_HISTORY = 20
 
--- The first tries of a callback are in the job's history, and its end.
+-- The first tries of a callback are in the job's history, and its end. A batch has no history.
 local function note_callback(name, code, facts)
-  local f = facts and call('HMGET', Key.outbox_entry(name), 'job', 'tries')
+  local f = facts and string.sub(name, 1, 6) ~= 'batch:' and call('HMGET', Key.outbox_entry(name), 'job', 'tries')
   if f and f[1] and (code ~= CALLBACK_CODE.later or number(f[2]) < TRIES_IN_HISTORY) then
     History.add_callback(f[1], code, facts)
   end

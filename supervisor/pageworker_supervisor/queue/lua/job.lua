@@ -19,11 +19,11 @@ local GROUP = 'workers' -- the consumer group of `ready`
 -- Fields that are read for many jobs per call, in the order in which Job.read_queued and Job.read_leased use them.
 local QUEUED_FIELDS = {
   'state', 'backlog_stamp', 'crashes', 'expires_at', 'pushed_at', 'queued_at', 'attempts_used', 'begun', 'past_attempts',
-  'waited_ms', 'module', 'page_ms', 'traffic', 'history',
+  'waited_ms', 'module', 'page_ms', 'traffic', 'history', 'batch',
 }
 local FINISH_FIELDS = {
   'token', 'state', 'tenant', 'priority', 'context', 'domain', 'entry', 'fence', 'expires_at', 'cancel_requested',
-  'permits', 'module', 'bytes', 'push', 'started_at', 'worker', 'used', 'history', 'once',
+  'permits', 'module', 'bytes', 'push', 'started_at', 'worker', 'used', 'history', 'once', 'batch',
 }
 
 -- What its tenant calls this job.
@@ -60,6 +60,7 @@ function Job.read_queued(id, stamp, tenant, context, domain, priority)
     tenant = tenant, context = context, domain = domain, priority = priority, state = f[1], backlog_stamp = f[2],
     crashes = f[3], expires_at = f[4], pushed_at = f[5], queued_at = f[6], attempts_used = f[7], begun = f[8],
     past_attempts = f[9], waited_ms = f[10], module = f[11], page_ms = f[12], traffic = f[13], history = f[14],
+    batch = f[15],
   }
 end
 
@@ -73,7 +74,7 @@ function Job.read_leased(id, token)
     token = token, state = f[2], tenant = f[3], priority = f[4], context = f[5], domain = f[6], entry = f[7],
     fence = f[8], expires_at = f[9], cancel_requested = f[10], permits = f[11], module = f[12],
     bytes = f[13], push = f[14], started_at = f[15], worker = f[16], used = f[17], history = f[18],
-    once = f[19],
+    once = f[19], batch = f[20],
   }
 end
 
@@ -110,6 +111,9 @@ function Job.transition(id, job, event, ...)
     call('HSET', Key.job(id), 'state', after, 'history', history, ...)
   else
     call('HSET', Key.job(id), 'history', history, ...)
+  end
+  if job.batch and after ~= before then
+    Batch.moved(id, job.batch, before, after)
   end
 end
 

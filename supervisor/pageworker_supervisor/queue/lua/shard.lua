@@ -1,7 +1,7 @@
 -- The base of every function: the shard's key prefix, its clock, its counters, its schema version.
 --
 -- The files of this folder are joined into one library; `queue/library.py` gives their order and generates the tables
--- State, Event, TRANSITIONS, JOB_FIELDS and Key. A function is called with one key, the shard's root
+-- State, Event, TRANSITIONS, JOB_FIELDS, Batch and Key. A function is called with one key, the shard's root
 -- `<prefix>:{<shard>}`, and one argument, a MessagePack map. Every other key of the shard carries the same hash tag and
 -- is derived from the root, because a function finds out only while it runs which tenants and jobs it touches.
 --
