@@ -15,8 +15,8 @@ RESULT_EVENTS = tuple(f"job.{status}" for status in get_args(Status))
 CHANNEL_EVENTS = tuple(
     f"event.{name}"
     for name in (
-        *("batch_done", "blocked", "budget", "callback_failed", "dead", "duplicate", "paused", "profile_state", "queue_limit", "rejected"),
-        *("retrying", "throttled", "unpaused", "worker_lost"),
+        *("batch_done", "blocked", "budget", "callback_failed", "dead", "duplicate", "paused", "profile_state"),
+        *("queue_limit", "rejected", "retrying", "throttled", "unpaused", "worker_lost"),
     )
 )
 """Events of the channel of the tenant: each is promised in the step that publishes it."""
