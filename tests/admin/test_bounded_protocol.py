@@ -128,7 +128,6 @@ async def test_a_new_connection_takes_the_place_of_the_oldest_idle_one(tmp_path:
     assert 'dropped_total{reason="crowded"} 3.0' in metrics.expose().decode()
 
 
-@pytest.mark.exclusive
 def test_probes_are_answered_beside_two_thousand_idle_and_two_hundred_slow_connections(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(FakeWorker(), tmp_path) as endpoints, flood(endpoints.address[1], idle=2000, slow=200):

@@ -17,7 +17,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.sandbox,
     pytest.mark.redis,
-    pytest.mark.exclusive,
     pytest.mark.timeout(150),
 ]
 

@@ -20,7 +20,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.sandbox,
     pytest.mark.redis,
-    pytest.mark.exclusive,
     pytest.mark.timeout(180),
 ]
 

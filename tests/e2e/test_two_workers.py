@@ -93,7 +93,6 @@ def start(here: DaemonFolder, stack: ExitStack, name: str) -> DaemonProcess:
     return stack.enter_context(worker)
 
 
-@pytest.mark.exclusive
 async def test_one_profile_is_never_open_twice_and_no_worker_idles_beside_work() -> None:
     async with place() as here, aclosing(Producer(here.redis.url)) as producer:
         (here.folder / "profiles").mkdir(mode=0o711)

@@ -1,7 +1,6 @@
 """Input schemas: a payload whose check has no end costs its own job, and no other tenant its worker."""
 
 import pw_tenants
-import pytest
 from pw_schemas import nested
 from pw_tenants import Home
 
@@ -12,7 +11,6 @@ DEEP = nested(40)
 GOOD = {"zz": 1}
 
 
-@pytest.mark.exclusive
 async def test_a_payload_whose_check_has_no_end_is_rejected_and_b_goes_on(home: Home) -> None:
     """A pushes payloads that multiply in the schema of a shared module; B's jobs of the same module all run."""
     await home.b.push(home.b.job(warm := home.fresh("warm"), MODULE, GOOD))

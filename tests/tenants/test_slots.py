@@ -133,7 +133,6 @@ async def test_a_runner_without_a_way_out_is_replaced_and_no_other(home: Home) -
     assert {line["tenant_id"] for line in dismissed} == {home.a.name}
 
 
-@pytest.mark.exclusive
 async def test_a_drain_that_leaves_both_tenants_jobs_says_so(home: Home) -> None:
     """A's and B's jobs outlast a drain's deadline: it ends with 5, without `done`, and both run after the resume."""
     ids = {tenant.name: home.fresh("long") for tenant in (home.a, home.b)}
@@ -149,7 +148,6 @@ async def test_a_drain_that_leaves_both_tenants_jobs_says_so(home: Home) -> None
         assert len((await tenant.result(ids[tenant.name]))["attempts"]) == 1
 
 
-@pytest.mark.exclusive
 async def test_a_host_on_which_no_browser_starts_charges_no_job() -> None:
     """The browser is broken: A's and B's jobs wait, visibly and uncharged, and run when it is mended."""
     async with AsyncExitStack() as stack:
