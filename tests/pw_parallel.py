@@ -7,8 +7,9 @@ A test of the folders in `LONG` starts browsers, which keep both cores busy. Mos
 second of each two processes begins with the rest, and the others with the long ones. The one that ends first goes on
 with what is left.
 
-A test that measures time, or that uses up something of the whole machine, has the marker `exclusive`: `make test` runs
-these alone, after all others. It finds their files by the text `mark.exclusive`, and collects no others.
+A test that fails beside others, since it measures time or uses up something of the whole machine, has the marker
+`exclusive`: `make test` runs these alone, after all others. It finds their files by the text `mark.exclusive`, and
+collects no others.
 """
 
 from functools import cached_property
