@@ -78,11 +78,13 @@ class ScaleWorker:
         settings = Settings()
         admission = Admission(settings.tenants, settings.domains, settings.jobs)
         consumer, availability = self._queue.consumer, self._redis_client.availability
-        await self._served(lambda: consumer.register_worker(self._name))
-        self.registered.set()
         intake = Intake(self._redis_client, self._queue.producer, admission, "pw", self._name, self._metrics)
         async with asyncio.TaskGroup() as tasks:
-            for each in (intake.run(), availability.run(), reap(consumer, availability)):
+            # First: a call that has failed is repeated once this task has found Redis again.
+            tasks.create_task(availability.run())
+            await self._served(lambda: consumer.register_worker(self._name))
+            self.registered.set()
+            for each in (intake.run(), reap(consumer, availability)):
                 tasks.create_task(each)
             tasks.create_task(self._claim(tasks))
             tasks.create_task(self._listen())
