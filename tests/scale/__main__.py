@@ -1,4 +1,4 @@
-"""`make scale`: workers without runners on one Redis, and on three primaries of a Redis Cluster.
+"""`make scale`: 1,000 workers without runners on one Redis, and 300 on three primaries of a Redis Cluster.
 
 One JSON line each: what idle workers cost a Redis, what a job costs it, how long jobs of a tenant with most of the
 backlog and of the other tenants wait, and at which numbers one Redis ends. Those follow from the processor time of
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 
 import msgspec
 import redis
@@ -37,26 +38,44 @@ BIG = "big"
 OTHER_TENANTS = 200
 BIG_SHARE = 2 / 3
 """Of all jobs: those of one tenant, which come faster than the workers can run them."""
+BIG_RATE, OTHER_RATE = 2.0, 0.3
+"""Jobs per second of that tenant, and of all others, as a part of what the workers can run."""
 PUSH_SECONDS = 0.05
+WORKERS = {1: 1000, 3: 300}
+"""By shards: what the clients can serve on two cores that nothing else uses. Those of a cluster cost more."""
 MOST_LATE_SECONDS = 0.5
 """If the clients were later, the machine was too small or too busy, and the numbers are not those of Redis."""
+
+
+@dataclass(frozen=True)
+class ScaleLoad:
+    """So many workers of one page, and jobs that each hold a page for some seconds."""
+
+    workers: int
+    jobs: int
+    seconds: float
+
+    @property
+    def jobs_per_second(self) -> float:
+        """That the workers can run."""
+        return self.workers / self.seconds
 
 
 def main() -> int:
     """Run both, print, and say whether each job had exactly one result."""
     parser = argparse.ArgumentParser(prog="make scale", description=__doc__)
-    parser.add_argument("--workers", type=int, default=1000)
-    parser.add_argument("--jobs", type=int, default=3000)
-    parser.add_argument("--big-rate", type=float, default=100.0, help="jobs per second of the big tenant")
-    parser.add_argument("--rate", type=float, default=15.0, help="jobs per second of the other tenants")
+    parser.add_argument("--workers", type=int, help="default: 1000 on one Redis, 300 on the cluster")
+    parser.add_argument("--jobs-per-worker", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=20.0, help="that a job holds its page")
     parser.add_argument("--idle-seconds", type=float, default=30.0)
     parser.add_argument("--shards", type=int, action="append", choices=(1, 3), help="default: both")
     options = parser.parse_args()
     holds = True
     for shards in options.shards or (1, 3):
+        workers = options.workers or WORKERS[shards]
+        load = ScaleLoad(workers, workers * options.jobs_per_worker, options.seconds)
         with _servers(shards) as (url, servers):
-            holds &= asyncio.run(_measure(url, servers, shards, options))
+            holds &= asyncio.run(_measure(url, servers, shards, load, options.idle_seconds))
     return 0 if holds else 1
 
 
@@ -70,13 +89,13 @@ def _servers(shards: int) -> Iterator[tuple[str, Sequence[RedisServer]]]:
             yield formed.url, formed.nodes
 
 
-async def _measure(url: str, servers: Sequence[RedisServer], shards: int, options: argparse.Namespace) -> bool:
-    async with _queue(url, shards) as queue, _clients(url, shards, options) as clients:
-        await _until(UP_SECONDS, lambda: _all_registered(servers, options.workers))
+async def _measure(url: str, servers: Sequence[RedisServer], shards: int, load: ScaleLoad, idle_seconds: float) -> bool:
+    async with _queue(url, shards) as queue, _clients(url, shards, load) as clients:
+        await _until(UP_SECONDS, lambda: _all_registered(servers, load.workers))
         await asyncio.sleep(SETTLE_SECONDS)
-        idle = await _use_of(servers, asyncio.sleep(options.idle_seconds))
-        print(json.dumps({"shards": shards, "workers": options.workers} | idle_row(idle, options.workers)), flush=True)
-        loaded = await _use_of(servers, _load(url, servers, options))
+        idle = await _use_of(servers, asyncio.sleep(idle_seconds))
+        print(json.dumps({"shards": shards, "workers": load.workers} | idle_row(idle, load.workers)), flush=True)
+        loaded = await _use_of(servers, _push(url, servers, load))
         reports = [await client.end() for client in clients]
         problems = await queue.inspection.stats()
     big, others = _waits(reports)
@@ -84,14 +103,14 @@ async def _measure(url: str, servers: Sequence[RedisServer], shards: int, option
     left = sum(one.queued + one.delayed + one.running + one.ending for one in problems)
     lost = sum(report.lost for report in reports)
     late = max(report.late_seconds for report in reports)
-    about = {"shards": shards, "workers": options.workers, "measured": late <= MOST_LATE_SECONDS}
-    for row in load_rows(idle, loaded, options.workers, options.jobs):
+    about = {"shards": shards, "workers": load.workers, "measured": late <= MOST_LATE_SECONDS}
+    for row in load_rows(idle, loaded, load.workers, load.jobs):
         print(json.dumps(about | row), flush=True)
     waits = {"big_tenant_wait_p50": percentile(big, 0.5), "other_tenants_wait_p50": percentile(others, 0.5)}
     waits |= {"other_tenants_wait_p95": percentile(others, 0.95)}
-    row = {"jobs": options.jobs, "results": results, "left": left, "leases_lost": lost}
+    row = {"jobs": load.jobs, "results": results, "left": left, "leases_lost": lost}
     print(json.dumps(about | row | waits | {"clients_late_seconds": round(late, 2)}), flush=True)
-    return results == options.jobs and left == 0
+    return results == load.jobs and left == 0
 
 
 def _waits(reports: Sequence[ClientsReport]) -> tuple[list[float], list[float]]:
@@ -101,25 +120,28 @@ def _waits(reports: Sequence[ClientsReport]) -> tuple[list[float], list[float]]:
     return sorted(big), sorted(others)
 
 
-async def _load(url: str, servers: Sequence[RedisServer], options: argparse.Namespace) -> None:
+async def _push(url: str, servers: Sequence[RedisServer], load: ScaleLoad) -> None:
     """The jobs of the big tenant and of the others, each at its rate, and the end of all. Raises TimeoutError."""
     first = servers[0]
     kind = redis.RedisCluster if len(servers) > 1 else redis.Redis
     client = kind.from_url(first.url, socket_timeout=END_SECONDS, socket_connect_timeout=END_SECONDS)
-    big = round(options.jobs * BIG_SHARE)
+    big = round(load.jobs * BIG_SHARE)
     dice = random.Random(1)
     with client:
         began, pushed = time.monotonic(), [0, 0]
-        while sum(pushed) < options.jobs:
+        while sum(pushed) < load.jobs:
             passed = time.monotonic() - began
-            due = [min(big, round(passed * options.big_rate)), min(options.jobs - big, round(passed * options.rate))]
+            due = [
+                min(big, round(passed * BIG_RATE * load.jobs_per_second)),
+                min(load.jobs - big, round(passed * OTHER_RATE * load.jobs_per_second)),
+            ]
             tenants = [BIG] * (due[0] - pushed[0])
             tenants += [f"t{dice.randrange(OTHER_TENANTS)}" for _ in range(due[1] - pushed[1])]
             if tenants:
                 client.rpush("pw:inbox", *(_job(sum(pushed) + each, tenant) for each, tenant in enumerate(tenants)))
             pushed = due
             await asyncio.sleep(PUSH_SECONDS)
-    await _until(END_SECONDS, lambda: sum(map(_results, servers)) >= options.jobs)
+    await _until(END_SECONDS, lambda: sum(map(_results, servers)) >= load.jobs)
 
 
 def _job(number: int, tenant: str) -> str:
@@ -151,15 +173,15 @@ class _ClientProcess:
 
 
 @asynccontextmanager
-async def _clients(url: str, shards: int, options: argparse.Namespace) -> AsyncIterator[list[_ClientProcess]]:
+async def _clients(url: str, shards: int, load: ScaleLoad) -> AsyncIterator[list[_ClientProcess]]:
     """The workers, spread over processes."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     pipe = asyncio.subprocess.PIPE
     async with AsyncExitStack() as stack:
         found = []
         for number in range(PROCESSES):
-            first, last = (options.workers * each // PROCESSES for each in (number, number + 1))
-            plan = ClientsPlan(url, shards, first, last, 1, options.seconds)
+            first, last = (load.workers * each // PROCESSES for each in (number, number + 1))
+            plan = ClientsPlan(url, shards, first, last, 1, load.seconds)
             words = (sys.executable, "-m", "scale.worker_clients", msgspec.json.encode(plan).decode())
             process = await asyncio.create_subprocess_exec(*words, env=environment, stdin=pipe, stdout=pipe)
             stack.callback(_kill, process)
