@@ -140,6 +140,11 @@ async def test_a_session_ends_with_its_token_or_before(harness: QueueHarness, ad
     assert await reader.session(session) == grant
     assert await reader.grant(session) is None, "the API takes no session"
     assert await reader.session(acme.text) is None
+    for forged in (
+        make_session(acme.token_id, "0" * 64, seconds + 1000),
+        make_session(acme.token_id, "", seconds + 1000),
+    ):
+        assert await reader.session(forged) is None
     assert await reader.begin_session(session, 1000) is None
     of_short = await reader.begin_session(short.text, 1000)
     assert of_short is not None

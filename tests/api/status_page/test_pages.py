@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import httpx
 from api.status_page.conftest import ServedPage, page_settings, status_page
 from api.status_page.seeds import AT_MS
 from pw_queue.words import everything, ticket
@@ -10,6 +11,8 @@ from pw_servers import RedisServer
 from pw_servers.proxy import resp_proxy
 from pw_worker.reports import worker_report
 
+from pageworker_supervisor.api.app import starting_app
+from pageworker_supervisor.api.status_page.site import POLICY, starting_routes
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.worker_report import ReportedRunner
@@ -80,7 +83,14 @@ async def test_a_tenant_sees_nothing_of_another(live_redis: RedisServer, tmp_pat
                 if name == "acme":
                     assert MARK not in shown, path
         assert seen == {"acme": {False}, "fleet": {True, False}}
+        job = f"tenant_id=beta&job_id={MARK}-0&number=0"
+        download = await site.api.client.get(f"/artifact?{job}", headers=cookie)
+        assert (download.status_code, download.headers["content-disposition"]) == (200, "attachment")
+        assert (await site.api.client.get(f"/image?{job}", headers=cookie)).status_code == 404, "it is no image"
         mine = await site.cookie("acme")
+        for path in ("/jobs", "/dead-letters", "/tenant"):
+            answer = await site.api.client.get(f"{path}?tenant_id=beta", headers=mine)
+            assert answer.status_code == 404, "to a tenant, others do not exist"
         for path in ("/job?job_id=mine-0", "/jobs", "/jobs?state=ended", "/dead-letters", "/runners"):
             assert "mine" in (await site.api.client.get(path, headers=mine)).text, path
 
@@ -105,6 +115,18 @@ async def test_pages_of_lists_and_names_that_no_list_gave(live_redis: RedisServe
         for path in ("/job?tenant_id=acme&job_id=none", "/job?tenant_id=Acme&job_id=1", "/dead-letter?id=x", "/job"):
             assert (await client.get(path, headers=cookie)).status_code == 404, path
         assert (await client.get("/workers?after=1.5|1", headers=cookie)).status_code == 200
+
+
+async def test_while_the_api_starts_the_page_says_so() -> None:
+    app = starting_app(lambda: "Redis does not answer", starting_routes(lambda: "Redis does not answer"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.example") as client:
+        for path in ("/", "/sign-in", "/job?job_id=1"):
+            page = await client.get(path)
+            assert (page.status_code, page.headers["retry-after"]) == (503, "2")
+            assert "Redis does not answer" in page.text
+            assert page.headers["content-security-policy"] == POLICY
+        assert (await client.get("/status.css")).status_code == 200
+        assert (await client.get("/v1/jobs/1")).headers["content-type"] == "application/problem+json"
 
 
 async def test_a_redis_that_is_away_is_said(live_redis: RedisServer, tmp_path: Path) -> None:
