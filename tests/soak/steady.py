@@ -15,6 +15,7 @@ from pw_daemon.processes import below
 from pw_runner.site import Site, SiteAnswer
 
 from soak.leaks import SoakWindow, failed, soak_line
+from soak.processes import usage
 
 PAGES = 4
 WINDOW = 500
@@ -59,6 +60,7 @@ class Steady:
 
     async def _window(self, until: int) -> SoakWindow:
         began, cpu = len(self._producer.results), self._cpu()
+        before = usage(self._daemon.pid, below(self._daemon.pid))
         pss: list[int] = []
         while len(self._producer.results) < until:
             await self._up_to(min(until, len(self._producer.results) + SAMPLE_EVERY))
@@ -66,6 +68,10 @@ class Steady:
         window = SoakWindow(len(self._producer.results) - began, self._cpu() - cpu, pss)
         per_job = 1000 * window.cpu_seconds / window.jobs
         print(f"{until} jobs: {per_job:.1f} ms CPU per job, {pss[-1] >> 20} MiB", file=sys.stderr, flush=True)
+        for kind, (mib, seconds) in sorted(usage(self._daemon.pid, below(self._daemon.pid)).items()):
+            # Renderers come and go: what those that have ended used is in none of them.
+            used = 1000 * (seconds - before.get(kind, (0.0, 0.0))[1]) / window.jobs
+            print(f"  {kind}: {mib:.1f} MiB, {used:.2f} ms per job", file=sys.stderr, flush=True)
         return window
 
     async def _up_to(self, until: int) -> None:
