@@ -35,6 +35,7 @@ from pageworker_supervisor.contract.result import (
 )
 from pageworker_supervisor.contract.type_names import describe
 from pageworker_supervisor.runners.limit_breach import LimitName
+from pageworker_supervisor.telemetry.api_metrics import api_metrics_table
 from pageworker_supervisor.telemetry.fleet_metrics import fleet_metrics_table
 from pageworker_supervisor.telemetry.reference import metrics_table
 from repository.documents import (
@@ -176,7 +177,7 @@ METRIC = re.compile(r"\bpageworker_(?!supervisor|sandbox|runner|profiles|author|
 
 def metrics() -> set[str]:
     """The name of every metric, as a scrape shows it."""
-    return set(re.findall(r"\| `(pageworker_\w+)` \|", metrics_table() + fleet_metrics_table()))
+    return set(re.findall(r"\| `(pageworker_\w+)` \|", metrics_table() + fleet_metrics_table() + api_metrics_table()))
 
 
 def series() -> set[str]:

@@ -1,4 +1,4 @@
-"""The API as a child of the worker: it starts when the worker is up, comes back after a kill, and stops with it."""
+"""`api.with_worker`: the API starts when the worker is up, comes back after a kill, and stops with the worker."""
 
 import asyncio
 import os

@@ -1,5 +1,6 @@
 """The application: routes, and what every request has in common."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from importlib.metadata import version
 
@@ -15,6 +16,7 @@ from pageworker_supervisor.api.gate import LIMIT_HEADERS, RequestGate
 from pageworker_supervisor.api.grant import ANY
 from pageworker_supervisor.api.openapi import openapi_document
 from pageworker_supervisor.api.problem import ApiProblem
+from pageworker_supervisor.api.request_log import RequestLog
 from pageworker_supervisor.telemetry import log
 
 Ready = Callable[[], str]
@@ -29,7 +31,13 @@ RESTS = ("", "/{rest:path}")
 COMMON_HEADERS = {"X-Content-Type-Options": "nosniff"}
 
 
-def api_app(table: Sequence[Endpoint], gate: RequestGate, ready: Ready, pages: Sequence[Route] = ()) -> Starlette:
+def api_app(
+    table: Sequence[Endpoint],
+    gate: RequestGate,
+    ready: Ready,
+    pages: Sequence[Route] = (),
+    request_log: RequestLog | None = None,
+) -> Starlette:
     """The routes of these operations, and those that need no token: two for probes, and the OpenAPI document.
 
     `pages`: those of the status page.
@@ -42,7 +50,9 @@ def api_app(table: Sequence[Endpoint], gate: RequestGate, ready: Ready, pages: S
         return Response(document, headers=COMMON_HEADERS, media_type=JSON)
 
     routes += [Route(f"/v1/{name}{rest}", _not_yet(name, gate), methods=METHODS) for name in NOT_YET for rest in RESTS]
-    return _app([*routes, Route("/v1/openapi.json", openapi, methods=["GET"]), *pages], ready)
+    app = _app([*routes, Route("/v1/openapi.json", openapi, methods=["GET"]), *pages], ready)
+    app.state.request_log = request_log
+    return app
 
 
 def starting_app(trouble: Ready, pages: Sequence[Route] = ()) -> Starlette:
@@ -78,7 +88,7 @@ def _route(path: str, endpoints: Sequence[Endpoint], gate: RequestGate) -> Route
 
     async def handle(request: Request) -> Response:
         endpoint = by_method["GET" if request.method == "HEAD" else request.method]
-        return await answered(request, lambda: _admitted(request, endpoint, gate))
+        return await answered(request, lambda: _admitted(request, endpoint, gate), path)
 
     return Route(path, handle, methods=list(by_method))
 
@@ -89,7 +99,7 @@ def _not_yet(name: str, gate: RequestGate) -> Callable[[Request], Awaitable[Resp
         raise ApiProblem("not_supported", f"/v1/{name} is not supported yet", hint=NOT_YET[name])
 
     async def handle(request: Request) -> Response:
-        return await answered(request, lambda: refuse(request))
+        return await answered(request, lambda: refuse(request), f"/v1/{name}")
 
     return handle
 
@@ -99,25 +109,42 @@ async def _admitted(request: Request, endpoint: Endpoint, gate: RequestGate) -> 
     return await endpoint.handler(request, grant)
 
 
-async def answered(request: Request, handler: Callable[[], Awaitable[Response]]) -> Response:
+async def answered(request: Request, handler: Callable[[], Awaitable[Response]], route: str | None = None) -> Response:
     """The answer of a handler, or the problem document in its place, with the headers that all answers have."""
+    began, problem = time.monotonic(), None
     try:
         response = await handler()
-    except ApiProblem as problem:
-        response = problem.response()
+    except ApiProblem as refused:
+        problem = refused
     except Exception as error:  # noqa: BLE001 - the caller gets a problem document for a bug, too
         log.opt(exception=error).error("a request failed", path=request.url.path)
-        response = ApiProblem("internal_error", "The log of pageworker-api has the reason").response()
+        problem = ApiProblem("internal_error", "The log of pageworker-api has the reason")
+    if problem is not None:
+        response = problem.response()
+    _note(request, route, response, problem, time.monotonic() - began)
     response.headers.update(getattr(request.state, LIMIT_HEADERS, {}))
     response.headers.update(COMMON_HEADERS)
     return response
 
 
+def _note(request: Request, route: str | None, response: Response, problem: ApiProblem | None, seconds: float) -> None:
+    request_log: RequestLog | None = getattr(request.app.state, "request_log", None)
+    if request_log is not None:
+        request_log.answered(request, route, response, problem, seconds)
+
+
 async def _routing_problem(request: Request, error: Exception) -> Response:
     """Starlette found no route."""
+    problem = _no_route(error)
+    response = problem.response()
+    _note(request, None, response, problem, 0.0)
+    return response
+
+
+def _no_route(error: Exception) -> ApiProblem:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if status == 405:
         detail = f"This path has the methods {headers.get('Allow', '')}"
-        return ApiProblem("method_not_allowed", detail, headers=headers).response()
-    return ApiProblem("not_found", "There is no such path").response()
+        return ApiProblem("method_not_allowed", detail, headers=headers)
+    return ApiProblem("not_found", "There is no such path")

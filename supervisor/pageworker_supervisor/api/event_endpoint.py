@@ -136,6 +136,11 @@ class EventEndpoint:
         self._streams = TenantQuota(MOST_STREAMS)
         self._unread = TenantQuota(MOST_UNREAD_BYTES)
 
+    @property
+    def open_streams(self) -> int:
+        """Clients that follow events."""
+        return self._streams.held
+
     def table(self) -> tuple[Endpoint, ...]:
         """The operation."""
         fixed = ("GET", "/v1/events", self.events, READ, "Follow the events of the tenant", {200: ()})

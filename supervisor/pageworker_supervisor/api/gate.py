@@ -9,6 +9,7 @@ from pageworker_supervisor.api.grant import ApiGrant, GrantReader, bearer_token,
 from pageworker_supervisor.api.known_credentials import KnownCredentials
 from pageworker_supervisor.api.problem import ApiProblem
 from pageworker_supervisor.api.redis_calls import RedisCalls
+from pageworker_supervisor.api.request_log import GRANT
 from pageworker_supervisor.api.token_buckets import TokenBuckets, limit_headers
 
 FAILURES_PER_SECOND = 5.0
@@ -31,6 +32,7 @@ class RequestGate:
         """What the token of the request permits. Raises ApiProblem."""
         token = bearer_token(request.headers.get("authorization"))
         grant = await self._grant(token, request.client.host if request.client else "")
+        setattr(request.state, GRANT, grant)
         state = self._buckets.take(grant.token_id, time.monotonic())
         headers = limit_headers(self._buckets, state)
         setattr(request.state, LIMIT_HEADERS, headers)

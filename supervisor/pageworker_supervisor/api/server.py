@@ -9,9 +9,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pageworker_supervisor.access.token_reader import TokenReader
-from pageworker_supervisor.admin.bounded_protocol import ConnectionBounds
+from pageworker_supervisor.admin.bounded_protocol import BoundedProtocol, ConnectionBounds
 from pageworker_supervisor.admin.connection_limits import ConnectionLimits, ConnectionTable
-from pageworker_supervisor.admin.server import bind_tcp, embedded_server, not_counted, serve_on
+from pageworker_supervisor.admin.server import bind_tcp, connection_table, embedded_server, not_counted, serve_on
 from pageworker_supervisor.api.app import api_app, starting_app
 from pageworker_supervisor.api.artifact_endpoint import ArtifactEndpoint
 from pageworker_supervisor.api.batch_endpoints import BatchEndpoints
@@ -21,10 +21,12 @@ from pageworker_supervisor.api.gate import RequestGate
 from pageworker_supervisor.api.grant import GrantReader
 from pageworker_supervisor.api.job_endpoints import JobEndpoints
 from pageworker_supervisor.api.limit_endpoint import LimitEndpoint
+from pageworker_supervisor.api.metrics_endpoint import metrics_app
 from pageworker_supervisor.api.module_endpoint import ModuleEndpoint
 from pageworker_supervisor.api.protocol import ApiProtocol, framing_problem
 from pageworker_supervisor.api.redis_calls import RedisCalls
 from pageworker_supervisor.api.request_body import RequestBodies
+from pageworker_supervisor.api.request_log import RequestLog
 from pageworker_supervisor.api.result_waits import ResultWaits
 from pageworker_supervisor.api.status_page.pages import StatusPages
 from pageworker_supervisor.api.status_page.site import StatusSite, starting_routes
@@ -49,6 +51,7 @@ from pageworker_supervisor.rollouts.follower import RolloutFollower
 from pageworker_supervisor.rollouts.worker_rules import WorkerRules
 from pageworker_supervisor.task_supervision import run_forever
 from pageworker_supervisor.telemetry import log
+from pageworker_supervisor.telemetry.api_metrics import ApiMetrics
 
 HEAD_SECONDS = 10.0
 """From the first byte of a request to the end of its head."""
@@ -58,6 +61,7 @@ IDLE_SHARE = 0.75
 """Of all connections. Above it, the one that has waited longest for a request is closed for each new one."""
 PEER_SHARE = 1.0
 """A proxy is the only peer of the API."""
+METRICS_CONNECTIONS = 64
 SEND_SECONDS = 30.0
 """A client reads each part of an answer within this time."""
 
@@ -84,8 +88,12 @@ class ApiServer:
         pages = starting_routes(self._trouble) if settings.status_page.enabled else []
         self._app: ASGIApp = starting_app(self._trouble, pages)
         limits = ConnectionLimits(settings.api.connections, IDLE_SHARE, PEER_SHARE)
+        self._connections = ConnectionTable[BoundedProtocol](limits)
+        self._metrics = ApiMetrics()
+        where = settings.api.metrics_bind
+        self._metrics_listener = bind_tcp(where, "api.metrics_bind") if where else None
         bounds = ConnectionBounds(
-            ConnectionTable(limits), not_counted, HEAD_SECONDS, answer_seconds=None, idle_seconds=IDLE_SECONDS
+            self._connections, not_counted, HEAD_SECONDS, answer_seconds=None, idle_seconds=IDLE_SECONDS
         )
         self._server = embedded_server(self._answer, ApiProtocol, bounds)
 
@@ -101,13 +109,25 @@ class ApiServer:
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        await run_forever(
-            {
-                "redis": self._redis_client.availability.run(),
-                "http": serve_on(self._server, self._listener),
-                "api": self._run(),
-            }
-        )
+        works = {
+            "redis": self._redis_client.availability.run(),
+            "http": serve_on(self._server, self._listener),
+            "api": self._run(),
+        }
+        if self._metrics_listener is not None:
+            bounds = ConnectionBounds(connection_table(METRICS_CONNECTIONS), not_counted)
+            server = embedded_server(metrics_app(self._metrics, self._metrics_hosts()), BoundedProtocol, bounds)
+            works["metrics"] = serve_on(server, self._metrics_listener)
+        await run_forever(works)
+
+    @property
+    def metrics_port(self) -> int | None:
+        """Where `/metrics` is; None: nowhere."""
+        return None if self._metrics_listener is None else int(self._metrics_listener.getsockname()[1])
+
+    def _metrics_hosts(self) -> tuple[str, ...]:
+        settings = self._live.value
+        return (*settings.http.allowed_hosts, (settings.api.metrics_bind or "").rpartition(":")[0])
 
     async def _run(self) -> None:
         settings, availability = self._live.value, self._redis_client.availability
@@ -174,6 +194,7 @@ class ApiServer:
         usage = UsageEndpoint(queue.usage, calls)
         events = EventEndpoint(listener, gate, queue.prefix)
         subscriptions = SubscriptionEndpoints(queue.subscriptions, calls, bodies, self._live)
+        self._metrics.observe(lambda: len(self._connections), lambda: events.open_streams)
         return api_app(
             (
                 *(*jobs.table(), *artifacts.table(), *modules.table(), *limits.table(), *usage.table()),
@@ -182,6 +203,7 @@ class ApiServer:
             gate,
             lambda: availability.trouble or watch.trouble,
             self._pages(queue, calls, artifacts),
+            RequestLog(self._metrics, lines=api.access_log),
         )
 
     def _pages(self, queue: QueueClient, calls: RedisCalls, artifacts: ArtifactEndpoint) -> list[Route]:

@@ -14,6 +14,11 @@ class TenantQuota:
         self.total = total
         self._held: Counter[str] = Counter()
 
+    @property
+    def held(self) -> int:
+        """Units of all tenants."""
+        return self._held.total()
+
     def take(self, tenant_id: str, units: int = 1) -> bool:
         """Take units. False: there are not as many for this tenant, and nothing is taken."""
         mine = self._held[tenant_id] + units

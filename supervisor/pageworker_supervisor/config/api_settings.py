@@ -19,6 +19,10 @@ class ApiSettings(Section, frozen=True):
     with_worker: bool = False
     """Whether the worker starts `pageworker-api` when it is up, starts it again if it ends, and stops it: for a single
     machine. The API then runs as the worker's user. Needs `bind`."""
+    metrics_bind: Annotated[str, Meta(pattern=API_BIND)] | None = None
+    """Address and port of `/metrics`, which has no password, e.g. `127.0.0.1:9481`. Default: there are no metrics."""
+    access_log: bool = True
+    """Whether each request has a line in the log: token id, tenant, operation, status and time."""
     connections: Annotated[int, Meta(ge=16, le=100_000)] = 4096
     """Open connections. Above it, the one that has waited longest for a request is closed."""
     requests_per_second: Annotated[float, Meta(gt=0, le=1_000_000)] = 50.0

@@ -4,6 +4,7 @@ import sys
 
 from prometheus_client import Counter
 
+from pageworker_supervisor.telemetry.api_metrics import api_metrics_table
 from pageworker_supervisor.telemetry.fleet_metrics import fleet_metrics_table
 from pageworker_supervisor.telemetry.metrics import Metrics
 from pageworker_supervisor.telemetry.metrics.metrics import AnyMetric
@@ -27,4 +28,4 @@ def _row(metric: AnyMetric) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(metrics_table() + "\n" + fleet_metrics_table())
+    sys.stdout.write(metrics_table() + "\n" + fleet_metrics_table() + "\n" + api_metrics_table())
