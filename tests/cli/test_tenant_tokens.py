@@ -88,6 +88,7 @@ def test_people_see_the_token_once(call: Any, capsys: pytest.CaptureFixture[str]
     assert run(["tenant", "create-token", "acme", "--scope", "viewer"]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("pw_")
+    assert out.count("\n") == 1, "the token alone"
     assert "not stored" in err
     assert run(["tenant", "list-tokens", "acme"]) == 0
     listed = capsys.readouterr().out

@@ -31,7 +31,11 @@ class HostUnfit(Exception):
 
 
 class NamespaceRefused(OSError):
-    """The kernel refuses the worker's user namespace or its map."""
+    """The kernel refuses the worker's user namespace or its map. `mend` says what to do."""
+
+    def __init__(self, text: str, mend: str) -> None:
+        super().__init__(text)
+        self.mend = mend
 
 
 class LaunchFailed(OSError):

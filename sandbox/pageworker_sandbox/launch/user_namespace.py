@@ -18,6 +18,14 @@ from pageworker_sandbox.launch import namespace_holder
 from pageworker_sandbox.launch.errors import NamespaceRefused
 from pageworker_sandbox.launch.fd_stack import FdStack
 
+ALLOW = (
+    "allow user namespaces: `workerctl doctor` names the setting of this kernel that forbids them. In a container, its "
+    "seccomp profile must permit unshare(2)"
+)
+CHOOSE_IDS = (
+    "set sandbox.first_uid to ids that this user may use: as root, those in /proc/self/uid_map; a container has few of "
+    "them"
+)
 MAX_ROWS = 340
 """Of a map (user_namespaces(7))."""
 
@@ -93,12 +101,12 @@ def make(ranges: Sequence[tuple[int, int]]) -> UserNamespace:
 def _mapped(holder: int, said: int, ranges: Sequence[tuple[int, int]]) -> int:
     """Write the maps of the holder's namespace. Returns a descriptor of the namespace."""
     if (text := os.read(said, 1000)) != namespace_holder.READY:
-        raise NamespaceRefused(f"no user namespace can be created: {text.decode(errors='replace').strip()}")
+        raise NamespaceRefused(f"no user namespace can be created: {text.decode(errors='replace').strip()}", ALLOW)
     for kind, own in (("gid", os.getegid()), ("uid", os.geteuid())):
         try:
             _write(f"/proc/{holder}/{kind}_map", map_text(own, ranges))
         except OSError as error:
-            raise NamespaceRefused(f"the kernel refuses its map of {kind}s: {error.strerror}") from error
+            raise NamespaceRefused(f"the kernel refuses its map of {kind}s: {error.strerror}", CHOOSE_IDS) from error
     return os.open(f"/proc/{holder}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
 
 

@@ -2,7 +2,6 @@
 
 import pathlib
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -13,6 +12,7 @@ from pageworker_supervisor.config.errors import ConfigProblem
 from pageworker_supervisor.config.not_yet import EXPECTED, instead_of
 from pageworker_supervisor.config.redact import may_contain_secret, redact_url
 from pageworker_supervisor.config.toml_lines import Path
+from pageworker_supervisor.contract.near_name import near_name
 from pageworker_supervisor.contract.type_names import describe, first, is_struct
 
 MAX_SHOWN = 60
@@ -118,13 +118,13 @@ def unknown_setting(source: str, path: Path, section: type[Struct], root: type[S
 def near_miss(path: Path, section: type[Struct], root: type[Struct]) -> str:
     """A hint that names the setting that was probably meant, or an empty text."""
     here, key = path[:-1], path[-1]
-    near = get_close_matches(key, field_types(section), n=1, cutoff=0.6)
+    near = near_name(key, field_types(section))
     elsewhere = [
         f"{name}.{key}" for name, type_ in field_types(root).items() if is_struct(type_) and key in field_types(type_)
     ]
     # A setting without its section is meant more often than a section with another name.
     if near and (here or not elsewhere):
-        return f"did you mean `{'.'.join((*here, near[0]))}`?"
+        return f"did you mean `{'.'.join((*here, near))}`?"
     return f"did you mean `{'` or `'.join(elsewhere)}`?" if elsewhere else ""
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.contract.errors import ContractError
+from pageworker_supervisor.contract.near_name import near_name
 from pageworker_supervisor.contract.not_yet import JOB_FIELDS
 from pageworker_supervisor.contract.type_names import describe, first, optional
 
@@ -75,12 +76,12 @@ def object_hint(name: str, found: Any) -> str:
 def _unknown(name: str, known: list[str]) -> ContractError:
     if name in JOB_FIELDS:
         return ContractError("not_supported", name, "is not supported yet", JOB_FIELDS[name])
-    near = get_close_matches(_snake(name), known, n=1, cutoff=0.6)
+    near = near_name(_snake(name), known)
     return ContractError(
         "unknown_field",
         name[:MAX_SHOWN] or '""',
         "is not a field of a job",
-        f"did you mean `{near[0]}`?" if near else "",
+        f"did you mean `{near}`?" if near else "",
     )
 
 

@@ -67,8 +67,8 @@ class BlockedAttempt(Struct, frozen=True, kw_only=True):
 
 
 class AttemptRecord(Struct, frozen=True, kw_only=True):
-    """One attempt to run the job. `attempt` counts from 1. `outcome` is a status or `lost`; `reason` says how it was
-    lost, if the worker could tell.
+    """One attempt to run the job. `attempt` counts from 1. `outcome` is a status or `lost`; `reason` says why another
+    attempt followed: its error, or how it was lost, if the worker could tell.
 
     `proxy`: `POLICY/HOST:PORT`, the upstream proxy that the runner used last; `POLICY/direct` after a permitted
     fall-back; `POLICY` if no request was made; null without a proxy policy.

@@ -50,6 +50,10 @@ class NotJson(Exception):
     first."""
 
 
+REASON_CHARS = 300
+"""Of the error of a past attempt. Redis keeps it with the waiting job."""
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
     """The end of an attempt. `data` is JSON; times are seconds."""
 
@@ -265,6 +269,11 @@ def attempt_of(
         module_version=version,
         proxy=proxy,
     )
+
+
+def with_reason(record: AttemptRecord, why: ResultError) -> AttemptRecord:
+    """The record of an attempt that another one follows: the error of the result is that of the last one."""
+    return structs.replace(record, reason=f"{why.type}: {why.message}"[:REASON_CHARS])
 
 
 def lost_attempt(

@@ -37,6 +37,7 @@ from pageworker_supervisor.dispatch.outcome import (
     lost_attempt,
     past_attempts,
     trace_of,
+    with_reason,
 )
 from pageworker_supervisor.dispatch.running_calls import ClaimedJob, RunningCalls
 from pageworker_supervisor.queue.consumer import JobConsumer
@@ -132,7 +133,7 @@ class Settlement:
             case EndJob():
                 return await self.end(attempt, decision, outcome)
             case RetryJob():
-                record = self._record(attempt, outcome, decision.blocker)
+                record = with_reason(self._record(attempt, outcome, decision.blocker), decision.error)
                 await self._retry(attempt, decision, record, begun=outcome.begun)
                 return False
 

@@ -62,9 +62,7 @@ def own_users(
         try:
             namespace = make([(one.first, one.count) for one in (ids, *earlier)])
         except NamespaceRefused as error:
-            raise HostRefused(
-                str(error), "allow user namespaces (`workerctl doctor` says how), and check sandbox.first_uid"
-            ) from error
+            raise HostRefused(str(error), error.mend) from error
         with namespace:
             give_up_capabilities()
             yield OwnUsers(ids, namespace)
