@@ -53,8 +53,8 @@ async def every_operation(api: ServedApi, known: str) -> list[int]:
     return [(await api.client.get(path, headers=headers)).status_code for path in paths]
 
 
-async def submit(api: ServedApi, jobs: list[dict[str, Any]]) -> list[str]:
-    answer = await api.client.post("/v1/jobs", json={"jobs": jobs}, headers=api.as_("a1"))
+async def submit(api: ServedApi, jobs: list[dict[str, Any]], token: str = "a1") -> list[str]:
+    answer = await api.client.post("/v1/jobs", json={"jobs": jobs}, headers=api.as_(token))
     assert answer.status_code == 200, answer.text
     return [each["status"] for each in answer.json()["jobs"]]
 
@@ -87,6 +87,8 @@ async def through_all_states(api: ServedApi, queue: QueueClient) -> None:
     assert await submit(api, [job(str(number), profile_id="q") for number in range(20, 30)]) == ["queued"] * 10
     assert await cancel(api, "20") == [200]
     await every_operation(api, "21")
+    await queue.pauses.pause("tenant", "beta", "a timer", "ann", for_seconds=600)
+    assert await submit(api, [job("1")], "b1") == ["queued"]
     assert await queue.inspection.check_consistency() == []
     await queue.pauses.pause("tenant", "acme", "an event", "ann")
 
@@ -95,9 +97,8 @@ async def test_the_api_needs_no_other_right(live_redis: RedisServer) -> None:
     live_redis.command("ACL", "SETUSER", USER, "reset", "on", ">secret", *api_rules("pw", library("pw", cluster=False)))
     live_redis.command("ACL", "LOG", "RESET")
     url = live_redis.url.replace("redis://", f"redis://{USER}:secret@")
-    tenants = {
-        "acme": TenantSettings(callback_allow=(RECEIVER,), backlog_jobs=1000, callback_secret_file=Path("/dev/null"))
-    }
+    acme = TenantSettings(callback_allow=(RECEIVER,), backlog_jobs=1000, callback_secret_file=Path("/dev/null"))
+    tenants = {"acme": acme, "beta": TenantSettings()}
     settings = settings_for(url, ApiSettings(bind="127.0.0.1:0", max_wait_seconds=0.2), tenants)
     try:
         async with open_redis_client(RedisSettings(url=live_redis.url), Path("/nonexistent")) as worker:
