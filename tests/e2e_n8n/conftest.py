@@ -16,13 +16,17 @@ from pw_n8n import api
 from pw_n8n.client import N8nClient
 from pw_n8n.flows import FOLDER, node, shipped
 from pw_n8n.node_flows import CREDENTIAL
+from pw_n8n.queue_mode import QueueN8n
 from pw_n8n.server import REPOSITORY, ROOT, N8n
 from pw_n8n.system import TOKEN, Customer, RepairableShop, System, served_in_thread
 from pw_servers import redis_server, s3
 from pw_servers.ports import free_port
 
 HERE = Path(__file__).parent
-"""Of the header auth of a Wait node."""
+EVERY_RESULT = "pageworkerNode04"
+"""Would start an execution for each job of all tests. test_trigger.py publishes it again."""
+PATHS = ("webhook-waiting/*", "webhook/*")
+"""Of n8n, that workers may call."""
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +63,7 @@ def credential_of_the_node(url: str, token: str) -> dict[str, object]:
         "id": CREDENTIAL,
         "name": "Pageworker API",
         "type": "pageworkerApi",
-        "data": {"baseUrl": url, "token": token},
+        "data": {"baseUrl": url, "token": token, "callbackSecret": SECRET.decode()},
     }
 
 
@@ -95,7 +99,9 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     shipped_users = files("pageworker_supervisor.redis_client").joinpath("pageworker.acl").read_text()
     acl_file.write_text(shipped_users.replace("off resetpass", f"on >{password}"))
     n8n = N8n(folder / "n8n", free_port(), free_port())
-    n8n.folder.mkdir()
+    queue_n8n = QueueN8n(folder / "n8n-queue", free_port(), free_port())
+    for each in (n8n, queue_n8n):
+        each.folder.mkdir()
     key = publish_usual(folder / "registry")
     shop, customer = RepairableShop(), Customer()
     with ExitStack() as stack:
@@ -107,7 +113,7 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         artifacts = {"url": f"s3://{s3.BUCKET}/jobs", "link_seconds": 600}
         place.secret_file.write_bytes(SECRET)
         own = {
-            "callback_allow": [f"{n8n.url}/webhook-waiting/*", f"{n8n.url}/webhook/pageworker-many"],
+            "callback_allow": [f"{each.url}/{path}" for each in (n8n, queue_n8n) for path in PATHS],
             "callback_secret_file": str(place.secret_file),
         }
         shop_port, customer_port = (stack.enter_context(served_in_thread(app)) for app in (shop, customer.app))
@@ -130,7 +136,8 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         )
         all_credentials, http_api = credentials(redis.port, password), None
         if (tarball := node_tarball()) is not None:
-            n8n.install_node(tarball)
+            for each in (n8n, queue_n8n):
+                each.install_node(tarball)
             port = free_port()
             bind = {"bind": f"127.0.0.1:{port}"}
             config = place.write_config("api", redis=worker_redis, api=bind, tenants=tenants, artifacts=artifacts)
@@ -138,20 +145,24 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             http_api.start()
             stack.callback(http_api.kill)
             all_credentials.append(credential_of_the_node(http_api.url, http_api.token("acme")))
+        queue_n8n.redis_port = stack.enter_context(redis_server(port=free_port())).port
         (n8n.folder / "credentials.json").write_text(json.dumps(all_credentials))
         n8n.shell(f"n8n import:credentials --input={n8n.folder}/credentials.json")
         n8n.shell(typed_in_the_readme())
         if http_api is not None:
             n8n.shell(typed_in_the_readme(FOLDER / "node-flows"))
+            queue_n8n.shell(f"n8n import:credentials --input={n8n.folder}/credentials.json")
         n8n.start()
         stack.callback(n8n.stop)
         client = N8nClient(n8n)
         stack.callback(client.close)
+        if http_api is not None:
+            client.remove(EVERY_RESULT)
         blockers = shipped("blockers")
         whom = node(blockers, "Whom to tell")["parameters"]
         customer_url = f"http://127.0.0.1:{customer_port}"
         whom["jsonOutput"] = whom["jsonOutput"].replace("https://acme.example/pageworker", f"{customer_url}/notify")
         client.save(blockers)
-        system = System(n8n, client, redis, worker, shop, customer, http_api, customer_url)
+        system = System(n8n, client, redis, worker, shop, customer, http_api, customer_url, queue_n8n)
         system.until_listening()
         yield system

@@ -25,6 +25,7 @@ from pageworker_demo.loopback_server import SignalFreeServer, loopback_socket
 from pageworker_demo.shop import Shop
 from pw_n8n.api import ApiProcess
 from pw_n8n.client import N8nClient
+from pw_n8n.queue_mode import QueueN8n
 from pw_n8n.server import N8n
 
 
@@ -66,6 +67,8 @@ class System:
     api: ApiProcess | None
     """None: this version has no HTTP API, or the node was not built."""
     customer_url: str
+    queue_n8n: QueueN8n | None = None
+    """Not started."""
 
     def job(self, module: str, payload: dict[str, Any], **fields: Any) -> dict[str, Any]:
         """A job without id and callback: flows add them."""

@@ -30,11 +30,15 @@ def test_the_flows_with_the_node_are_described_and_published() -> None:
 
 def test_the_flows_use_the_node_as_its_readme_says() -> None:
     """Parameters of the node have the names and values that it declares."""
-    fields = (ROOT / "n8n/n8n-nodes-pageworker/nodes/Pageworker/fields/jobFields.ts").read_text()
+    nodes = ROOT / "n8n/n8n-nodes-pageworker/nodes"
+    of_jobs = (nodes / "Pageworker/fields/jobFields.ts").read_text()
+    of_trigger = (nodes / "PageworkerTrigger/fields.ts").read_text()
     for flow in FLOWS.values():
-        (node,) = [node for node in flow["nodes"] if node["type"] == "n8n-nodes-pageworker.pageworker"]
+        (node,) = [node for node in flow["nodes"] if node["type"].startswith("n8n-nodes-pageworker.pageworker")]
         parameters = node["parameters"]
+        fields = of_trigger if node["type"].endswith("Trigger") else of_jobs
         assert [name for name in parameters if name != "resource" and f"name: '{name}'" not in fields] == []
         chosen = [parameters[name] for name in ("operation", "jobFrom", "onFailure") if name in parameters]
+        chosen += parameters.get("events", [])
         assert [value for value in chosen if f"value: '{value}'" not in fields] == []
         assert node["credentials"]["pageworkerApi"]["name"] == "Pageworker API"

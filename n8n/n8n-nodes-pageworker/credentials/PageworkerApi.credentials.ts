@@ -36,6 +36,14 @@ export class PageworkerApi implements ICredentialType {
 			placeholder: 'pw_…',
 			description: 'A token of one tenant with the scope producer',
 		},
+		{
+			displayName: 'Callback Secret',
+			name: 'callbackSecret',
+			type: 'string',
+			typeOptions: { password: true },
+			default: '',
+			description: 'The callback secret of the tenant. The trigger needs it to check that events come from pageworker.',
+		},
 	];
 
 	authenticate: IAuthenticateGeneric = {

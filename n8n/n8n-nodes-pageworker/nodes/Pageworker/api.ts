@@ -2,6 +2,7 @@
 import type {
 	IDataObject,
 	IExecuteFunctions,
+	IHookFunctions,
 	IHttpRequestMethods,
 	IHttpRequestOptions,
 	IN8nHttpFullResponse,
@@ -16,7 +17,7 @@ import type { JobResult, Problem } from './jobResult';
 
 export const CREDENTIAL = 'pageworkerApi';
 
-export type ApiCaller = IExecuteFunctions | ILoadOptionsFunctions | IWebhookFunctions;
+export type ApiCaller = IExecuteFunctions | IHookFunctions | ILoadOptionsFunctions | IWebhookFunctions;
 
 export interface ApiRequest {
 	method: IHttpRequestMethods;
@@ -24,8 +25,12 @@ export interface ApiRequest {
 	path: string;
 	query?: IDataObject;
 	body?: IDataObject;
+	/** The body is bytes of this media type. */
+	upload?: { bytes: Buffer; type: string };
 	/** The answer is bytes. */
 	binary?: boolean;
+	/** Statuses of errors that are no failure here. */
+	accepted?: number[];
 	/** Seconds until the request fails. */
 	timeoutSeconds?: number;
 	/** For errors: which item the request is for. */
@@ -79,8 +84,9 @@ async function send(caller: ApiCaller, asked: ApiRequest): Promise<Answer> {
 		method: asked.method,
 		url: `${baseUrl.trim().replace(/\/+$/, '')}${asked.path}`,
 		qs: asked.query,
-		body: asked.body,
-		json: !asked.binary,
+		body: asked.upload?.bytes ?? asked.body,
+		headers: asked.upload ? { 'Content-Type': asked.upload.type } : undefined,
+		json: !asked.binary && !asked.upload,
 		encoding: asked.binary ? 'arraybuffer' : undefined,
 		timeout: (asked.timeoutSeconds ?? TIMEOUT_SECONDS) * 1000,
 		returnFullResponse: true,
@@ -104,8 +110,8 @@ async function send(caller: ApiCaller, asked: ApiRequest): Promise<Answer> {
 
 function checked<T>(caller: ApiCaller, asked: ApiRequest, answer: Answer): ApiAnswer<T> {
 	if (answer instanceof NodeApiError) throw answer;
-	if (answer.statusCode < 400) {
-		return { status: answer.statusCode, headers: answer.headers, body: answer.body as T };
+	if (answer.statusCode < 400 || asked.accepted?.includes(answer.statusCode)) {
+		return { status: answer.statusCode, headers: answer.headers, body: bodyOf(answer.body, asked) as T };
 	}
 	const problem = problemOf(answer.body);
 	throw new NodeApiError(caller.getNode(), { ...problem } as JsonObject, {
@@ -114,6 +120,11 @@ function checked<T>(caller: ApiCaller, asked: ApiRequest, answer: Answer): ApiAn
 		description: [problem.field && `Field: ${problem.field}.`, problem.hint].filter(Boolean).join(' '),
 		itemIndex: asked.itemIndex,
 	});
+}
+
+/** n8n parses JSON only where the request is JSON as well. */
+function bodyOf(body: unknown, asked: ApiRequest): unknown {
+	return asked.upload && typeof body === 'string' ? JSON.parse(body) : body;
 }
 
 /** The problem document in the body of an answer, which may be text or bytes. */
