@@ -55,7 +55,7 @@ def test_the_readme_names_each_operation() -> None:
         r"name: '(\w+)', value: '\w+' }", (FOLDER / "nodes/Pageworker/Pageworker.node.ts").read_text()
     )
     operations = re.findall(r"name: '([\w ]+)',\s+value: '\w+',\s+action:", fields)
-    assert len(operations) == 7
+    assert len(operations) == 10
     assert [name for name in operations if f"| {name} |" not in README] == []
     assert [name for name in resources if f"| {name} | " not in README] == []
 

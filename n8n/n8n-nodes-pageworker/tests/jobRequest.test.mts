@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { filledFields, jobId, jobRequest, object, wholeJob } from '../nodes/Pageworker/jobRequest.js';
+import { batchId, filledFields, jobId, jobRequest, object, wholeJob } from '../nodes/Pageworker/jobRequest.js';
 
 const PARAMETERS = { module: 'shop.product', payload: { url: 'u' }, options: {} };
 const ADDITIONS = { jobId: '1', meta: { execution: '9' }, callbackUrl: 'https://n8n/r' };
@@ -61,4 +61,13 @@ test('the id of a job is legal, and differs by each part of its origin', () => {
 	assert.equal(ids[0], 'n8n-abcdef01-231-0f8b11-0-2');
 	assert.equal(new Set(ids).size, ids.length);
 	for (const id of ids) assert.match(id, /^[A-Za-z0-9._:-]{1,128}$/);
+});
+
+test('a batch has the id of its jobs without the item, and a job of it no callback', () => {
+	const origin = { instance: 'abcdefgh', execution: '12', node: 'node-1', run: 0 };
+	assert.equal(jobId({ ...origin, item: 3 }), `${batchId(origin)}-3`);
+	assert.equal(jobId({ ...origin, item: 0 }), `${batchId(origin)}-0`);
+	const job = wholeJob({ endpoint_module: 'a.b' }, { jobId: '1', meta: {}, batchId: 'b', files: [{ name: 'f' }] });
+	assert.deepEqual([job.batch_id, job.callback_url, job.files], ['b', undefined, [{ name: 'f' }]]);
+	assert.throws(() => wholeJob({ batch_id: 'own' }, { jobId: '1', meta: {}, batchId: 'b' }), /batch_id/);
 });

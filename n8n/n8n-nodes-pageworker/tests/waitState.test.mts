@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { KEY, missing, stateIn, withResult } from '../nodes/Pageworker/waitState.js';
+import { completes, KEY, missing, stateIn, withResult } from '../nodes/Pageworker/waitState.js';
 
 const STATE = { execution: '7', jobIds: ['a', 'b'], results: {} };
 
@@ -24,4 +24,13 @@ test('results come in any order, and a repeated one changes nothing', () => {
 
 test('a late callback of an earlier run of the node is not taken', () => {
 	assert.equal(withResult(STATE, { job_id: 'c', status: 'succeeded' }), undefined);
+});
+
+test('only the callback of its own batch completes a state', () => {
+	const state = { execution: '7', jobIds: ['a', 'b'], batchId: 'n8n-1', results: {} };
+	assert.ok(completes(state, { kind: 'batch', batch_id: 'n8n-1' }));
+	for (const body of [{ kind: 'batch', batch_id: 'n8n-2' }, { job_id: 'a', status: 'succeeded' }, null, 'batch']) {
+		assert.ok(!completes(state, body));
+	}
+	assert.ok(!completes({ ...state, batchId: undefined }, { kind: 'batch' }));
 });

@@ -14,7 +14,7 @@ import { getModuleFields, searchModules } from './modules';
 import { OPERATIONS, submitAll } from './operations';
 import { resume, runAndWait } from './runAndWait';
 
-const OUTPUTS: `={{${string}}}` = `={{ $parameter.resource === 'job' && $parameter.operation === 'runAndWait' && $parameter.onFailure === 'outputs'
+const OUTPUTS: `={{${string}}}` = `={{ $parameter.operation === 'runAndWait' && $parameter.onFailure === 'outputs'
 	? [{ type: 'main', displayName: 'Succeeded' }, { type: 'main', displayName: 'Blocked' }, { type: 'main', displayName: 'Failed' }]
 	: ['main'] }}`;
 
@@ -54,6 +54,7 @@ export class Pageworker implements INodeType {
 				noDataExpression: true,
 				options: [
 					{ name: 'Artifact', value: 'artifact' },
+					{ name: 'Batch', value: 'batch' },
 					{ name: 'Job', value: 'job' },
 					{ name: 'Limit', value: 'limit' },
 					{ name: 'Module', value: 'module' },
@@ -88,7 +89,7 @@ export class Pageworker implements INodeType {
 	async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 		const resource = this.getNodeParameter('resource', 0);
 		const operation = this.getNodeParameter('operation', 0);
-		if (resource === 'job' && operation === 'runAndWait') return await runAndWait(this);
+		if (operation === 'runAndWait') return await runAndWait(this);
 		if (resource === 'job' && operation === 'submit') return await submitAll(this);
 		const found: INodeExecutionData[] = [];
 		for (let itemIndex = 0; itemIndex < this.getInputData().length; itemIndex++) {

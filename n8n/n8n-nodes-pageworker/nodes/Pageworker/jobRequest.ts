@@ -23,6 +23,8 @@ export interface JobAdditions {
 	jobId: string;
 	meta: IDataObject;
 	callbackUrl?: string;
+	batchId?: string;
+	files?: IDataObject[];
 }
 
 export interface JobParameters {
@@ -44,15 +46,18 @@ export function jobRequest(parameters: JobParameters, additions: JobAdditions): 
 	return wholeJob(job, additions);
 }
 
-/** A job that a user wrote, with what the node adds. Throws an Error if both have a callback. */
+/** A job that a user wrote, with what the node adds. Throws an Error if both have a callback or a batch. */
 export function wholeJob(job: IDataObject, additions: JobAdditions): IDataObject {
 	if (job.callback_url && additions.callbackUrl) throw new Error('Job has a callback_url: the node sets it');
+	if (job.batch_id && additions.batchId) throw new Error('Job has a batch_id: the node sets it');
 	const whole: IDataObject = {
 		...job,
 		job_id: job.job_id ?? additions.jobId,
 		meta: { ...object('meta', job.meta), ...additions.meta },
 	};
 	if (additions.callbackUrl) whole.callback_url = additions.callbackUrl;
+	if (additions.batchId) whole.batch_id = additions.batchId;
+	if (additions.files?.length) whole.files = additions.files;
 	return whole;
 }
 
@@ -109,4 +114,9 @@ export function jobId(origin: JobOrigin): string {
 		origin.run,
 		origin.item,
 	].join('-');
+}
+
+/** The id of the batch of all items: that of a job, without its item. */
+export function batchId(origin: Omit<JobOrigin, 'item'>): string {
+	return jobId({ ...origin, item: 0 }).replace(/-0$/, '');
 }

@@ -3,6 +3,7 @@ import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-wor
 import { NodeOperationError } from 'n8n-workflow';
 
 import { jobPath, request, resultIn } from './api';
+import { cancelBatch, getBatch } from './batches';
 import { reasonOf, rejectedResult } from './jobResult';
 import { modules } from './modules';
 import { jobOf, submit } from './submission';
@@ -12,6 +13,7 @@ export type Operation = (context: IExecuteFunctions, itemIndex: number) => Promi
 /** Those that are run once per item, by resource and operation. */
 export const OPERATIONS: Record<string, Record<string, Operation>> = {
 	artifact: { download },
+	batch: { cancel: cancelBatch, get: getBatch },
 	job: { cancel, get: getJob },
 	limit: { get: getLimits },
 	module: { getAll: getModules },
@@ -19,10 +21,11 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
 
 /** Submits the jobs of all items at once. Throws NodeOperationError for the first one that is rejected. */
 export async function submitAll(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-	const jobs = context.getInputData().map((_, itemIndex) => {
+	const jobs: IDataObject[] = [];
+	for (let itemIndex = 0; itemIndex < context.getInputData().length; itemIndex++) {
 		const callbackUrl = context.getNodeParameter('callbackUrl', itemIndex, '') as string;
-		return jobOf(context, itemIndex, callbackUrl.trim() || undefined);
-	});
+		jobs.push(await jobOf(context, itemIndex, { callbackUrl: callbackUrl.trim() || undefined }));
+	}
 	const answers = await submit(context, jobs);
 	const found = answers.map((answer, itemIndex): INodeExecutionData => {
 		const item: INodeExecutionData = { json: answer, pairedItem: { item: itemIndex } };

@@ -7,6 +7,7 @@
  * and turns red if a job failed. A Retry finds the state of another execution, and submits new jobs.
  */
 import type {
+	IDataObject,
 	IExecuteData,
 	IExecuteFunctions,
 	INodeExecutionData,
@@ -17,11 +18,12 @@ import type {
 import { NodeOperationError, WAIT_INDEFINITELY } from 'n8n-workflow';
 
 import { jobPath, repeatable, request, resultIn } from './api';
+import { closeBatch, openBatch } from './batches';
 import { isResult, rejectedResult } from './jobResult';
 import { outputs } from './outputs';
-import { defaultJobId, jobOf, submit } from './submission';
+import { defaultBatchId, defaultJobId, jobOf, submit } from './submission';
 import type { SubmittedJob } from './submission';
-import { KEY, missing, stateIn, withResult } from './waitState';
+import { completes, KEY, missing, stateIn, withResult } from './waitState';
 import type { WaitState } from './waitState';
 
 /** The API answers such a request earlier if there is a result. */
@@ -32,14 +34,22 @@ const MS_PER_HOUR = 3_600_000;
 export async function runAndWait(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
 	const entry = context.getExecuteData();
 	const found = stateIn(entry.metadata, context.getExecutionId());
-	if (found) return finished(context, entry, found);
+	if (found) return finished(context, entry, found.batchId ? await polled(context, found) : found);
 	const polling = isTool(context) || context.getNodeParameter('waitBy', 0) === 'polling';
 	const url = polling ? undefined : resumeUrl(context);
-	const jobs = context.getInputData().map((_, index) => jobOf(context, index, url));
+	const batchId = context.getNodeParameter('resource', 0) === 'batch' ? defaultBatchId(context) : undefined;
+	const answering = batchId ? { batchId } : { callbackUrl: url };
+	const jobs: IDataObject[] = [];
+	for (let index = 0; index < context.getInputData().length; index++) {
+		jobs.push(await jobOf(context, index, answering));
+	}
+	if (batchId) await openBatch(context, batchId, url);
 	const submitted = await submit(context, jobs);
+	if (batchId) await closeBatch(context, batchId);
 	const state: WaitState = {
 		execution: context.getExecutionId(),
 		jobIds: submitted.map((each) => each.job_id),
+		batchId,
 		results: Object.fromEntries(
 			submitted
 				.filter((each) => each.status === 'rejected')
@@ -133,6 +143,11 @@ async function received(context: IWebhookFunctions): Promise<IWebhookResponseDat
 	const state = stateIn(entry?.metadata, context.getExecutionId());
 	if (!entry || !state) {
 		return answer(context, 500, 'This version of n8n does not show the node what it waits for.');
+	}
+	if (completes(state, body)) {
+		// The node asks for the results itself: there may be more than a callback may take time for.
+		continueWith(entry, state);
+		return { workflowData: entry.data.main.map((items) => items ?? []) };
 	}
 	if (!isResult(body)) return answer(context, 422, 'The body is not a result of pageworker.');
 	const known = withResult(state, body);

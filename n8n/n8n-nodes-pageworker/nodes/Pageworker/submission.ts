@@ -3,7 +3,8 @@ import type { IDataObject, IExecuteFunctions, JsonObject } from 'n8n-workflow';
 import { NodeApiError, NodeOperationError } from 'n8n-workflow';
 
 import { repeatable } from './api';
-import { filledFields, jobId, jobRequest, object, wholeJob } from './jobRequest';
+import { uploaded } from './files';
+import { batchId, filledFields, jobId, jobRequest, object, wholeJob } from './jobRequest';
 import type { JobAdditions } from './jobRequest';
 import type { Problem } from './jobResult';
 
@@ -18,13 +19,27 @@ export interface SubmittedJob extends IDataObject {
 /** Jobs of one request. The API takes up to 1,000; fewer keep the body below its limit. */
 const JOBS_PER_REQUEST = 100;
 
-/** The job of one item, from the parameters of the node. Throws NodeOperationError if a parameter is not valid. */
-export function jobOf(context: IExecuteFunctions, itemIndex: number, callbackUrl?: string): IDataObject {
+/** How the results of jobs come back. */
+export interface Answering {
+	callbackUrl?: string;
+	batchId?: string;
+}
+
+/**
+ * The job of one item, from the parameters of the node. Its files are uploaded. Throws NodeOperationError if a parameter is
+ * not valid.
+ */
+export async function jobOf(
+	context: IExecuteFunctions,
+	itemIndex: number,
+	answering: Answering,
+): Promise<IDataObject> {
 	const { id: workflow } = context.getWorkflow();
 	const additions: JobAdditions = {
 		jobId: defaultJobId(context, itemIndex),
 		meta: { workflow: workflow ?? null, execution: context.getExecutionId() },
-		callbackUrl,
+		...answering,
+		files: await uploaded(context, itemIndex),
 	};
 	try {
 		if (context.getNodeParameter('jobFrom', itemIndex) === 'json') {
@@ -88,6 +103,16 @@ export function defaultJobId(context: IExecuteFunctions, itemIndex: number): str
 		node: context.getNode().id,
 		run: Number(context.evaluateExpression('{{ $runIndex }}', itemIndex)),
 		item: itemIndex,
+	});
+}
+
+/** The id of the batch of all items. */
+export function defaultBatchId(context: IExecuteFunctions): string {
+	return batchId({
+		instance: context.getInstanceId(),
+		execution: context.getExecutionId(),
+		node: context.getNode().id,
+		run: Number(context.evaluateExpression('{{ $runIndex }}', 0)),
 	});
 }
 

@@ -12,6 +12,8 @@ export interface WaitState {
 	execution: string;
 	/** Ids of the jobs, one per item, in their order. */
 	jobIds: string[];
+	/** The batch that all jobs are in: one callback comes when it is complete. Absent: each job has a callback. */
+	batchId?: string;
 	/** What is known. A job that was not accepted has its result at once. */
 	results: Record<string, JobResult>;
 }
@@ -28,6 +30,12 @@ export function stateIn(metadata: unknown, execution: string): WaitState | undef
 /** Ids of the jobs that have no result yet, in their order. */
 export function missing(state: WaitState): string[] {
 	return state.jobIds.filter((id) => !(id in state.results));
+}
+
+/** Whether a body says that the batch of this state is complete. */
+export function completes(state: WaitState, body: unknown): boolean {
+	const { kind, batch_id: batchId } = (body ?? {}) as Record<string, unknown>;
+	return kind === 'batch' && state.batchId !== undefined && state.batchId === batchId;
 }
 
 /** The state with one more result; undefined: the result is of no job that this execution waits for. */

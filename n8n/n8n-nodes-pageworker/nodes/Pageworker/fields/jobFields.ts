@@ -1,7 +1,8 @@
 import type { INodeProperties } from 'n8n-workflow';
 
 const SUBMITTING = ['runAndWait', 'submit'];
-const submitting = { show: { resource: ['job'], operation: SUBMITTING } };
+const submitting = { show: { resource: ['batch', 'job'], operation: SUBMITTING } };
+const waiting = { show: { resource: ['batch', 'job'], operation: ['runAndWait'] } };
 const byParameters = { show: { ...submitting.show, jobFrom: ['parameters'] } };
 
 export const jobOperations: INodeProperties = {
@@ -231,6 +232,40 @@ export const jobFields: INodeProperties[] = [
 		displayOptions: { show: { ...byParameters.show, payloadFrom: ['json'] } },
 	},
 	{
+		displayName: 'Files',
+		name: 'files',
+		type: 'fixedCollection',
+		typeOptions: { multipleValues: true },
+		placeholder: 'Add File',
+		default: {},
+		description: 'Binary fields of the item that the module gets as files',
+		displayOptions: submitting,
+		options: [
+			{
+				displayName: 'File',
+				name: 'file',
+				values: [
+					{
+						displayName: 'Input Binary Field',
+						name: 'binaryPropertyName',
+						type: 'string',
+						default: 'data',
+						required: true,
+						hint: 'The name of the input binary field containing the file',
+					},
+					{
+						displayName: 'Name',
+						name: 'name',
+						type: 'string',
+						default: '',
+						placeholder: 'e.g. invoice.pdf',
+						description: 'The name by which the module asks for it. Default: the name of the file.',
+					},
+				],
+			},
+		],
+	},
+	{
 		displayName: 'On Failure',
 		name: 'onFailure',
 		type: 'options',
@@ -248,7 +283,7 @@ export const jobFields: INodeProperties[] = [
 			},
 		],
 		default: 'error',
-		displayOptions: { show: { resource: ['job'], operation: ['runAndWait'] } },
+		displayOptions: waiting,
 	},
 	{
 		displayName: 'Wait By',
@@ -269,7 +304,7 @@ export const jobFields: INodeProperties[] = [
 			},
 		],
 		default: 'callback',
-		displayOptions: { show: { resource: ['job'], operation: ['runAndWait'] } },
+		displayOptions: waiting,
 	},
 	{
 		displayName: 'Wait at Most (Hours)',
@@ -278,7 +313,7 @@ export const jobFields: INodeProperties[] = [
 		typeOptions: { minValue: 0, numberPrecision: 2 },
 		default: 24,
 		description: 'Then the execution turns red. 0: no limit. The job itself goes on.',
-		displayOptions: { show: { resource: ['job'], operation: ['runAndWait'] } },
+		displayOptions: waiting,
 	},
 	{
 		displayName: 'Callback URL',

@@ -22,6 +22,34 @@ export const otherOperations: INodeProperties[] = [
 		name: 'operation',
 		type: 'options',
 		noDataExpression: true,
+		displayOptions: { show: { resource: ['batch'] } },
+		options: [
+			{
+				name: 'Cancel',
+				value: 'cancel',
+				action: 'Cancel a batch',
+				description: 'Stop the jobs of a batch that have not ended',
+			},
+			{
+				name: 'Get',
+				value: 'get',
+				action: 'Get a batch',
+				description: 'See how many jobs of a batch wait, run, and have ended',
+			},
+			{
+				name: 'Run and Wait',
+				value: 'runAndWait',
+				action: 'Run a batch and wait for its results',
+				description: 'Submit all items as one batch, wait for one callback, and continue with the results',
+			},
+		],
+		default: 'runAndWait',
+	},
+	{
+		displayName: 'Operation',
+		name: 'operation',
+		type: 'options',
+		noDataExpression: true,
 		displayOptions: { show: { resource: ['limit'] } },
 		options: [
 			{
@@ -52,6 +80,14 @@ export const otherOperations: INodeProperties[] = [
 ];
 
 export const otherFields: INodeProperties[] = [
+	{
+		displayName: 'Batch ID',
+		name: 'batchId',
+		type: 'string',
+		default: '={{ $json.batch_id }}',
+		required: true,
+		displayOptions: { show: { resource: ['batch'], operation: ['get', 'cancel'] } },
+	},
 	{
 		displayName: 'Job ID',
 		name: 'jobId',
