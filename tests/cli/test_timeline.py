@@ -1,7 +1,7 @@
 """A job's history for people."""
 
-from pageworker_supervisor.cli.timeline import HEADS, WORDS, completed, rows
-from pageworker_supervisor.contract.job_history import CALLBACK_CODES, HistoryLine, parse_history
+from pageworker_supervisor.cli.timeline import HEADS, completed, rows
+from pageworker_supervisor.contract.job_history import CALLBACK_CODES, EVENT_WORDS, HistoryLine, parse_history
 from pageworker_supervisor.contract.job_state import JobEvent
 from pageworker_supervisor.queue.job_details import JobDetails
 
@@ -17,7 +17,7 @@ def details(state: str = "running", text: bytes = TEXT) -> JobDetails:
 
 
 def test_every_event_has_words() -> None:
-    assert set(WORDS) == {event.value for event in JobEvent} | set(CALLBACK_CODES)
+    assert set(EVENT_WORDS) == {event.value for event in JobEvent} | set(CALLBACK_CODES)
 
 
 def test_a_claim_and_a_beginning_get_the_facts_of_their_own_lease() -> None:

@@ -1,7 +1,8 @@
 """Parts of the settings that change while the worker runs."""
 
 from pageworker_supervisor.config.live import Live
-from pageworker_supervisor.config.settings import LogSettings, PoolSettings, Settings
+from pageworker_supervisor.config.log_settings import LogSettings
+from pageworker_supervisor.config.settings import PoolSettings, Settings
 
 
 def test_a_part_changes_together_with_the_whole() -> None:

@@ -100,8 +100,8 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     acl_file.write_text(shipped_users.replace("off resetpass", f"on >{password}"))
     n8n = N8n(folder / "n8n", free_port(), free_port())
     queue_n8n = QueueN8n(folder / "n8n-queue", free_port(), free_port())
-    for each in (n8n, queue_n8n):
-        each.folder.mkdir()
+    for instance in (n8n, queue_n8n):
+        instance.folder.mkdir()
     key = publish_usual(folder / "registry")
     shop, customer = RepairableShop(), Customer()
     with ExitStack() as stack:
@@ -136,8 +136,8 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         )
         all_credentials, http_api = credentials(redis.port, password), None
         if (tarball := node_tarball()) is not None:
-            for each in (n8n, queue_n8n):
-                each.install_node(tarball)
+            for instance in (n8n, queue_n8n):
+                instance.install_node(tarball)
             port = free_port()
             bind = {"bind": f"127.0.0.1:{port}"}
             config = place.write_config("api", redis=worker_redis, api=bind, tenants=tenants, artifacts=artifacts)

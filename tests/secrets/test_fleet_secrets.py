@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pageworker_supervisor.config.settings import LogSettings
+from pageworker_supervisor.config.log_settings import LogSettings
 from pageworker_supervisor.secrets.backend import FLEET, FetchedSecret, SecretRef
 from pageworker_supervisor.secrets.errors import SecretMissing, SecretUnavailable
 from pageworker_supervisor.secrets.fleet_secrets import FleetSecrets

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from pageworker_supervisor.config.log_settings import LogSettings
 from pageworker_supervisor.config.secret_settings import (
     EnvironmentSecretSettings,
     FileSecretSettings,
     SecretSettings,
     SystemdSecretSettings,
 )
-from pageworker_supervisor.config.settings import LogSettings
 from pageworker_supervisor.secrets.backend import SecretRef
 from pageworker_supervisor.secrets.errors import SecretMissing, SecretUnavailable
 from pageworker_supervisor.secrets.open_backend import open_backend

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pageworker_supervisor.config.live import Live
+from pageworker_supervisor.config.log_settings import LogSettings
 from pageworker_supervisor.config.secret_settings import SecretGrantSettings
-from pageworker_supervisor.config.settings import LogSettings
 from pageworker_supervisor.secrets.backend import FetchedSecret, SecretRef
 from pageworker_supervisor.secrets.environment import EnvironmentBackend
 from pageworker_supervisor.secrets.errors import SecretUnavailable

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from repository.sources import ROOT
 
-from pageworker_supervisor.config.settings import LogSettings
+from pageworker_supervisor.config.log_settings import LogSettings
 from pageworker_supervisor.telemetry import AUDIT, log, log_to
 
 ALLOY = (ROOT / "deploy/logs/loki.alloy").read_text()

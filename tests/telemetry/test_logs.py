@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from loguru import logger
 
-from pageworker_supervisor.config.settings import LogSettings
+from pageworker_supervisor.config.log_settings import LogSettings
 from pageworker_supervisor.telemetry import AUDIT, log, log_to, mask_lines
 from pageworker_supervisor.telemetry.log_lines import MAX_CHARACTERS
 from pageworker_supervisor.telemetry.logs import keep_lines

@@ -25,9 +25,7 @@ class QueryField:
 class Endpoint:
     """One operation. `answers`: the types that the body may have, by status; none: server-sent events, or a file if it
     `downloads`. `takes`: the type of its body, if that holds no jobs. `media_types`: which the body of a 200 may have
-    beside JSON, as text.
-
-    `takes`: the type of the body. `problems`: codes beside those that every operation has.
+    beside JSON, as text. `problems`: codes beside those that every operation has.
     """
 
     method: str
@@ -39,7 +37,6 @@ class Endpoint:
     query: tuple[QueryField, ...] = ()
     takes: type[Struct] | None = None
     takes_jobs: bool = False
-    takes: type[Struct] | None = None
     downloads: bool = False
     media_types: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

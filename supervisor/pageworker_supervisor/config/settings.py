@@ -11,7 +11,7 @@ from msgspec import Meta, field
 
 from pageworker_sandbox.flavor import FlavorWish
 from pageworker_sandbox.sandbox_rights import ESSENTIAL, RightName
-from pageworker_sandbox.wire.messages import SECRET_NAME, BrowserLevel
+from pageworker_sandbox.wire.messages import SECRET_NAME
 from pageworker_supervisor.config.admission_settings import AdmissionSettings
 from pageworker_supervisor.config.api_settings import ApiSettings
 from pageworker_supervisor.config.blocker_settings import BlockerPolicy, BlockerSettings, PolicyKind
@@ -20,6 +20,7 @@ from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.ingress_settings import IngressSettings
 from pageworker_supervisor.config.limit_settings import Count, DomainSettings, LimitSettings, Rate
+from pageworker_supervisor.config.log_settings import LogSettings
 from pageworker_supervisor.config.module_settings import ModuleSettings
 from pageworker_supervisor.config.profile_settings import ProfileSettings
 from pageworker_supervisor.config.proxy_settings import ProxySettings
@@ -351,18 +352,6 @@ class HttpSettings(Section, frozen=True):
     allowed_hosts: tuple[str, ...] = ()
     """Host names that requests may use, e.g. `worker-1.example` or `*.svc.example`. IP addresses, `localhost` and
     the host in `bind` are always allowed. Requests with other names get a 421."""
-
-
-class LogSettings(Section, frozen=True):
-    """Logs on stdout."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    """Lowest level that is written."""
-    browser: BrowserLevel = "error"
-    """Lowest level of console messages of pages that a job's log has; `off`: none. Uncaught errors of scripts are of
-    level `error`. At most 100 lines per attempt."""
-    format: Literal["json", "text"] = "json"
-    """`json`: one JSON object per line, for log collectors. `text`: for people."""
 
 
 class Settings(Section, frozen=True):

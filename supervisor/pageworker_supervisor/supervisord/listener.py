@@ -19,7 +19,8 @@ import msgspec
 
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.load import load
-from pageworker_supervisor.config.settings import LogSettings, Settings
+from pageworker_supervisor.config.log_settings import LogSettings
+from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.redis_client import connect
 from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.supervisord.process_event import (

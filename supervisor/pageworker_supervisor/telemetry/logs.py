@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from loguru import logger as log
 
-from pageworker_supervisor.config.settings import LogSettings
+from pageworker_supervisor.config.log_settings import LogSettings
 from pageworker_supervisor.config.terminal import is_journal, may_have_colours
 from pageworker_supervisor.telemetry.journal import with_priority
 from pageworker_supervisor.telemetry.log_lines import json_line, text_line
