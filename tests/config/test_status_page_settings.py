@@ -3,7 +3,13 @@
 import msgspec
 import pytest
 
+from pageworker_supervisor.config.not_yet import instead_of
 from pageworker_supervisor.config.status_page_settings import StatusPageSettings
+
+
+def test_pictures_of_running_pages_are_refused_by_name() -> None:
+    assert "screenshots" in (instead_of(("status_page", "thumbnails")) or "")
+    assert instead_of(("status_page", "enabled")) is None
 
 
 def test_the_page_is_there_and_needs_a_token() -> None:

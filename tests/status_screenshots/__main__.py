@@ -36,13 +36,13 @@ from pageworker_supervisor.redis_client.users import PRODUCER
 from pageworker_supervisor.rollouts.rollout_entry import NO_ENTRY, RolloutAuthor, encode_entry, start
 
 SECONDS = 60
-SIZE = (1200, 760)
-PICTURES: tuple[tuple[str, str, Literal["light", "dark"]], ...] = (
-    ("overview", "/", "light"),
-    ("job", "/job?tenant_id=globex&job_id=failing", "light"),
-    ("jobs", "/jobs", "dark"),
+WIDTH = 1200
+PICTURES: tuple[tuple[str, str, Literal["light", "dark"], int], ...] = (
+    ("overview", "/", "light", 760),
+    ("job", "/job?tenant_id=globex&job_id=failing", "light", 1240),
+    ("jobs", "/jobs", "dark", 640),
 )
-"""Name of the file, page, colours."""
+"""Name of the file, page, colours, height."""
 
 
 def main() -> int:
@@ -68,7 +68,8 @@ async def _pictures(folder: Path, to: Path) -> int:
             token = await _token(workspace)
             async with _api(workspace, port), _browser_page(port, token) as page:
                 await _push_more(workspace)
-                for name, path, colours in PICTURES:
+                for name, path, colours, height in PICTURES:
+                    await page.set_viewport_size({"width": WIDTH, "height": height})
                     await page.emulate_media(color_scheme=colours)
                     await page.goto(f"http://127.0.0.1:{port}{path}")
                     await page.wait_for_load_state("networkidle")
@@ -132,8 +133,7 @@ async def _answers(client: httpx.AsyncClient, port: int) -> bool:
 async def _browser_page(port: int, token: str) -> AsyncIterator[Page]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=HEADLESS_SHELL, args=["--no-sandbox"])
-        width, height = SIZE
-        page = await browser.new_page(viewport={"width": width, "height": height})
+        page = await browser.new_page()
         await page.goto(f"http://127.0.0.1:{port}/")
         await page.fill("#token", token)
         await page.click("main button")

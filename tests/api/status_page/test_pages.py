@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import httpx
+import pytest
 from api.status_page.conftest import ServedPage, page_settings, status_page
 from api.status_page.seeds import AT_MS
 from pw_queue.words import everything, ticket
@@ -12,6 +13,7 @@ from pw_servers.proxy import resp_proxy
 from pw_worker.reports import worker_report
 
 from pageworker_supervisor.api.app import starting_app
+from pageworker_supervisor.api.status_page import site as site_module
 from pageworker_supervisor.api.status_page.site import POLICY, starting_routes
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.contract.job import JobRef
@@ -129,9 +131,17 @@ async def test_while_the_api_starts_the_page_says_so() -> None:
         assert (await client.get("/v1/jobs/1")).headers["content-type"] == "application/problem+json"
 
 
-async def test_a_redis_that_is_away_is_said(live_redis: RedisServer, tmp_path: Path) -> None:
+async def test_a_redis_that_is_away_or_silent_is_said(
+    live_redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with resp_proxy(live_redis) as proxy, status_page(page_settings(proxy.url, tmp_path)) as site:
         cookie = await site.cookie(None)
+        with monkeypatch.context() as patch:
+            patch.setattr(site_module, "PAGE_SECONDS", 0.3)
+            proxy.stall()
+            silent = await site.api.client.get("/queues", headers=cookie)
+            proxy.heal()
+        assert (silent.status_code, "did not answer within 0.3 s" in silent.text) == (503, True)
         proxy.cut()
         answer = await site.api.client.get("/queues", headers=cookie)
         assert answer.status_code == 503

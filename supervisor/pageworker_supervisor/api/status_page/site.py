@@ -27,6 +27,8 @@ from pageworker_supervisor.telemetry import log
 
 FIELDS = ("tenant_id", "job_id", "number", "id", "state", "status", "cursor", "after", "refresh")
 FORM_SECONDS = 10.0
+PAGE_SECONDS = 15.0
+"""For all that a page reads."""
 STARTING_SECONDS = 2.0
 POLICY: Final = "; ".join(
     (
@@ -187,9 +189,13 @@ def problem_response(problem: ApiProblem, visitor: PageVisitor | None) -> Respon
 
 async def _answered(request: Request, handler: Callable[[], Awaitable[Response]]) -> Response:
     try:
-        return await handler()
+        async with asyncio.timeout(PAGE_SECONDS):
+            return await handler()
     except ApiProblem as problem:
         return problem_response(problem, None)
+    except TimeoutError:
+        detail = f"Redis did not answer within {PAGE_SECONDS:g} s"
+        return problem_response(ApiProblem("redis_unavailable", detail, retry_after=STARTING_SECONDS), None)
     except Exception as error:  # noqa: BLE001 - the visitor gets a page for a bug, too
         log.opt(exception=error).error("a page of the status page failed", path=request.url.path)
         return problem_response(ApiProblem("internal_error", "The log of pageworker-api has the reason"), None)
