@@ -141,11 +141,13 @@ def job(here: Address, details: JobDetails, untrusted_result: bytes | None) -> P
     if untrusted_result and result is None:
         content.append(element("p", "The result cannot be read.", class_="empty"))
     if result is not None:
-        content += _result_parts(here, result)
+        content += _outcome(here, result)
     entries = timeline_answer(details).timeline
     heads = ("Time", "What", "Attempt", "Worker", "Details")
     lines = table("Timeline", heads, map(_timeline_row, entries), "No history of this job is kept.")
     content.append(section("Timeline", lines))
+    if result is not None:
+        content += _record(result)
     return PageView(f"{details.tenant_id}/{details.job_id}", here, tuple(content), live=details.state != ENDED)
 
 
@@ -166,7 +168,8 @@ def _read(untrusted_result: bytes) -> Result | None:
         return None
 
 
-def _result_parts(here: Address, result: Result) -> Iterable[Node]:
+def _outcome(here: Address, result: Result) -> Iterable[Node]:
+    """What a reader looks for first: why the job did not succeed, and what it left."""
     if result.error is not None:
         detail = None if result.error.detail is None else json_text(msgspec.json.encode(result.error.detail))
         pairs = (
@@ -188,6 +191,10 @@ def _result_parts(here: Address, result: Result) -> Iterable[Node]:
         yield section("Blocked by", facts(blocked))
     if result.artifacts or result.artifacts_lost:
         yield section("Artifacts", *_artifacts(here, result))
+
+
+def _record(result: Result) -> Iterable[Node]:
+    """The rest of a result."""
     rows = [
         (
             each.attempt,
