@@ -1,5 +1,7 @@
 """The frame of all pages."""
 
+import datetime as dt
+
 from pageworker_supervisor.api.status_page.layout import (
     PageView,
     PageVisitor,
@@ -7,6 +9,7 @@ from pageworker_supervisor.api.status_page.layout import (
     duration,
     facts,
     instant,
+    moment,
     pages,
     part,
     shortened,
@@ -59,4 +62,10 @@ def test_numbers_and_times() -> None:
     assert part(1000, 2000).replace("\u00a0", " ") == "1,000 of 2,000"
     assert rendered(instant(0)) == '<time datetime="1970-01-01T00:00:00Z">1970-01-01 00:00:00</time>'
     assert rendered(instant(9e12)) == '<time datetime="?">?</time>'
+    for at, expected in (
+        (dt.datetime.min, "0001-01-01 00:00:00"),
+        (dt.datetime(2026, 1, 2, 3, 4, 5, 678, dt.UTC), "2026-01-02 03:04:05"),
+        (dt.datetime(2026, 1, 2, tzinfo=dt.timezone(dt.timedelta(hours=2))), "2026-01-02 00:00:00+02:00"),
+    ):
+        assert f">{expected}<" in rendered(moment(at))
     assert shortened("abcd", 3) == "abc…"

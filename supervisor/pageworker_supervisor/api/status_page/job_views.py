@@ -15,6 +15,7 @@ from pageworker_supervisor.api.status_page.layout import (
     instant_ms,
     job_link,
     link,
+    moment,
     pages,
     section,
     shortened,
@@ -198,7 +199,7 @@ def _record(result: Result) -> Iterable[Node]:
     rows = [
         (
             each.attempt,
-            instant(each.started_at.timestamp()),
+            moment(each.started_at),
             duration(each.duration_seconds),
             state(each.outcome),
             each.worker_id,
@@ -214,7 +215,7 @@ def _record(result: Result) -> Iterable[Node]:
         steps = [
             (
                 f"{each.attempt}.{each.number}",
-                instant(each.at.timestamp()),
+                moment(each.at),
                 each.text,
                 "" if each.seconds is None else duration(each.seconds),
                 ", ".join(f"{name}={value}" for name, value in each.fields.items()),
@@ -280,7 +281,7 @@ def _timeline_row(entry: TimelineEntry) -> Sequence[Node]:
     details = (entry.outcome, entry.error, entry.proxy and f"proxy {entry.proxy}", entry.module_version, entry.reason)
     status = (f"HTTP {entry.http_status}",) if entry.http_status is not None else ()
     return (
-        instant(entry.at.timestamp()) if entry.at is not None else "…",
+        moment(entry.at) if entry.at is not None else "…",
         what or entry.event,
         "" if entry.attempt is None else entry.attempt,
         entry.worker_id or "",

@@ -1,5 +1,6 @@
 """What all pages have in common: the frame, tables, numbers and times. Pure."""
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -144,6 +145,13 @@ def instant(at: float | None) -> Node:
     if at is None:
         return ""
     return element("time", utc_text(at, "%Y-%m-%d %H:%M:%S"), datetime=utc_text(at, "%Y-%m-%dT%H:%M:%SZ"))
+
+
+def moment(at: dt.datetime) -> Element:
+    """The same for a time of a result, which a user of Redis may have written in any form."""
+    is_utc = at.utcoffset() == dt.timedelta(0)
+    shown = at.isoformat(" ", "seconds")
+    return element("time", shown.removesuffix("+00:00") if is_utc else shown, datetime=at.isoformat())
 
 
 def instant_ms(at_ms: int | None) -> Node:
