@@ -6,9 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from pw_sandbox.orphans import inherits_orphans
 
 from pageworker_sandbox.confine import landlock
-from pageworker_sandbox.launch import cgroup, right_probes
+from pageworker_sandbox.launch import cgroup, procfs, right_probes
 from pageworker_sandbox.launch.errors import HostProblem
 from pageworker_sandbox.launch.preflight import find_bubblewrap
 from pageworker_sandbox.launch.right_probes import (
@@ -85,6 +86,17 @@ def test_a_bubblewrap_that_does_not_start_shows_its_error() -> None:
         broken.chmod(0o755)
         assert probe_userns(broken) == ProbedRight(False, "bwrap: setting up uid map: Permission denied")
     assert probe_userns(HostProblem("bubblewrap is not installed", "PATH", "")).found == "bubblewrap is not installed"
+
+
+@pytest.mark.sandbox
+def test_bubblewrap_leaves_no_zombie_where_this_process_inherits_orphans() -> None:
+    bubblewrap = find_bubblewrap()
+    assert isinstance(bubblewrap, Path)
+    before = set(procfs.children(os.getpid()))
+    with inherits_orphans():
+        for _ in range(5):  # bubblewrap ends before init in most of them
+            assert probe_userns(bubblewrap).there
+    assert set(procfs.children(os.getpid())) <= before
 
 
 def test_a_program_that_cannot_change_its_user(monkeypatch: pytest.MonkeyPatch) -> None:

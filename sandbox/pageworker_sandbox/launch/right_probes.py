@@ -7,6 +7,7 @@ import errno
 import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from pageworker_sandbox.confine import landlock
 from pageworker_sandbox.confine.syscalls import call
 from pageworker_sandbox.launch import cgroup
 from pageworker_sandbox.launch.errors import HostProblem
+from pageworker_sandbox.launch.fd_stack import FdStack
 from pageworker_sandbox.launch.host import OVERFLOW_UID
+from pageworker_sandbox.launch.left_init import await_init
 from pageworker_sandbox.launch.run_program import run_program
 from pageworker_sandbox.launch.user_namespace import UserNamespace
 from pageworker_sandbox.sandbox_rights import RightName
@@ -105,8 +108,14 @@ def probe_userns(bubblewrap: Path | HostProblem, user_namespace: UserNamespace |
 def run_bubblewrap(bubblewrap: Path, *options: str) -> ProbedRight:
     """bubblewrap starts itself, with these options, when an ordinary user runs it."""
     user = OVERFLOW_UID if os.geteuid() == 0 else None
-    command: list[str | Path] = [bubblewrap, "--ro-bind", "/", "/", *options, "--", bubblewrap, "--version"]
-    return _run(command, user, "available to ordinary users")
+    with ExitStack() as stack:
+        info = FdStack(stack).memfd(b"")
+        own = ("--ro-bind", "/", "/", "--die-with-parent", "--info-fd", str(info))
+        command: list[str | Path] = [bubblewrap, *own, *options, "--", bubblewrap, "--version"]
+        try:
+            return _run(command, user, "available to ordinary users", info)
+        finally:
+            await_init(info)
 
 
 def probe_own_uid(user_namespace: UserNamespace | None = None) -> ProbedRight:
@@ -135,10 +144,12 @@ def probe_cgroup() -> ProbedRight:
     return ProbedRight(True, f"{version}: limits of {', '.join(sorted(group.limited))}")
 
 
-def _run(command: Sequence[str | Path], user: int | None, there: str) -> ProbedRight:
+def _run(command: Sequence[str | Path], user: int | None, there: str, *passed: int) -> ProbedRight:
+    """`passed`: descriptors that the program inherits."""
     groups: list[int] | None = None if user is None else []
+    rights: dict[str, object] = {"user": user, "group": user, "extra_groups": groups}
     try:
-        ended = run_program(command, PROBE_SECONDS, user=user, group=user, extra_groups=groups, cwd="/", env={})
+        ended = run_program(command, PROBE_SECONDS, pass_fds=passed, cwd="/", env={}, **rights)
     except OSError as error:
         return ProbedRight(False, error.strerror or str(error))
     except subprocess.SubprocessError as error:

@@ -1,9 +1,7 @@
 """Starts one sandbox for a moment, to see whether this host permits it."""
 
-import json
-import os
 import subprocess
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 
 from pageworker_sandbox.launch import apparmor, bubblewrap, seccomp
@@ -11,13 +9,12 @@ from pageworker_sandbox.launch.errors import HostProblem
 from pageworker_sandbox.launch.fd_stack import FdStack
 from pageworker_sandbox.launch.host import Host
 from pageworker_sandbox.launch.launch_plan import STAGE, LaunchPlan, ProcessLimits, launcher_command
+from pageworker_sandbox.launch.left_init import await_init
 from pageworker_sandbox.launch.root_layout import self_test_mounts
 from pageworker_sandbox.launch.run_program import run_program
 from pageworker_sandbox.sandbox_rights import ALLOW_CHROOT, ALLOW_NAMESPACES, right_of
 
 SELF_TEST_SECONDS = 20.0
-MAX_INFO_BYTES = 4096
-"""Of what bubblewrap reports about the sandbox's init process."""
 LIMITS = ProcessLimits(memory_bytes=1024**3, processes=1000)
 ALLOW_PROC = (
     "in a container lift the runtime's masks from /proc: --security-opt unmask=ALL (podman) or"
@@ -108,12 +105,5 @@ def run_self_test(host: Host) -> str:
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
         finally:
-            _await_init(os.pread(info_fd, MAX_INFO_BYTES, 0))
+            await_init(info_fd)
     return "" if ended.returncode == 0 else ended.stderr.strip() or f"exit status {ended.returncode}"
-
-
-def _await_init(info: bytes) -> None:
-    """bubblewrap may end before init. Where this process inherits orphans, init would stay as its zombie."""
-    if info:
-        with suppress(ChildProcessError):
-            os.waitpid(int(json.loads(info)["child-pid"]), 0)
