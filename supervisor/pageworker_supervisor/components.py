@@ -346,6 +346,7 @@ class Components:
 
     async def _outbox_depth(self) -> int:
         shards = await self.redis_client.availability.retry_until_available(self.queue.inspection.stats)
+        self._metrics.results.batches.set(sum(shard.batches for shard in shards))
         return sum(shard.outbox_entries for shard in shards)
 
     async def _measure(self) -> NoReturn:

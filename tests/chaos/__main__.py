@@ -4,13 +4,14 @@ import argparse
 import asyncio
 import random
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from chaos.expected_results import ChaosSummary
 from chaos.run import ChaosPlan, run
-from chaos.runner_kinds import CHROMIUM
+from chaos.runner_kinds import CHROMIUM, ECHO
 
 SHARES = {"standalone": 0.4, "sentinel": 0.3, "cluster": 0.3}
 
@@ -28,15 +29,18 @@ def main() -> int:
         part = SHARES[name] / whole
         only = tuple(options.only)
         jobs, faults = round(options.jobs * part), round(options.faults * part)
-        plans.append(ChaosPlan(name, options.seed, jobs, faults, workers, only=only))
+        kind = ECHO if options.tenants is None else replace(ECHO, tenants=options.tenants)
+        plans.append(ChaosPlan(name, options.seed, jobs, faults, workers, kind, options.batch_size, only))
     if options.real_jobs:
-        plans.append(ChaosPlan("standalone", options.seed, options.real_jobs, options.real_faults, workers, CHROMIUM))
+        real = options.real_jobs, options.real_faults, workers, CHROMIUM
+        plans.append(ChaosPlan("standalone", options.seed, *real, options.batch_size))
     for plan in plans:
         outcome = asyncio.run(run(plan, options.keep))
         sys.stdout.write(outcome.text() + "\n")
         sys.stdout.flush()
         clean = clean and outcome.clean
         line.jobs += outcome.jobs
+        line.batches += outcome.findings.batches
         line.faults += outcome.faults.total()
         line.lost += len(outcome.findings.lost)
         line.double += len(outcome.findings.double)
@@ -56,6 +60,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--real-faults", type=int, default=40)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--batch-size", type=int, default=50, help="jobs per batch of a tenant; 0: no batches")
+    parser.add_argument(
+        "--tenants", type=int, help="how many tenants the echo jobs have: with few, large batches fill (default: 16)"
+    )
     parser.add_argument(
         "--deployments",
         nargs="*",

@@ -23,6 +23,8 @@ class ChaosFindings:
     orphans: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
+    batches: int = 0
+    """How many were compared."""
 
     @property
     def clean(self) -> bool:
@@ -50,6 +52,8 @@ class ExpectedResults:
         await self._jobs(results, waiting)
         await self._dead_letters()
         self._callbacks(results)
+        self._found.wrong += await self._producer.batches.wrong(results, self._receiver)
+        self._found.batches = len(self._producer.batches.jobs)
         self._found.orphans += await self._queue.inspection.check_consistency()
         self._found.orphans += strays(keys)
         return self._found
@@ -122,6 +126,7 @@ class ChaosSummary(msgspec.Struct, kw_only=True):
 
     suite: str = "chaos"
     jobs: int = 0
+    batches: int = 0
     faults: int = 0
     lost: int = 0
     double: int = 0

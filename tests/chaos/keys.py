@@ -5,7 +5,7 @@ from pathlib import Path
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "redis-keys.md"
 STANDING = re.compile(
-    r"pw:\{\d+\}:(results|dead(:weight|:of:.*)?|ready|meta|workers|worker_reports|drains|audit(:head)?|limits(:brought|:workers)?|fleet|paused|config(:meta|:history)?|profile_store:.*|rollouts|rollout_changes)|pw:jobs|pw:registry:\w+|\{pw:inbox\}:workers"
+    r"pw:\{\d+\}:(results|dead(:weight|:of:.*)?|ready|meta|workers|worker_reports|drains|audit(:head)?|limits(:brought|:workers)?|fleet|paused|config(:meta|:history)?|profile_store:.*|rollouts|rollout_changes|batches|batches_due)|pw:jobs|pw:registry:\w+|\{pw:inbox\}:workers"
 )
 """Keys without a time to live, whose size is bounded in another way."""
 

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from chaos.batches import ChaosBatches
 from chaos.deployments import Deployment
 from chaos.work import ChaosJob
 from pageworker_supervisor.contract.job import JobRef
@@ -24,9 +25,10 @@ WAIT_MS = 500
 class ChaosProducer:
     """`pushed`: the jobs that Redis accepted. `texts`: how many texts without a job id were pushed."""
 
-    def __init__(self, deployment: Deployment, queue: QueueClient, threads: Executor) -> None:
+    def __init__(self, deployment: Deployment, queue: QueueClient, threads: Executor, batches: ChaosBatches) -> None:
         self.pushed: dict[JobRef, ChaosJob] = {}
         self.texts = 0
+        self.batches = batches
         self._deployment = deployment
         self._queue = queue
         self._threads = threads
@@ -40,6 +42,8 @@ class ChaosProducer:
                 self.texts += 1
             else:
                 self.pushed[job.ref] = job
+                if job.batch is not None:
+                    await self.batches.add(job.batch, job.ref)
         listed = [job for job in jobs if not job.by_stream]
         streamed = [job for job in jobs if job.by_stream]
         again = [job for job in listed if job.twice]

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaos.batches import ChaosBatches
 from chaos.deployments import Deployment, open_deployment
 from chaos.expected_results import ChaosFindings, ExpectedResults
 from chaos.faults import Faults
@@ -46,6 +47,8 @@ class ChaosPlan:
     faults: int
     workers: int = 4
     runner_kind: RunnerKind = ECHO
+    batch_size: int = 0
+    """Jobs per batch. 0: no job belongs to one."""
     only: tuple[str, ...] = ()
     """Names of the faults to draw from; empty for all."""
 
@@ -71,6 +74,7 @@ class ChaosOutcome:
         found = self.findings
         lines = [
             f"{self.plan}: {self.jobs} jobs, {self.faults.total()} faults in {self.seconds:.0f} s",
+            f"  batches: {found.batches}",
             f"  faults: {dict(self.faults)}",
             f"  ends: {dict(found.statuses)}",
         ]
@@ -110,7 +114,11 @@ async def run(plan: ChaosPlan, keep: Path | None = None) -> ChaosOutcome:
             queue = QueueClient(
                 redis_client,
                 shards=deployment.shards,
-                options=QueueOptions(lease_ms=plan.runner_kind.lease_ms, outbox_lease_ms=PROMISE_MS),
+                options=QueueOptions(
+                    lease_ms=plan.runner_kind.lease_ms,
+                    outbox_lease_ms=PROMISE_MS,
+                    replicas=deployment.replicas,
+                ),
             )
             async with aclosing(redis_client), running_receiver() as receiver:
                 chaos_run = ChaosRun(plan, deployment, queue, redis_client, receiver, threads)
@@ -139,7 +147,8 @@ class ChaosRun:
         receiver: ChaosReceiver,
         threads: ThreadPoolExecutor,
     ) -> None:
-        self.producer = ChaosProducer(deployment, queue, threads)
+        batches = ChaosBatches(queue.batches, plan.batch_size, receiver.url)
+        self.producer = ChaosProducer(deployment, queue, threads, batches)
         self._plan = plan
         self._deployment = deployment
         self._queue = queue
@@ -152,7 +161,7 @@ class ChaosRun:
     async def execute(self, workers: list[PooledWorker]) -> tuple[Counter[str], Sampler]:
         """Push jobs and run faults, wait until all work is done, then stop the workers."""
         plan = self._plan
-        work = JobGenerator(plan.seed, self._receiver.url, plan.runner_kind)
+        work = JobGenerator(plan.seed, self._receiver.url, plan.runner_kind, plan.batch_size)
         sampler = Sampler(self._deployment, self.producer, self._threads)
         faults = Faults(self._deployment, self._queue, workers, self._receiver, self._threads, plan.seed, plan.only)
         drawn = 0
@@ -176,6 +185,9 @@ class ChaosRun:
             for worker in workers:
                 if worker.dead:
                     self.left_over.append(f"{worker.name} ended without a signal: {worker.log_tail()}")
+            self.left_over += await self.wait_until_quiet()
+            # A batch that was closed earlier would refuse jobs that are still on their way.
+            await self.producer.batches.close()
             self.left_over += await self.wait_until_quiet()
             sampler.stop()
         codes = await asyncio.gather(*(worker.end(signal.SIGTERM) for worker in workers))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaos.runner_kinds import RunnerKind
+from pageworker_supervisor.contract.batch import BatchRef
 from pageworker_supervisor.contract.job import JobRef
 
 TENANTS = {f"t{number}": {"concurrency": 1 + number % 5, "weight": 1.0 + number % 3} for number in range(16)}
@@ -33,18 +34,22 @@ class ChaosJob:
     twice: bool = False
     cancelled: bool = False
     by_stream: bool = False
+    batch: BatchRef | None = None
 
 
 class JobGenerator:
-    """Draws jobs one by one. A third of them has `callback_url`."""
+    """Draws jobs one by one. A third of them has `callback_url`. With a `batch_size`, each that
+    has an id belongs to a batch of its tenant."""
 
-    def __init__(self, seed: int, callback_url: str, runner_kind: RunnerKind) -> None:
+    def __init__(self, seed: int, callback_url: str, runner_kind: RunnerKind, batch_size: int = 0) -> None:
         self._random = random.Random(f"work {seed}")
         self._tenants = list(TENANTS)[: runner_kind.tenants]
         self._profiles = runner_kind.profiles
         self._url = callback_url
         self._number = 0
         self._numbers: Counter[str] = Counter()
+        self._batch_size = batch_size
+        self._in_batches: Counter[str] = Counter()
 
     def draw(self) -> ChaosJob:
         """The next job."""
@@ -87,6 +92,9 @@ class JobGenerator:
         if called_back:
             job["callback_url"] = self._url
         cancelled = rng.random() < 0.02
+        batch = self._batch_of(tenant)
+        if batch is not None:
+            job["batch_id"] = batch.batch_id
         return ChaosJob(
             text=json.dumps(job),
             ref=JobRef(tenant, job["job_id"]),
@@ -95,7 +103,14 @@ class JobGenerator:
             twice=rng.random() < 0.03,
             cancelled=cancelled,
             by_stream=rng.random() < 0.3,
+            batch=batch,
         )
+
+    def _batch_of(self, tenant: str) -> BatchRef | None:
+        if not self._batch_size:
+            return None
+        self._in_batches[tenant] += 1
+        return BatchRef(tenant, f"b{(self._in_batches[tenant] - 1) // self._batch_size}")
 
     def _hurried(self, job: dict[str, Any]) -> frozenset[str]:
         in_seconds = self._random.choice((-5, 0.2, 2))

@@ -21,6 +21,7 @@ VERBS = {
         "Inspect",
         "Let",
         "List",
+        "Open",
         "Make",
         "Operate",
         "Pack",

@@ -30,7 +30,7 @@ def test_a_delayed_job_says_when_and_why() -> None:
 
 def test_queued_jobs_are_those_that_are_counted_nowhere_else() -> None:
     numbers = dict.fromkeys(
-        ("active_tenants", "parked_tenants", "profiles_held", "outbox_entries", "dead_letters", "workers"), 0
+        ("active_tenants", "parked_tenants", "profiles_held", "outbox_entries", "dead_letters", "workers", "batches"), 0
     )
     tenant = {"tenant": "acme", "jobs": 10, "running": 2, "parked": True}
     row = {**numbers, "jobs": 10, "delayed": 3, "claimed": 2, "ending": 1, "tenants": [tenant]}

@@ -9,6 +9,7 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 CALLS: list[Call] = [
     (lambda metrics: metrics.results.outbox_depth.set(3), {"pageworker_outbox_depth": 3}),
+    (lambda metrics: metrics.results.batches.set(2), {"pageworker_batches": 2}),
     (
         lambda metrics: metrics.results.callback("delivered", 0.25),
         {"pageworker_callbacks_total": 1, "pageworker_callback_seconds_sum": 0.25},

@@ -46,6 +46,7 @@ COMMANDS = (
     ("results", "pageworker_supervisor.cli.results:results", "Show the result of one job, or the newest results."),
     ("logs", "pageworker_supervisor.cli.logs:logs", "Show the newest log lines of the worker, or of one job."),
     ("jobs", "pageworker_supervisor.cli.jobs:app", "List, show, follow, cancel and retry jobs."),
+    ("batch", "pageworker_supervisor.cli.batch:app", "Open, show, close, cancel and retry batches of jobs."),
     ("cancel", "pageworker_supervisor.cli.cancel:cancel", "Cancel one job that has not ended."),
     ("dead", "pageworker_supervisor.cli.dead_letters:app", "Inspect, retry or delete dead-lettered jobs."),
     ("scale", "pageworker_supervisor.cli.scale:scale", "Show or serve how many workers the fleet needs."),

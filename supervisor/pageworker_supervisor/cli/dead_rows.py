@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.cli.answers import BulkJob, JobRow
+from pageworker_supervisor.cli.batch_name import members_of
 from pageworker_supervisor.cli.connect import OpenQueue
 from pageworker_supervisor.cli.job_filter import ENDED, JobFilter, TimeInvalid
 from pageworker_supervisor.cli.output import CommandError, CommandExit
@@ -30,6 +31,7 @@ async def dead_jobs_matching(opened: OpenQueue, wanted: JobFilter, most: int) ->
         bounds = wanted.bounds(now)
     except TimeInvalid as invalid:
         raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid
+    members = await members_of(opened, wanted.batch)
     found: dict[JobRef, BulkJob] = {}
     seen: set[JobRef] = set()
     async for letter in _letters(opened, wanted.tenant):
@@ -38,7 +40,7 @@ async def dead_jobs_matching(opened: OpenQueue, wanted: JobFilter, most: int) ->
         if letter.ref is None or letter.ref in seen:
             continue
         seen.add(letter.ref)
-        if wanted.holds(row_of_letter(letter, letter.ref, now), bounds):
+        if wanted.holds(row_of_letter(letter, letter.ref, now), bounds, members):
             found[letter.ref] = _job(letter, letter.ref)
     return list(found.values())
 

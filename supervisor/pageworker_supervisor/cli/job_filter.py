@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args
 from cyclopts import Parameter
 
 from pageworker_supervisor.cli.answers import JobRow
+from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.result import BlockerKind, Status
 from pageworker_supervisor.queue.views import ListedState
 
@@ -61,6 +62,8 @@ class JobFilter:
     """Only jobs first pushed, or ended, before then: a text as for --since."""
     text: str | None = None
     """Only jobs whose id contains this text."""
+    batch: str | None = None
+    """Only jobs of this batch, TENANT/BATCH."""
 
     @property
     def given(self) -> bool:
@@ -81,8 +84,9 @@ class JobFilter:
         newest = (now - instant_of(self.until, now)).total_seconds() if self.until else float("-inf")
         return oldest, newest
 
-    def holds(self, row: JobRow, bounds: tuple[float, float]) -> bool:
-        """Whether the job is meant. States are for the reader: it reads only those."""
+    def holds(self, row: JobRow, bounds: tuple[float, float], members: frozenset[JobRef] | None = None) -> bool:
+        """Whether the job is meant. States are for the reader: it reads only those. `members`: the jobs of the batch;
+        None: without one."""
         oldest, newest = bounds
         return (
             (self.tenant is None or row.tenant_id == self.tenant)
@@ -91,6 +95,7 @@ class JobFilter:
             and (not self.blocker or row.blocker in self.blocker)
             and newest <= row.age_seconds <= oldest
             and (self.text is None or self.text in row.job_id)
+            and (members is None or row.ref in members)
         )
 
 

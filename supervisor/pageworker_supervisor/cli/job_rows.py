@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.cli.answers import JobRow
+from pageworker_supervisor.cli.batch_name import members_of
 from pageworker_supervisor.cli.connect import OpenQueue
 from pageworker_supervisor.cli.job_filter import ENDED, WITHOUT_RESULT, JobFilter, TimeInvalid
 from pageworker_supervisor.cli.output import CommandError, CommandExit
@@ -66,12 +67,13 @@ async def find_jobs(
         bounds = wanted.bounds(dt.datetime.now(dt.UTC))
     except TimeInvalid as invalid:
         raise CommandError(str(invalid), exit_code=CommandExit.USAGE) from invalid
+    members = await members_of(opened, wanted.batch)
     found = FoundJobs(())
     if states & set(WITHOUT_RESULT):
-        found = await _without_result(opened, wanted, states, bounds, count, cursor)
+        found = await _without_result(opened, wanted, states, bounds, members, count, cursor)
     if ENDED not in states or not found.complete or len(found.rows) >= count:
         return found if ENDED not in states else msgspec.structs.replace(found, complete=False)
-    ended = await _ended(opened, wanted, bounds, count - len(found.rows))
+    ended = await _ended(opened, wanted, bounds, members, count - len(found.rows))
     again = {row.ref for row in found.rows}  # a job that was revived, or pushed again after a rejection
     rows = tuple(row for row in ended.rows if row.ref not in again)
     return FoundJobs(found.rows + rows, None, ended.complete)
@@ -82,6 +84,7 @@ async def _without_result(
     wanted: JobFilter,
     states: frozenset[str],
     bounds: tuple[float, float],
+    members: frozenset[JobRef] | None,
     count: int,
     cursor: str | None,
 ) -> FoundJobs:
@@ -97,14 +100,20 @@ async def _without_result(
             raise CommandError(str(error), mend, CommandExit.USAGE) from error
         looked += len(page.jobs)
         for row in map(row_of_view, page.jobs):
-            if row.state in only and wanted.holds(row, bounds):
+            if row.state in only and wanted.holds(row, bounds, members):
                 rows[row.ref] = row  # a job that moves on meanwhile is listed once
         at = page.cursor
         if at is None or len(rows) >= count or looked >= MOST_LOOKED_AT:
             return FoundJobs(tuple(rows.values()), at, at is None)
 
 
-async def _ended(opened: OpenQueue, wanted: JobFilter, bounds: tuple[float, float], count: int) -> FoundJobs:
+async def _ended(
+    opened: OpenQueue,
+    wanted: JobFilter,
+    bounds: tuple[float, float],
+    members: frozenset[JobRef] | None,
+    count: int,
+) -> FoundJobs:
     """The newest result of each job, newest first. Jobs whose result left the stream are not found."""
     shards = range(opened.shards) if wanted.tenant is None else [shard_of(wanted.tenant, opened.shards)]
     rows: list[JobRow] = []
@@ -118,7 +127,7 @@ async def _ended(opened: OpenQueue, wanted: JobFilter, bounds: tuple[float, floa
                 break
             if row.ref not in seen:
                 seen.add(row.ref)
-                if wanted.holds(row, bounds):
+                if wanted.holds(row, bounds, members):
                     rows.append(row)
                     kept += 1
             if kept > count or looked >= MOST_LOOKED_AT:

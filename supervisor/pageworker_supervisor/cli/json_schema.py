@@ -19,6 +19,12 @@ ANYTHING = "any"
 PRINTED: dict[str, tuple[str, ...]] = {
     "audit list": ("audit.record:AuditLine[]",),
     "audit verify": ("audit.chain:ChainReport",),
+    "batch cancel": ("cli.batch_change:BatchChange",),
+    "batch close": ("cli.batch_change:BatchChange",),
+    "batch list": ("queue.batches:BatchView[]",),
+    "batch open": ("queue.batches:BatchView",),
+    "batch retry": ("cli.batch_change:BatchChange",),
+    "batch show": ("queue.batches:BatchView",),
     "blockers sign": ("cli.answers:SignedRulesAnswer",),
     "blockers verify": ("cli.answers:SignedRulesAnswer",),
     "cancel": ("cli.answers:CancelOutcome",),

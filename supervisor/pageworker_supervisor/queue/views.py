@@ -83,6 +83,8 @@ class ShardStats(Struct, frozen=True, kw_only=True):
     outbox_entries: int
     dead_letters: int
     workers: int
+    batches: int
+    """Those that are not complete."""
     tenants: tuple[TenantStats, ...]
     paused: dict[str, int] = {}
     """How many pauses are in force here, by kind: `tenant`, `module`, `domain`. The same modules and domains are paused
@@ -128,6 +130,7 @@ def stats_from(row: dict[str, Any], shard: int) -> ShardStats:
         outbox_entries=row["outbox_entries"],
         dead_letters=row["dead_letters"],
         workers=row["workers"],
+        batches=row["batches"],
         tenants=tuple(
             TenantStats(
                 tenant_id=each["tenant"],

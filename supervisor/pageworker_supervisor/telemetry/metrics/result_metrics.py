@@ -24,6 +24,11 @@ class ResultMetrics:
             "Callbacks in the outbox of the whole queue: take the maximum of all workers, not the sum.",
             registry=registry,
         )
+        self.batches = Gauge(
+            "pageworker_batches",
+            "Batches of the whole queue that are not complete: take the maximum of all workers, not the sum.",
+            registry=registry,
+        )
         self.artifacts = Counter(
             "pageworker_artifacts", "Artifacts that were stored or lost, by outcome.", ("outcome",), registry=registry
         )
