@@ -185,7 +185,7 @@ class Worker:
             )
             folder, metrics, decisions = environment.data_dir, environment.metrics, environment.decisions
             recording = worker_queue(environment, redis_client, replicas=0)
-            recorder = DecisionRecorder(decisions, recording.audit, settings, folder, metrics)
+            recorder = DecisionRecorder(decisions, recording.audit, settings, folder, metrics.health.audit_record_lost)
             await stack.enter_async_context(recorder.running())
             checks = WorkerChecks(settings, folder, redis_client, metrics, decisions)
             async with TaskGroup() as tasks:

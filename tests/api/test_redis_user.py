@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 import redis
 from api.conftest import ServedApi, serving, settings_for
+from msgspec import structs
 from pw_queue.words import DONE, everything, finish_all
 from pw_servers import RedisServer
 
 from pageworker_supervisor.access.api_user import api_rules
 from pageworker_supervisor.access.token_admin import TokenAdmin
 from pageworker_supervisor.access.token_reader import TokenReader
+from pageworker_supervisor.audit.audit_log import read_lines
 from pageworker_supervisor.config.api_settings import ApiSettings
-from pageworker_supervisor.config.settings import RedisSettings, TenantSettings
+from pageworker_supervisor.config.settings import AuditSettings, RedisSettings, TenantSettings, WorkerSettings
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.library import library
 from pageworker_supervisor.queue.limits_table import LimitsTable
@@ -23,8 +25,14 @@ from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.redis_client import open_redis_client
 
 USER = "pw-api"
+CANCELLED = 6
+"""Jobs that `through_all_states` cancels."""
 RECEIVER = "https://n8n.test/hook"
 IN_AN_HOUR = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat()
+
+
+def rules() -> tuple[str, ...]:
+    return api_rules("pw", library("pw", cluster=False), audits=True)
 
 
 def job(job_id: str, **fields: Any) -> dict[str, Any]:
@@ -93,13 +101,15 @@ async def through_all_states(api: ServedApi, queue: QueueClient) -> None:
     await queue.pauses.pause("tenant", "acme", "an event", "ann")
 
 
-async def test_the_api_needs_no_other_right(live_redis: RedisServer) -> None:
-    live_redis.command("ACL", "SETUSER", USER, "reset", "on", ">secret", *api_rules("pw", library("pw", cluster=False)))
+async def test_the_api_needs_no_other_right(live_redis: RedisServer, tmp_path: Path) -> None:
+    live_redis.command("ACL", "SETUSER", USER, "reset", "on", ">secret", *rules())
     live_redis.command("ACL", "LOG", "RESET")
     url = live_redis.url.replace("redis://", f"redis://{USER}:secret@")
     acme = TenantSettings(callback_allow=(RECEIVER,), backlog_jobs=1000, callback_secret_file=Path("/dev/null"))
     tenants = {"acme": acme, "beta": TenantSettings()}
     settings = settings_for(url, ApiSettings(bind="127.0.0.1:0", max_wait_seconds=0.2), tenants)
+    audit, worker_settings = AuditSettings(key_file=tmp_path / "audit.key"), WorkerSettings(id="w1", data_dir=tmp_path)
+    settings = structs.replace(settings, audit=audit, worker=worker_settings)
     try:
         async with open_redis_client(RedisSettings(url=live_redis.url), Path("/nonexistent")) as worker:
             queue = QueueClient(worker)
@@ -110,11 +120,24 @@ async def test_the_api_needs_no_other_right(live_redis: RedisServer) -> None:
                 async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
                     tasks.create_task(first_event(api))
                     await through_all_states(api, queue)
+                    lines = await recorded(queue)
+            assert {(line["action"], line["name"], line["program"]) for line in lines} == {
+                ("api.cancel", "w1", "pageworker-api")
+            }
+            assert {line["detail"]["token_id"] for line in lines} == {"a1"}
+            assert [line["target"] for line in lines][:3] == ["acme/2", "acme/3", "acme/none"]
             refused = {row[b"object"] for row in live_redis.command("ACL", "LOG")}
             assert refused == {b"function|load"}, "the API tries it, and finds that a worker has done it"
         refused_to_do_more(live_redis)
     finally:
         live_redis.command("ACL", "DELUSER", USER)
+
+
+async def recorded(queue: QueueClient) -> list[dict[str, Any]]:
+    """The records of cancellations, once they are all there. They are written one after the other."""
+    while len(lines := [line.record async for line in read_lines(queue.audit) if line is not None]) < CANCELLED:
+        pass
+    return lines
 
 
 async def first_event(api: ServedApi) -> None:
@@ -137,7 +160,7 @@ def refused_to_do_more(server: RedisServer) -> None:
             ("HSET", "pw:{0}:access_token:1", "a", "b"),
             ("SET", "pw:result:acme:1", "x"),
             ("LPUSH", "pw:inbox", "x"),
-            ("GET", "pw:{0}:audit:head"),
+            ("GET", "pw:{0}:scaling"),
             ("KEYS", "*"),
         ):
             with pytest.raises(redis.exceptions.NoPermissionError):

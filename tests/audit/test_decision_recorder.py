@@ -30,7 +30,7 @@ async def harness(live_redis: RedisServer) -> AsyncIterator[QueueHarness]:
 
 
 def recorder(decisions: Decisions, store: AuditStore, folder: Path, metrics: Metrics | None = None) -> DecisionRecorder:
-    return DecisionRecorder(decisions, store, WORKER, folder, metrics or Metrics())
+    return DecisionRecorder(decisions, store, WORKER, folder, (metrics or Metrics()).health.audit_record_lost)
 
 
 async def records(store: AuditStore) -> list[dict[str, Any]]:

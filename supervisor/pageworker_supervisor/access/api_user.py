@@ -12,6 +12,9 @@ FUNCTIONS = (
     *("config_state", "rollout_look"),
 )
 """What the API calls."""
+AUDIT_FUNCTIONS = ("record_head", "record_append")
+AUDITED = frozenset(("audit", "audit_head"))
+"""For an API that has the key of the audit log: `audit.key_file`."""
 PROBED = "pageworker_none"
 """A function that does not exist: redis_client/probe.py."""
 WRITTEN = frozenset(
@@ -51,11 +54,15 @@ NOT_NEEDED = frozenset(
 """Permissions of the user `pageworker` that the API does without. It loads no functions: workers do."""
 
 
-def api_rules(prefix: str, library: Library) -> tuple[str, ...]:
-    """In the words of `ACL SETUSER`, without password. The functions are those of one version."""
+def api_rules(prefix: str, library: Library, *, audits: bool = False) -> tuple[str, ...]:
+    """In the words of `ACL SETUSER`, without password. The functions are those of one version.
+
+    `audits`: the API has the key of the audit log, and records cancellations there.
+    """
+    written = WRITTEN | AUDITED if audits else WRITTEN
     return (
         "resetkeys",
-        *(f"~{pattern}" for pattern in _patterns(prefix, WRITTEN)),
+        *(f"~{pattern}" for pattern in _patterns(prefix, written)),
         *(f"%R~{pattern}" for pattern in _patterns(prefix, READ)),
         f"%R~{prefix}:result:*",
         "resetchannels",
@@ -63,19 +70,21 @@ def api_rules(prefix: str, library: Library) -> tuple[str, ...]:
         f"&{prefix}:events:*",
         "-@all",
         *_commands(),
-        *function_rules(library),
+        *(("+xinfo|stream",) if audits else ()),
+        *function_rules(library, audits=audits),
     )
 
 
-def function_rules(library: Library) -> tuple[str, ...]:
+def function_rules(library: Library, *, audits: bool = False) -> tuple[str, ...]:
     """The right to call the functions of this version, beside those of others."""
-    return tuple(f"+fcall|{name}" for name in (PROBED, *map(library.function, FUNCTIONS)))
+    names = (*FUNCTIONS, *(AUDIT_FUNCTIONS if audits else ()))
+    return tuple(f"+fcall|{name}" for name in (PROBED, *map(library.function, names)))
 
 
 def _patterns(prefix: str, names: frozenset[str]) -> Iterator[str]:
     for name in sorted(names):
         yield f"{prefix}:{{*}}:" + re.sub(r"<[a-z]+>", "*", SHARD_KEYS[name])
-    if names is WRITTEN:
+    if names >= WRITTEN:
         yield f"{prefix}:{{*}}"
 
 

@@ -26,6 +26,7 @@ from pageworker_supervisor.api.redis_calls import RedisCalls
 from pageworker_supervisor.api.request_body import RequestBodies
 from pageworker_supervisor.api.result_waits import ResultWaits
 from pageworker_supervisor.api.submitted import submitted_answer, submitted_answers
+from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.result import Result
 from pageworker_supervisor.intake.admission import RejectedText
@@ -50,7 +51,10 @@ class JobEndpoints:
         calls: RedisCalls,
         bodies: RequestBodies,
         max_wait_seconds: float,
+        decisions: Decisions | None = None,
     ) -> None:
+        """`decisions`: where cancellations are recorded; None: nowhere but in the log."""
+        self._decisions = decisions
         self._submission = submission
         self._inspection = inspection
         self._waits = waits
@@ -129,6 +133,10 @@ class JobEndpoints:
         reply = await self._calls.run(self._inspection.cancel(ref))
         answer = cancel_answer(ref.job_id, ref.tenant_id, reply)
         if answer is not None:
+            if self._decisions is not None:
+                self._decisions.record(
+                    "api.cancel", str(ref), outcome=answer.outcome, detail={"token_id": grant.token_id}
+                )
             return json_response(answer, 200 if answer.outcome == "cancelled" else 202)
         if reply == "finished":
             raise ApiProblem("already_ended", "The job has ended, or only its result is left to be written")

@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.routing import Route
@@ -35,6 +36,8 @@ from pageworker_supervisor.api.subscription_endpoints import SubscriptionEndpoin
 from pageworker_supervisor.api.usage_endpoint import UsageEndpoint
 from pageworker_supervisor.api.whoami_endpoint import WHOAMI
 from pageworker_supervisor.artifacts.store import ArtifactStore
+from pageworker_supervisor.audit.decision_recorder import DecisionRecorder
+from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.load import LocalLayers
@@ -90,6 +93,7 @@ class ApiServer:
         limits = ConnectionLimits(settings.api.connections, IDLE_SHARE, PEER_SHARE)
         self._connections = ConnectionTable[BoundedProtocol](limits)
         self._metrics = ApiMetrics()
+        self._decisions = Decisions() if settings.audit.key_file is not None else None
         where = settings.api.metrics_bind
         self._metrics_listener = bind_tcp(where, "api.metrics_bind") if where else None
         bounds = ConnectionBounds(
@@ -150,7 +154,20 @@ class ApiServer:
         works: dict[str, Coroutine[Any, Any, object]] = {"channels": listener.run(), "config": watch.run()}
         if registry is not None and trust is not None:
             works |= {"registry": registry.run(), "trust": trust.run(registry), "rollouts": rollouts.run()}
-        await run_forever(works)
+        async with self._recording(queue):
+            await run_forever(works)
+
+    @asynccontextmanager
+    async def _recording(self, queue: QueueClient) -> AsyncIterator[None]:
+        """Record cancellations in the audit log for the length of the block, if this host has its key."""
+        if self._decisions is None:
+            yield
+            return
+        settings, lost = self._live.value, self._metrics.audit_record_lost
+        folder = data_dir_of(settings)
+        recorder = DecisionRecorder(*(self._decisions, queue.audit, settings, folder, lost), program="pageworker-api")
+        async with recorder.running():
+            yield
 
     async def _open_registry(self, rollouts: RolloutFollower) -> tuple[Registry | None, TrustFollower | None]:
         """None without a trusted key: then no module can be shown. Raises KeyUnusable, OSError."""
@@ -182,7 +199,9 @@ class ApiServer:
         self._live.on_change(use)
         waits = ResultWaits(queue.inspection, listener, queue.prefix, calls)
         bodies = RequestBodies(api.max_body_bytes)
-        jobs = JobEndpoints(submission, queue.inspection, waits, calls, bodies, api.max_wait_seconds)
+        jobs = JobEndpoints(
+            *(submission, queue.inspection, waits, calls, bodies, api.max_wait_seconds), self._decisions
+        )
         batches = BatchEndpoints(submission, queue.batches, calls, bodies)
         gate = RequestGate(self._reader(queue), calls, api.requests_per_second, api.burst)
         availability = self._redis_client.availability

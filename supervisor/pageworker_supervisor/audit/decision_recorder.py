@@ -6,7 +6,7 @@ import os
 import pwd
 import random
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from pageworker_sandbox.task_group import TaskGroup
 from pageworker_supervisor.audit.audit_log import AuditLog, read_head
 from pageworker_supervisor.audit.checkpoint_file import CheckpointFile
-from pageworker_supervisor.audit.decisions import Decisions, WorkerDecision
+from pageworker_supervisor.audit.decisions import Decisions, LostBecause, WorkerDecision
 from pageworker_supervisor.audit.errors import AuditBusy, AuditRefused
 from pageworker_supervisor.audit.key_file import KEY_FILE, read_key, read_or_make_key
 from pageworker_supervisor.audit.record import Actor, AuditEntry, AuditKey
@@ -25,7 +25,6 @@ from pageworker_supervisor.config.settings import Settings
 from pageworker_supervisor.queue.audit_store import AuditStore
 from pageworker_supervisor.redis_client.errors import RedisUnavailable
 from pageworker_supervisor.telemetry import log
-from pageworker_supervisor.telemetry.metrics import Metrics
 
 WRITE_SECONDS = 30.0
 """For one record. Dropping old ones may be part of it, and takes some seconds after long."""
@@ -39,8 +38,17 @@ class DecisionRecorder:
     """One worker's recorder. It has its own retries: the log must not withhold jobs as other refused calls do."""
 
     def __init__(
-        self, decisions: Decisions, store: AuditStore, settings: Settings, data_dir: Path, metrics: Metrics
+        self,
+        decisions: Decisions,
+        store: AuditStore,
+        settings: Settings,
+        data_dir: Path,
+        on_lost: Callable[[LostBecause], None],
+        *,
+        program: str = "pageworker",
     ) -> None:
+        """`on_lost`: called for each decision that is not recorded. `program`: which one decides."""
+        self._program = program
         self._decisions = decisions
         self._store = store
         self._worker_id = settings.worker.id
@@ -49,7 +57,7 @@ class DecisionRecorder:
         self._checkpoint = CheckpointFile(self._key_file.parent)
         self._key: AuditKey | None = None
         self._trouble = ""
-        decisions.on_lost(metrics.health.audit_record_lost)
+        decisions.on_lost(on_lost)
 
     def use(self, store: AuditStore) -> None:
         """Write with this client from the next record on."""
@@ -94,7 +102,7 @@ class DecisionRecorder:
             backoff.reset()
 
     async def _write(self, decision: WorkerDecision) -> None:
-        actor = await asyncio.to_thread(_actor, decision.uid, self._worker_id)
+        actor = await asyncio.to_thread(_actor, decision.uid, self._worker_id, self._program)
         audit_log = AuditLog(self._store, await self._open_key(), actor, self._checkpoint, self._keep_days)
         seconds = int(self._decisions.clock() - decision.at)
         late = {"seconds_ago": seconds} if seconds else {}
@@ -126,10 +134,10 @@ class DecisionRecorder:
         self._trouble = trouble
 
 
-def _actor(uid: int | None, worker_id: str) -> Actor:
+def _actor(uid: int | None, worker_id: str, program: str) -> Actor:
     host = socket.gethostname()
     if uid is None:
-        return Actor(kind="policy", name=worker_id, uid=os.geteuid(), host=host, program="pageworker")
+        return Actor(kind="policy", name=worker_id, uid=os.geteuid(), host=host, program=program)
     try:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -43,7 +43,9 @@ def acl(
 
     The user can queue, cancel and show jobs, and read results, usage, access tokens and the central configuration. It
     cannot claim or end jobs, change settings or tokens, or load functions: workers load them. Nothing is sent to Redis.
-    Each version has functions of its own: before an update, run the command of the new version with --functions.
+
+    With `audit.key_file` it may write to the audit log. Each version has functions of its own: before an update, run
+    the command of the new version with --functions.
 
     Example: `workerctl redis acl --new-password`.
     """
@@ -51,15 +53,15 @@ def acl(
     prefix, url = settings.redis.prefix, settings.redis.url
     clustered = url is not None and parse_url(url, "redis.url").topology is Topology.CLUSTER
     code = library(prefix, cluster=clustered)
-    user = f"{prefix}-api"
+    user, audits = f"{prefix}-api", settings.audit.key_file is not None
     password = secrets.token_hex(32) if new_password else None
     login = "off" if password is None else f"on #{hashlib.sha256(password.encode()).hexdigest()}"
-    rules = f"{login} {' '.join(api_rules(prefix, code))}"
+    rules = f"{login} {' '.join(api_rules(prefix, code, audits=audits))}"
     answer = ApiUserAnswer(
         user=user,
         command=f"ACL SETUSER {user} reset {rules}",
         acl_line=f"user {user} {rules}",
-        add_functions=f"ACL SETUSER {user} {' '.join(function_rules(code))}",
+        add_functions=f"ACL SETUSER {user} {' '.join(function_rules(code, audits=audits))}",
         password=password,
     )
     lines = [answer.add_functions] if functions else [answer.command, *([password] if password else [])]

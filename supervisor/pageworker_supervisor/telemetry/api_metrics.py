@@ -36,6 +36,12 @@ class ApiMetrics:
             ("code",),
             registry=self.registry,
         )
+        self.audit_records_lost = Counter(
+            "pageworker_api_audit_records_lost",
+            "Cancellations that are not in the audit log, although the API has its key.",
+            ("reason",),
+            registry=self.registry,
+        )
         self.connections = Gauge("pageworker_api_connections", "Open connections.", registry=self.registry)
         self.streams = Gauge("pageworker_api_event_streams", "Clients that follow events.", registry=self.registry)
 
@@ -48,6 +54,10 @@ class ApiMetrics:
         """A request got its answer."""
         self.requests.labels(route, f"{status // 100}xx").inc()
         self.seconds.labels(route).observe(seconds)
+
+    def audit_record_lost(self, reason: str) -> None:
+        """A cancellation is not in the audit log."""
+        self.audit_records_lost.labels(reason).inc()
 
     def expose(self) -> bytes:
         """In the text format of Prometheus."""
