@@ -1,6 +1,7 @@
 """`api.with_worker`: the API starts when the worker is up, comes back after a kill, and stops with the worker."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -44,12 +45,14 @@ def children() -> list[int]:
     """The processes of the API, whose parent is this one."""
     found = []
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and b"pageworker_supervisor.api.process" in (entry / "cmdline").read_bytes():
-            status = (entry / "status").read_text()
-            if f"PPid:\t{os.getpid()}\n" in status:
-                assert "NoNewPrivs:\t1\n" in status
-                assert "CapEff:\t0000000000000000\n" in status
-                found.append(int(entry.name))
+        # Other processes end meanwhile.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if entry.name.isdigit() and b"pageworker_supervisor.api.process" in (entry / "cmdline").read_bytes():
+                status = (entry / "status").read_text()
+                if f"PPid:\t{os.getpid()}\n" in status:
+                    assert "NoNewPrivs:\t1\n" in status
+                    assert "CapEff:\t0000000000000000\n" in status
+                    found.append(int(entry.name))
     return found
 
 
