@@ -6,16 +6,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import httpx
-from msgspec import Struct
+from msgspec import Struct, structs
 from pw_servers.no_tls import NO_TLS
 
+from pageworker_supervisor.access.api_user import api_rules
 from pageworker_supervisor.api.server import ApiServer
 from pageworker_supervisor.config.api_settings import ApiSettings
 from pageworker_supervisor.config.layers import Layer
 from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.settings import RedisSettings, Settings, TenantSettings
 from pageworker_supervisor.queue import QueueClient
-from pageworker_supervisor.redis_client import connect
+from pageworker_supervisor.queue.library import library
+from pageworker_supervisor.redis_client import RedisClient, connect
 
 
 class GivenGrant(Struct, frozen=True):
@@ -27,6 +29,7 @@ class GivenGrant(Struct, frozen=True):
     expires_at: float | None = None
 
 
+API_USER = "pw-api"
 ALL = frozenset({"viewer", "producer", "operator", "publisher"})
 TOKENS: Mapping[str, GivenGrant] = {
     "pw_a1_secret": GivenGrant("acme", ALL, "a1"),
@@ -75,13 +78,25 @@ def settings_for(
     )
 
 
+async def as_api_user(redis_client: RedisClient, queue: QueueClient, settings: Settings) -> RedisClient:
+    """A connection as the user that `workerctl redis acl` prints. A worker has loaded the functions."""
+    await queue.load()
+    url = settings.redis.url or ""
+    rules = api_rules(queue.prefix, library(queue.prefix, cluster=False), audits=settings.audit.key_file is not None)
+    for words in (("SETUSER", API_USER, "reset", "on", ">secret", *rules), ("LOG", "RESET")):
+        await redis_client.send("ACL", *words, key="")
+    return connect(structs.replace(settings.redis, url=url.replace("redis://", f"redis://{API_USER}:secret@")))
+
+
 @asynccontextmanager
 async def serving(settings: Settings, local: LocalLayers | None = None) -> AsyncIterator[ServedApi]:
-    """An API with these settings. `local`: what it reads them from again when the central configuration changes."""
+    """An API with these settings, as the Redis user that it needs. `local`: what it reads them from again when the
+    central configuration changes. `queue` has all rights, as that of a worker."""
     none = Layer("file", {}, (), lambda _: None)
     redis_client, tokens = connect(settings.redis), GivenTokens()
     queue = QueueClient(redis_client, shards=settings.redis.shards)
-    server = ApiServer.open("127.0.0.1:0", redis_client, local or LocalLayers(none, none), settings, lambda _: tokens)
+    own_client = await as_api_user(redis_client, queue, settings)
+    server = ApiServer.open("127.0.0.1:0", own_client, local or LocalLayers(none, none), settings, lambda _: tokens)
     port = server.address[1]
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -94,5 +109,8 @@ async def serving(settings: Settings, local: LocalLayers | None = None) -> Async
                         pass
                 yield ServedApi(client, port, queue, tokens, server)
             running.cancel()
+        refused = {row[row.index(b"object") + 1] for row in await redis_client.send("ACL", "LOG", key="")}
+        assert refused <= {b"function|load"}, "the API may not do what it does"
     finally:
+        await own_client.aclose()
         await redis_client.aclose()

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 import redis
-from api.conftest import ServedApi, serving, settings_for
+from api.conftest import API_USER, ServedApi, serving, settings_for
 from msgspec import structs
 from pw_queue.words import DONE, everything, finish_all
 from pw_servers import RedisServer
 
-from pageworker_supervisor.access.api_user import api_rules
 from pageworker_supervisor.access.token_admin import TokenAdmin
 from pageworker_supervisor.access.token_reader import TokenReader
 from pageworker_supervisor.audit.audit_log import read_lines
@@ -24,15 +23,10 @@ from pageworker_supervisor.queue.limits_table import LimitsTable
 from pageworker_supervisor.queue.producer import QuotaLimits
 from pageworker_supervisor.redis_client import open_redis_client
 
-USER = "pw-api"
 CANCELLED = 6
 """Jobs that `through_all_states` cancels."""
 RECEIVER = "https://n8n.test/hook"
 IN_AN_HOUR = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).isoformat()
-
-
-def rules() -> tuple[str, ...]:
-    return api_rules("pw", library("pw", cluster=False), audits=True)
 
 
 def job(job_id: str, **fields: Any) -> dict[str, Any]:
@@ -102,35 +96,27 @@ async def through_all_states(api: ServedApi, queue: QueueClient) -> None:
 
 
 async def test_the_api_needs_no_other_right(live_redis: RedisServer, tmp_path: Path) -> None:
-    live_redis.command("ACL", "SETUSER", USER, "reset", "on", ">secret", *rules())
-    live_redis.command("ACL", "LOG", "RESET")
-    url = live_redis.url.replace("redis://", f"redis://{USER}:secret@")
+    """`serving` makes the user, and looks at what Redis has refused it."""
     acme = TenantSettings(callback_allow=(RECEIVER,), backlog_jobs=1000, callback_secret_file=Path("/dev/null"))
     tenants = {"acme": acme, "beta": TenantSettings()}
-    settings = settings_for(url, ApiSettings(bind="127.0.0.1:0", max_wait_seconds=0.2), tenants)
+    settings = settings_for(live_redis.url, ApiSettings(bind="127.0.0.1:0", max_wait_seconds=0.2), tenants)
     audit, worker_settings = AuditSettings(key_file=tmp_path / "audit.key"), WorkerSettings(id="w1", data_dir=tmp_path)
     settings = structs.replace(settings, audit=audit, worker=worker_settings)
-    try:
-        async with open_redis_client(RedisSettings(url=live_redis.url), Path("/nonexistent")) as worker:
-            queue = QueueClient(worker)
-            await queue.load()
-            token = await TokenAdmin(queue.access_tokens).create("acme", ["viewer"])
-            async with serving(settings) as api:
-                assert await TokenReader(api.queue.access_tokens).grant(token.text)
-                async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
-                    tasks.create_task(first_event(api))
-                    await through_all_states(api, queue)
-                    lines = await recorded(queue)
-            assert {(line["action"], line["name"], line["program"]) for line in lines} == {
-                ("api.cancel", "w1", "pageworker-api")
-            }
-            assert {line["detail"]["token_id"] for line in lines} == {"a1"}
-            assert [line["target"] for line in lines][:3] == ["acme/2", "acme/3", "acme/none"]
-            refused = {row[b"object"] for row in live_redis.command("ACL", "LOG")}
-            assert refused == {b"function|load"}, "the API tries it, and finds that a worker has done it"
-        refused_to_do_more(live_redis)
-    finally:
-        live_redis.command("ACL", "DELUSER", USER)
+    async with serving(settings) as api:
+        token = await TokenAdmin(api.queue.access_tokens).create("acme", ["viewer"])
+        own_url = live_redis.url.replace("redis://", f"redis://{API_USER}:secret@")
+        async with open_redis_client(RedisSettings(url=own_url), tmp_path) as own:
+            assert await TokenReader(QueueClient(own).access_tokens).grant(token.text)
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+            tasks.create_task(first_event(api))
+            await through_all_states(api, api.queue)
+            lines = await recorded(api.queue)
+    assert {(line["action"], line["name"], line["program"]) for line in lines} == {
+        ("api.cancel", "w1", "pageworker-api")
+    }
+    assert {line["detail"]["token_id"] for line in lines} == {"a1"}
+    assert [line["target"] for line in lines][:3] == ["acme/2", "acme/3", "acme/none"]
+    refused_to_do_more(live_redis)
 
 
 async def recorded(queue: QueueClient) -> list[dict[str, Any]]:
@@ -151,7 +137,7 @@ async def first_event(api: ServedApi) -> None:
 def refused_to_do_more(server: RedisServer) -> None:
     """Neither other functions nor other keys, nor new functions."""
     names = library("pw", cluster=False)
-    with server.client(USER, "secret") as client:
+    with server.client(API_USER, "secret") as client:
         for words in (
             ("FCALL", names.function("claim"), 1, "pw:{0}", ""),
             ("FCALL", names.function("access_token_add"), 1, "pw:{0}", ""),
