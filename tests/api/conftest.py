@@ -1,6 +1,7 @@
 """A real API server on a real Redis, with tokens of a table in memory."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from pageworker_supervisor.config.settings import RedisSettings, Settings, Tenan
 from pageworker_supervisor.queue import QueueClient
 from pageworker_supervisor.queue.library import library
 from pageworker_supervisor.redis_client import RedisClient, connect
+from pageworker_supervisor.redis_client.errors import RedisUnavailable
 
 
 class GivenGrant(Struct, frozen=True):
@@ -109,8 +111,9 @@ async def serving(settings: Settings, local: LocalLayers | None = None) -> Async
                         pass
                 yield ServedApi(client, port, queue, tokens, server)
             running.cancel()
-        refused = {row[row.index(b"object") + 1] for row in await redis_client.send("ACL", "LOG", key="")}
-        assert refused <= {b"function|load"}, "the API may not do what it does"
+        with contextlib.suppress(RedisUnavailable):  # a test may have cut the connection
+            refused = {row[row.index(b"object") + 1] for row in await redis_client.send("ACL", "LOG", key="")}
+            assert refused <= {b"function|load"}, "the API may not do what it does"
     finally:
         await own_client.aclose()
         await redis_client.aclose()
