@@ -9,7 +9,7 @@ import pytest
 import redis
 from api.conftest import API_USER, ServedApi, serving, settings_for
 from msgspec import structs
-from pw_queue.words import DONE, everything, finish_all
+from pw_queue.words import DONE, JobEnd, everything, finish_all
 from pw_servers import RedisServer
 
 from pageworker_supervisor.access.token_admin import TokenAdmin
@@ -82,6 +82,8 @@ async def through_all_states(api: ServedApi, queue: QueueClient) -> None:
     assert await finish_all(queue.consumer, leases[:2], DONE)
     assert await submit(api, [job(leases[0].job_id, callback_url=RECEIVER)]) == ["known"]
     assert await cancel(api, leases[0].job_id) == [409]
+    assert await queue.consumer.finish(leases[2], **JobEnd(status="rejected", result=b"{}"))
+    assert await submit(api, [job(leases[2].job_id)]) == ["queued"], "its id is free again"
     await every_operation(api, leases[0].job_id)
     await queue.limits.set(
         LimitsTable(tenants={"acme": QuotaLimits(concurrency=1)}, budgets={"acme": "jobs_per_day=1"})

@@ -19,7 +19,20 @@ PROBED = "pageworker_none"
 """A function that does not exist: redis_client/probe.py."""
 WRITTEN = frozenset(
     (
-        *("meta", "job", "body", "done", "timeline", "once", "backlog", "delayed", "expiry", "ending", "listed"),
+        *(
+            "meta",
+            "job",
+            "body",
+            "done",
+            "kept",
+            "timeline",
+            "once",
+            "backlog",
+            "delayed",
+            "expiry",
+            "ending",
+            "listed",
+        ),
         *("repeated", "cancellations", "cancellation_counts", "tenant", "active", "parked", "open_contexts", "context"),
         *("domain", "parked_tenants", "parked_backlogs", "module", "module_tenants", "module_backlogs", "fleet"),
         *("timers", "waited_for", "profile_contexts", "held_contexts", "waiting_contexts", "profile", "profile_locks"),
@@ -30,7 +43,7 @@ WRITTEN = frozenset(
 transition, so these are rather too many than too few."""
 READ = frozenset(
     (
-        *("clock", "kept", "usage", "budget", "limits", "paused", "workers", "leases", "ready", "profile_login"),
+        *("clock", "usage", "budget", "limits", "paused", "workers", "leases", "ready", "profile_login"),
         *("profile_cooling", "rejected", "rejected_of", "rejected_last", "dead_of", "dead_weight", "access_token"),
         *("config", "config_meta", "config_workers", "rollouts", "rollout_changes"),
     )
