@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 
 from pw_sandbox import gone
 
-from browser_faults.scene import LARGE_BYTES, MEMORY_BYTES, PROFILE, SCRATCH_BYTES, FaultScene, filled, signal_browser
+from browser_faults.scene import LARGE_BYTES, PROFILE, SCRATCH_BYTES, FaultScene, filled, signal_browser
 
 LOGIN = "user=anna"
 IN_FLIGHT_BYTES = 64 * 1024**2
 """What sockets and the gateway hold beside the file."""
 GONE_SECONDS = 5.0
+POPUP_SECONDS = 200.0
 
 Fault = Callable[[FaultScene], Awaitable[None]]
 
@@ -25,7 +26,7 @@ async def service_worker(scene: FaultScene) -> None:
 
 async def popups(scene: FaultScene) -> None:
     """A page opens `scene.popups` windows."""
-    result = await scene.run("popups", count=scene.popups)
+    result = await scene.run("popups", count=scene.popups, timeout_seconds=POPUP_SECONDS)
     assert result["status"] == "succeeded", result
     assert result["data"]["pages"] == scene.popups + 1
     await scene.clean()
@@ -45,7 +46,7 @@ async def renderer_memory(scene: FaultScene) -> None:
     result = await scene.run("memory")
     assert result["status"] == "failed", result
     assert result["error"]["type"] == "memory_limit", result
-    assert result["error"]["detail"]["used"] >= MEMORY_BYTES
+    assert result["error"]["detail"]["used"] >= scene.memory_bytes
     await scene.clean()
 
 

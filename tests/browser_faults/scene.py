@@ -19,6 +19,8 @@ from pageworker_supervisor.admin.status import RunnerReport
 
 MIB = 1024**2
 MEMORY_BYTES = 640 * MIB
+POPUP_BYTES = 4 * MIB
+"""What a popup of a small page takes in all processes of a runner."""
 SCRATCH_BYTES = 32 * MIB
 DISK_BYTES = 96 * MIB
 LARGE_BYTES = 2 * 1024 * MIB
@@ -96,6 +98,8 @@ class FaultScene:
     disk: Path | None
     """The small file system below the profiles. None: only root can mount one."""
     popups: int
+    memory_bytes: int
+    """Of a runner: enough for all of these popups."""
     _jobs: int = 0
 
     async def push(self, do: str, profile: str | None = None, *, timeout_seconds: float = 60, **payload: Any) -> str:
@@ -192,19 +196,20 @@ async def fault_scene(popups: int) -> AsyncIterator[FaultScene]:
             source.write(PROBE)
         here = await stack.enter_async_context(place(module))
         (here.folder / "w1").mkdir()
+        memory_bytes = MEMORY_BYTES + popups * POPUP_BYTES
         disk = stack.enter_context(small_disk(here.folder / "w1/profiles"))
         worker = stack.enter_context(
             here.worker(
                 browser=HEADLESS_SHELL,
                 # With one runner, a job of another context closes the browser before.
                 pool={"runners": 1, "pages": 1, "residency_seconds": 0.1},
-                sandbox={"memory_bytes": MEMORY_BYTES, "scratch_bytes": SCRATCH_BYTES},
+                sandbox={"memory_bytes": memory_bytes, "scratch_bytes": SCRATCH_BYTES},
                 egress={"hosts": {"app.localhost": origin.address}},
                 jobs={"retry_base_seconds": 0.1},
             )
         )
         producer = await stack.enter_async_context(aclosing(Producer(here.redis.url)))
-        scene = FaultScene(worker, producer, origin, disk, popups)
+        scene = FaultScene(worker, producer, origin, disk, popups, memory_bytes)
         assert (await scene.run("login", PROFILE))["status"] == "succeeded"
         yield scene
         assert worker.terminate() == 0
