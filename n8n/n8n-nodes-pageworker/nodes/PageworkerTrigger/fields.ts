@@ -9,6 +9,8 @@ export const triggerFields: INodeProperties[] = [
 		default: ['job.*'],
 		description: 'What starts the workflow',
 		options: [
+			{ name: 'Batch Done', value: 'event.batch_done', description: 'A batch is complete' },
+			{ name: 'Budget', value: 'event.budget', description: 'A budget of the tenant is nearly or wholly used up' },
 			{ name: 'Callback Failed', value: 'event.callback_failed', description: 'A callback was given up' },
 			{ name: 'Job Blocked', value: 'job.blocked', description: 'A job ended: a site refuses automation' },
 			{ name: 'Job Cancelled', value: 'job.cancelled', description: 'A job ended: it was cancelled' },

@@ -160,10 +160,10 @@ end
 -- The entry goes now.
 function Subscriptions.release(name)
   local tenant, id = Subscriptions.of_entry(name)
-  local size = tenant and call('HSTRLEN', Key.outbox_entry(name), 'result') or 0
-  if size > 0 and call('EXISTS', Key.subscription(tenant, id)) == 1 then
+  local result = tenant and call('HGET', Key.outbox_entry(name), 'result')
+  if result and call('EXISTS', Key.subscription(tenant, id)) == 1 then
     call('HINCRBY', Key.subscription(tenant, id), 'waiting', -1)
-    call('HINCRBY', Key.subscription(tenant, id), 'waiting_bytes', -size)
+    call('HINCRBY', Key.subscription(tenant, id), 'waiting_bytes', -#result)
   end
 end
 
@@ -189,7 +189,11 @@ function Subscriptions.failed(name)
     return
   end
   local key = Key.subscription(tenant, id)
-  if call('HSETNX', key, 'failing_since', NOW_TEXT) == 1 or NOW - whole(call('HGET', key, 'failing_since')) < DISABLE_MS then
+  local since = call('HGET', key, 'failing_since')
+  if not since then
+    call('HSET', key, 'failing_since', NOW_TEXT)
+  end
+  if not since or NOW - whole(since) < DISABLE_MS then
     return
   end
   local reason = string.format('no delivery has succeeded for %d days', DISABLE_MS / (24 * 3600 * 1000))
