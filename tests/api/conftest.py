@@ -84,7 +84,8 @@ async def as_api_user(redis_client: RedisClient, queue: QueueClient, settings: S
     """A connection as the user that `workerctl redis acl` prints. A worker has loaded the functions."""
     await queue.load()
     url = settings.redis.url or ""
-    rules = api_rules(queue.prefix, library(queue.prefix, cluster=False), audits=settings.audit.key_file is not None)
+    audits, page = settings.audit.key_file is not None, settings.status_page.enabled
+    rules = api_rules(queue.prefix, library(queue.prefix, cluster=False), audits=audits, page=page)
     for words in (("SETUSER", API_USER, "reset", "on", ">secret", *rules), ("LOG", "RESET")):
         await redis_client.send("ACL", *words, key="")
     return connect(structs.replace(settings.redis, url=url.replace("redis://", f"redis://{API_USER}:secret@")))

@@ -38,6 +38,7 @@ def test_a_batch_is_opened_shown_closed_and_retried(on_queue: OnQueue, capsys: p
     assert (opened["state"], opened["deadline_at_ms"] - opened["created_at_ms"]) == ("open", 7_200_000)
     assert told(capsys, "batch", "open", "acme/b", "--deadline", "2h")["created_at_ms"] == opened["created_at_ms"]
     assert run(["batch", "open", "acme/b", "--size", "3"]) == CommandExit.REFUSED
+    assert told(capsys, "batch", "open", "globex/f", "--complete-on", "first_failure")["complete_on"] == "first_failure"
     on_queue(push)
     assert told(capsys, "batch", "show", "acme/b")["counts"]["waiting"] == 2
     assert [row["job_id"] for row in told(capsys, "jobs", "list", "--batch", "acme/b")] == ["j1", "j2"]

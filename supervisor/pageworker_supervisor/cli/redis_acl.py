@@ -44,8 +44,8 @@ def acl(
     The user can queue, cancel and show jobs, and read results, usage, access tokens and the central configuration. It
     cannot claim or end jobs, change settings or tokens, or load functions: workers load them. Nothing is sent to Redis.
 
-    With `audit.key_file` it may write to the audit log. Each version has functions of its own: before an update, run
-    the command of the new version with --functions.
+    With `audit.key_file` it may write to the audit log, with `status_page.enabled` read what that page shows. Each
+    version has functions of its own: before an update, run the command of the new version with --functions.
 
     Example: `workerctl redis acl --new-password`.
     """
@@ -53,15 +53,15 @@ def acl(
     prefix, url = settings.redis.prefix, settings.redis.url
     clustered = url is not None and parse_url(url, "redis.url").topology is Topology.CLUSTER
     code = library(prefix, cluster=clustered)
-    user, audits = f"{prefix}-api", settings.audit.key_file is not None
+    user, audits, page = f"{prefix}-api", settings.audit.key_file is not None, settings.status_page.enabled
     password = secrets.token_hex(32) if new_password else None
     login = "off" if password is None else f"on #{hashlib.sha256(password.encode()).hexdigest()}"
-    rules = f"{login} {' '.join(api_rules(prefix, code, audits=audits))}"
+    rules = f"{login} {' '.join(api_rules(prefix, code, audits=audits, page=page))}"
     answer = ApiUserAnswer(
         user=user,
         command=f"ACL SETUSER {user} reset {rules}",
         acl_line=f"user {user} {rules}",
-        add_functions=f"ACL SETUSER {user} {' '.join(function_rules(code, audits=audits))}",
+        add_functions=f"ACL SETUSER {user} {' '.join(function_rules(code, audits=audits, page=page))}",
         password=password,
     )
     lines = [answer.add_functions] if functions else [answer.command, *([password] if password else [])]

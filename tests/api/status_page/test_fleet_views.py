@@ -25,7 +25,7 @@ def test_the_overview_has_what_is_not_ready_first_and_a_bounded_number() -> None
     page = WorkersPage(now=NOW, workers=workers, drains=(), position=None)
     tenants = tuple(TenantStats(tenant_id=f"t{n}", jobs=n + 1, running=1, parked=False) for n in range(20))
     numbers: dict[str, Any] = dict.fromkeys(
-        ("queued", "delayed", "running", "ending", "active_tenants", "parked_tenants", "profiles_held"), 3
+        ("queued", "delayed", "running", "ending", "active_tenants", "parked_tenants", "profiles_held", "batches"), 3
     )
     stats = [ShardStats(shard=0, outbox_entries=1, dead_letters=1, workers=31, tenants=tenants, **numbers)]
     shown = rendered(element("p", *fleet_views.overview(HERE, fleet_status(page, stats), stats, []).content))
