@@ -14,6 +14,8 @@ case $base in *@sha256:*) ;; *)
 esac
 # All files of the image get the date of the commit.
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
-exec podman build --format docker --target "$target" --tag "localhost/pageworker:$target" \
+# podman writes ids of this build into the image. Its own tag keeps the layers for the next build.
+podman build --format docker --target "$target" --tag "localhost/pageworker-build:$target" \
   --timestamp "$epoch" --build-arg "SOURCE_DATE_EPOCH=$epoch" --build-arg "BASE=$base" \
   --build-arg "VERSION=$(sed -n 's/^version = //p' setup.cfg)" --build-arg "REVISION=$(git rev-parse HEAD)" "$@" .
+exec python3 deploy/container/reproducible.py "localhost/pageworker-build:$target" "localhost/pageworker:$target"
