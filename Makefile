@@ -106,7 +106,7 @@ rolling: install
 rollouts: install
 	PYTHONPATH=.:tests $(PYTHON) -m rollouts $(ROLLOUTS)
 
-# Thousands of connections: `ulimit -n` has to allow them. SCALE="--shards 1 --workers 200"
+# Thousands of connections: `ulimit -n` has to allow them. Nothing else should use the machine. SCALE="--shards 1 --workers 200"
 scale: install
 	PYTHONPATH=.:tests $(PYTHON) -m scale $(SCALE)
 
@@ -158,7 +158,7 @@ manifests: install
 publish: install
 	$(PYTHON) deploy/release/publish.py "dist/pageworker-$$(sed -n 's/^version = //p' setup.cfg)" "$(REGISTRY)" -- $(OPTIONS)
 
-# OVERLAY: the kustomization of the cluster. IMAGE: NAME@sha256:…. CANARY="--least-jobs 200 --minutes 30". Needs kubectl.
+# OVERLAY: folder of the kustomization that the cluster has. IMAGE: NAME@sha256:…. CANARY="--jobs 200 --deadline 30m". Needs kubectl.
 canary: install
 	$(PYTHON) deploy/release/canary.py $(CANARY) "$(OVERLAY)" "$(IMAGE)"
 

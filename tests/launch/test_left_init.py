@@ -1,7 +1,8 @@
-"""No zombie is left of the init process of a sandbox."""
+"""The init process that bubblewrap reported is waited for, where this process is its parent."""
 
 import json
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,19 +10,22 @@ from pageworker_sandbox.launch.left_init import await_init
 
 
 @pytest.fixture
-def info() -> int:
-    return os.memfd_create("info")
+def info() -> Iterator[int]:
+    """Where bubblewrap writes."""
+    descriptor = os.memfd_create("info")
+    yield descriptor
+    os.close(descriptor)
 
 
-def test_an_init_that_this_process_inherits_is_waited_for(info: int) -> None:
-    child = os.posix_spawn("/bin/true", ["true"], os.environ)
-    os.pwrite(info, json.dumps({"child-pid": child}).encode(), 0)
+def test_its_zombie_goes(info: int) -> None:
+    child = os.posix_spawn("/bin/true", ["true"], {})
+    os.write(info, json.dumps({"child-pid": child}).encode())
     await_init(info)
     with pytest.raises(ChildProcessError):
-        os.waitpid(child, os.WNOHANG)
+        os.waitpid(child, 0)
 
 
-def test_there_may_be_none_or_another_process_inherits_it(info: int) -> None:
+def test_what_is_not_ours_or_was_never_started_is_not_waited_for(info: int) -> None:
     await_init(info)
-    os.pwrite(info, json.dumps({"child-pid": os.getppid()}).encode(), 0)
+    os.write(info, json.dumps({"child-pid": 1}).encode())
     await_init(info)
