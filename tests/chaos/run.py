@@ -33,6 +33,8 @@ from pageworker_supervisor.redis_client.errors import RedisClientError
 ECHO_MODULE = Path(__file__).parent / "modules" / "chaos_echo"
 BATCH = 40
 QUIET_SECONDS = 240.0
+JOBS_PER_QUIET_SECOND = 10
+"""Many jobs of few tenants wait for the concurrency of their tenants."""
 LOOK_SECONDS = 0.25
 REPORT_SECONDS = 10.0
 
@@ -200,8 +202,9 @@ class ChaosRun:
         return faults.done, sampler
 
     async def wait_until_quiet(self) -> list[str]:
-        """Wait until no work is left. Returns what is left after QUIET_SECONDS."""
-        until, reported = time.monotonic() + QUIET_SECONDS, time.monotonic()
+        """Wait until no work is left. Returns what is left after QUIET_SECONDS, or longer after very many jobs."""
+        seconds = max(QUIET_SECONDS, self._plan.jobs / JOBS_PER_QUIET_SECOND)
+        until, reported = time.monotonic() + seconds, time.monotonic()
         left = ["the queue was not read yet"]
         while left and time.monotonic() < until:
             await asyncio.sleep(LOOK_SECONDS)
@@ -212,7 +215,7 @@ class ChaosRun:
             if left and time.monotonic() > reported + REPORT_SECONDS:
                 reported = time.monotonic()
                 sys.stderr.write(f"{self._plan.deployment}: waiting for {'; '.join(left)}\n")
-        return [f"after {QUIET_SECONDS:.0f} s of quiet: {line}" for line in left]
+        return [f"after {seconds:.0f} s of quiet: {line}" for line in left]
 
     async def _busy(self) -> list[str]:
         inbox = await self._redis_client.send("LLEN", "pw:inbox", key="pw:inbox")
