@@ -58,6 +58,14 @@ def test_a_batch_is_opened_shown_closed_and_retried(on_queue: OnQueue, capsys: p
     assert {"batch.open", "batch.retry", "batch.cancel", "batch.close"} <= actions
 
 
+def test_a_batch_may_complete_with_its_first_failure(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = told(capsys, "batch", "open", "acme/b", "--complete-on", "first_failure", "--size", "9")
+    assert (opened["complete_on"], opened["size"]) == ("first_failure", 9)
+    on_queue(push)
+    on_queue(fail)
+    assert told(capsys, "batch", "show", "acme/b")["reason"] == "first_failure"
+
+
 def test_what_is_wrong_is_said(on_queue: OnQueue, capsys: pytest.CaptureFixture[str]) -> None:
     for words, code, said in (
         (["batch", "show", "acme/b"], CommandExit.FAILED, "there is no batch acme/b"),
