@@ -12,12 +12,13 @@ from pageworker.context import Context
 from pageworker.device_list import devices
 from pageworker.extraction import Each
 from pageworker.helpers import Helpers, Log
+from pageworker.job_file import JobFile
 from pageworker.once import Once
 from pageworker.outcomes import Blocked, BlockerKind, Failed, ProfileState, RetryLater
 from pageworker.pagination import Pages, PagesEnd
 from pageworker.sink import DownloadedFile, Sink
 
-__version__ = "1.3.0"
+__version__ = "1.4.0"
 """Semantic version of this package, apart from that of the worker. `sdk` in module.toml names a range of it."""
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Each",
     "Failed",
     "Helpers",
+    "JobFile",
     "Locator",
     "Log",
     "Once",

@@ -11,6 +11,7 @@ from playwright.async_api import TimeoutError as PageTimeout
 
 from pageworker import page_reading
 from pageworker.extraction import READ_FIELDS, Each, missing_fields, parsed_fields
+from pageworker.job_file import JobFile
 from pageworker.once import Once
 from pageworker.outcomes import Blocked, BlockerKind, Failed, ProfileState
 from pageworker.page_reading import on_one_document
@@ -79,6 +80,16 @@ class Helpers:
         Raises Failed (`download`) if the download fails, and as `artifact`.
         """
         return await self._sink.download(kind, download)
+
+    async def file(self, name: str) -> JobFile:
+        """A file that came with the job (its `files`), as `set_input_files` and `set_files` take it.
+
+            await page.locator("#claim").set_input_files(await helpers.file("claim.pdf"))
+
+        It also has `name`, `content_type`, `sha256`, `bytes` (how many) and `await file.read()`. The worker has checked
+        its digest. Raises Failed (`file_missing`) if the job has no file of this name.
+        """
+        return await self._sink.file(name)
 
     def har(
         self, page: Page | None = None, *, kind: str = "har", bodies: bool = True, url: str | None = None

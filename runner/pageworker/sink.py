@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from playwright.async_api import Download, Locator, Page
 
+from pageworker.job_file import JobFile
 from pageworker.once import OnceAct, OnceState
 from pageworker.outcomes import Blocked, ProfileState
 
@@ -35,6 +36,9 @@ class Sink(Protocol):
 
     async def download(self, kind: str, download: Download) -> DownloadedFile:
         """Store the bytes of a download beside the result. Raises ValueError if a limit is exceeded."""
+
+    async def file(self, name: str) -> JobFile:
+        """A file of the job. Raises Failed (`file_missing`)."""
 
     def har(self, kind: str, page: Page, *, bodies: bool, url: str | None) -> AbstractAsyncContextManager[None]:
         """Store a HAR of what the block does. Raises Playwright's Error, and ValueError if a limit is exceeded."""

@@ -180,6 +180,8 @@ class MessageLoop:
                 raise ProtocolViolation(f"{type(message).__name__} before Assign")
             case m.Run():
                 self._attempts.start(message)
+            case m.InputFile():
+                self._attempts.files.add(message, descriptors[0])
             case m.Module():
                 self._catalog.add(
                     message.name, message.version, message.sha256, message.entrypoint, _bundle(descriptors[0])

@@ -21,15 +21,25 @@ def seal(data: bytes | bytearray | memoryview, name: str) -> int:
     """A new sealed memfd with these bytes. The caller closes it. Raises OSError."""
     descriptor = create(name)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
+        append(descriptor, data)
+        finish(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def append(descriptor: int, data: bytes | bytearray | memoryview) -> None:
+    """Write more bytes into a memfd that `create` made. Raises OSError."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def finish(descriptor: int) -> None:
+    """Seal a memfd: its bytes stay as they are. Raises OSError."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
 
 
 def sealed_bytes(descriptor: int, max_bytes: int) -> int:

@@ -41,5 +41,7 @@ def for_one_page(settings: Settings, artifacts: Path) -> Settings:
     return structs.replace(
         settings,
         pool=structs.replace(settings.pool, runners=1, pages=1),
-        artifacts=structs.replace(settings.artifacts, url=artifacts.absolute().as_uri()),
+        artifacts=structs.replace(settings.artifacts, url=artifacts.absolute().as_uri(), link_secret=None),
+        # What is attached is kept in the folder of the run.
+        files=structs.replace(settings.files, url=None),
     )

@@ -18,6 +18,7 @@ from pageworker_profiles import ProfileError
 from pageworker_sandbox.launch import Host
 from pageworker_sandbox.launch.pressure import memory_stall
 from pageworker_sandbox.state_machine import label
+from pageworker_supervisor.artifacts.link_secret import ArtifactLinks
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.audit.decisions import Decisions
 from pageworker_supervisor.config.egress_budget import EgressBudgets
@@ -37,6 +38,7 @@ from pageworker_supervisor.dispatch.limits_watch import LimitsWatch
 from pageworker_supervisor.dispatch.login_reports import LoginReports
 from pageworker_supervisor.dispatch.reaper import reap
 from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.files.job_files import JobFiles
 from pageworker_supervisor.host.host_load import LoadReader
 from pageworker_supervisor.host.memory import host_memory_bytes
 from pageworker_supervisor.host.uid_ranges import IdRange
@@ -156,11 +158,12 @@ class Components:
             settings.egress.proxy_ca,
         )
         self.gateway.use(settings.egress)
-        self.artifacts = ArtifactStore.of(settings.artifacts, environment.data_dir, metrics)
         self.secrets = SecretStore(environment.secret_backend or open_backend(settings.secrets, environment.environ))
         secret_service = SecretService(self.secrets, SecretGrants(live.part(lambda now: now.secrets.grants)), metrics)
         mask_lines(partial(secret_service.log_masker.text, cut=False))
         fleet_secrets = FleetSecrets(self.secrets, secret_service.log_masker, metrics)
+        links = ArtifactLinks.of(settings, fleet_secrets)
+        self.artifacts = ArtifactStore.of(settings.artifacts, environment.data_dir, metrics, links)
         place = ProfileHost(environment.data_dir, environment.host.namespace_descriptor, environment.local_profiles)
         self.profiles, self.profile_reports = open_profiles(
             settings, place, queue.profile_stores, availability, fleet_secrets, metrics
@@ -226,6 +229,7 @@ class Components:
             registry=registry,
             input_checks=self.input_checks,
             artifacts=self.artifacts,
+            files=JobFiles(live.part(lambda now: now.files), settings.egress.hosts, environment.data_dir),
             settlement=self.settlement,
             fleet=self.fleet,
             isolation=isolation,
@@ -314,6 +318,7 @@ class Components:
             "blocker_rules": self.blocker_rules.run(lambda: self.fleet.use(self._resources)),
             "input_checks": self.input_checks.run(),
             "artifacts": self.artifacts.run_sweeps(self._artifact_settings),
+            "files": self.services.files.run(),
             "secrets": self.secrets.run(),
             "proxies": self.proxies.run(),
             "profiles": self.profiles.run(_not_deleted),

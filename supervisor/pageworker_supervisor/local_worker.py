@@ -182,6 +182,8 @@ class LocalWorker:
         self, components: Components, queue: LocalQueue, publisher: Publisher, key: SecretKey, settings: Settings
     ) -> None:
         self.fleet = components.fleet
+        self.files = components.services.files.store
+        """Where files of its jobs are stored."""
         self._services = components.services
         self._registry = components.registry
         self._ends = queue.consumer

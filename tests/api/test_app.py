@@ -1,5 +1,7 @@
 """Routes, and what all answers have in common."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 from api.conftest import GivenGrant, GivenTokens
@@ -7,11 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pageworker_supervisor.api.app import api_app, starting_app
+from pageworker_supervisor.api.artifact_downloads import ArtifactDownloads
+from pageworker_supervisor.api.artifact_link_endpoint import ArtifactLinkEndpoint
 from pageworker_supervisor.api.endpoint import Endpoint
 from pageworker_supervisor.api.gate import RequestGate
 from pageworker_supervisor.api.grant import ANY, ApiGrant
 from pageworker_supervisor.api.redis_calls import RedisCalls
 from pageworker_supervisor.api.whoami_endpoint import WHOAMI
+from pageworker_supervisor.artifacts.store import ArtifactStore
 
 BEARER = {"Authorization": "Bearer pw_a1_secret"}
 
@@ -20,12 +25,13 @@ async def fails(_: Request, grant: ApiGrant) -> Response:
     raise RuntimeError(f"a bug for {grant.tenant_id}")
 
 
+LINKS = ArtifactLinkEndpoint(None, ArtifactDownloads(ArtifactStore.open("memory:///", Path("/x"))))
 FAILS = Endpoint("POST", "/v1/fails", fails, ANY, "Fail", {})
 
 
 def client(trouble: str = "", *, starting: bool = False) -> httpx.AsyncClient:
     gate = RequestGate(GivenTokens(), RedisCalls(), 10.0, 100)
-    app = starting_app(lambda: trouble) if starting else api_app((WHOAMI, FAILS), gate, lambda: trouble)
+    app = starting_app(lambda: trouble) if starting else api_app((WHOAMI, FAILS), gate, lambda: trouble, LINKS)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.example")
 
 
@@ -40,9 +46,7 @@ def client(trouble: str = "", *, starting: bool = False) -> httpx.AsyncClient:
         ("GET", "/v2/whoami", BEARER, 404, "not_found"),
         ("GET", "/", {}, 404, "not_found"),
         ("POST", "/v1/fails", BEARER, 500, "internal_error"),
-        ("POST", "/v1/files", BEARER, 501, "not_supported"),
-        ("DELETE", "/v1/files/7/x", BEARER, 501, "not_supported"),
-        ("GET", "/v1/files", {}, 401, "token_missing"),
+        ("GET", "/v1/artifacts/x", {}, 404, "not_found"),
     ],
 )
 async def test_every_error_is_a_problem_document(

@@ -1,6 +1,7 @@
 """The table of operations is complete."""
 
 import re
+from pathlib import Path
 
 import pytest
 from pw_doubles import any_typed
@@ -9,6 +10,7 @@ from pageworker_supervisor.api.artifact_endpoint import ArtifactEndpoint
 from pageworker_supervisor.api.batch_endpoints import BatchEndpoints
 from pageworker_supervisor.api.endpoint import Endpoint
 from pageworker_supervisor.api.event_endpoint import EventEndpoint
+from pageworker_supervisor.api.file_endpoint import FileEndpoint
 from pageworker_supervisor.api.grant import ANY
 from pageworker_supervisor.api.job_endpoints import JobEndpoints
 from pageworker_supervisor.api.limit_endpoint import LimitEndpoint
@@ -17,6 +19,8 @@ from pageworker_supervisor.api.problem import PROBLEMS
 from pageworker_supervisor.api.subscription_endpoints import SubscriptionEndpoints
 from pageworker_supervisor.api.usage_endpoint import UsageEndpoint
 from pageworker_supervisor.api.whoami_endpoint import WHOAMI
+from pageworker_supervisor.config.file_settings import FileSettings
+from pageworker_supervisor.files.store import FileStore
 
 NONE = any_typed(None)
 TABLE = (
@@ -28,6 +32,7 @@ TABLE = (
     *EventEndpoint(NONE, NONE, "pw").table(),
     *SubscriptionEndpoints(NONE, NONE, NONE, NONE).table(),
     *BatchEndpoints(NONE, NONE, NONE, NONE).table(),
+    *FileEndpoint(FileStore.open(None, Path("/none")), FileSettings()).table(),
     WHOAMI,
 )
 

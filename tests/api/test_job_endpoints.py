@@ -77,7 +77,7 @@ async def test_many_jobs_have_an_outcome_each(api: ServedApi) -> None:
 async def test_what_is_wrong_with_one_job_is_the_answer(api: ServedApi, live_redis: RedisServer) -> None:
     missing = problem(await post(api, {"job_id": "1"}), 422, "missing_field")
     assert missing["field"] == "endpoint_module"
-    assert problem(await post(api, {**JOB, "files": []}), 422, "not_supported")["field"] == "files"
+    assert problem(await post(api, {**JOB, "files": [{}]}), 422, "invalid_field")["field"] == "files[0]"
     assert problem(await post(api, {**JOB, "priority": "urgent"}), 422, "invalid_field")["field"] == "priority"
     refused = {**JOB, "callback_url": "https://evil.example/"}
     assert problem(await post(api, refused), 422, "callback_not_allowed")["field"] == "callback_url"

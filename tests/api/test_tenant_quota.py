@@ -10,7 +10,7 @@ from api.conftest import serving, settings_for
 from api.test_artifact_endpoint import ended_with, settings_in
 from pw_servers import RedisServer
 
-from pageworker_supervisor.api import artifact_endpoint, event_endpoint, request_body
+from pageworker_supervisor.api import artifact_downloads, event_endpoint, request_body
 from pageworker_supervisor.api.tenant_quota import TenantQuota
 from pageworker_supervisor.artifacts.store import ArtifactStore
 from pageworker_supervisor.contract.job import JobRef
@@ -46,7 +46,7 @@ async def test_streams_of_events(live_redis: RedisServer, monkeypatch: pytest.Mo
 async def test_downloads_count_from_the_call_of_the_store_on(
     live_redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(artifact_endpoint, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(artifact_downloads, "MOST_AT_ONCE", 2)
     stored = await ArtifactStore.open((tmp_path / "kept").as_uri(), tmp_path).put(
         JobRef("acme", "17"), 1, "html", "text/html", b"page"
     )

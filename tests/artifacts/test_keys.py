@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pageworker_supervisor.artifacts.keys import EXTENSIONS, key_of, key_of_url
+from pageworker_supervisor.artifacts.keys import EXTENSIONS, content_type_of_key, is_key, key_of, key_of_url
 from pageworker_supervisor.contract.job import JobRef
 
 
@@ -64,3 +64,12 @@ def test_the_key_behind_an_url_of_the_same_job(url: str, ref: JobRef) -> None:
 )
 def test_what_is_no_key_of_the_job(url: str) -> None:
     assert key_of_url(url, JobRef("acme", "17")) is None
+
+
+def test_only_a_key_that_stays_in_the_store_is_one() -> None:
+    key = key_of(JobRef("acme", ".job:1"), dt.date(2026, 11, 28), 1, "shot", "image/png", "0" * 64)
+    assert is_key(key)
+    assert content_type_of_key(key) == "image/png"
+    assert content_type_of_key("a/b.exe") == "application/octet-stream"
+    for text in ("", "/etc/passwd", key.replace("acme", ".."), key.replace("acme", ""), f"x/{key}", f"{key}\n"):
+        assert not is_key(text), text

@@ -111,3 +111,16 @@ def test_bounds_hold_and_all_are_served_in_the_end(steps: list[tuple[str, int]])
             release(oldest)
 
     asyncio.run(play())
+
+
+async def test_a_claim_that_needs_less_lets_others_in() -> None:
+    shares = TenantShares(10, 8)
+    with shares.claim("a", 8) as first, shares.claim("b", 4) as second:
+        assert not second.granted.done()
+        with pytest.raises(ValueError, match="held: False"):
+            second.shrink(1)
+        first.shrink(6)
+        assert (second.granted.done(), shares.used) == (True, 10)
+        with pytest.raises(ValueError, match="7 units"):
+            first.shrink(7)
+    assert shares.used == 0

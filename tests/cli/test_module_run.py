@@ -68,7 +68,8 @@ async def look_at_cookies(page, payload, helpers, context):
 
 
 async def look_around(page, payload, helpers, context):
-    found = {"uid": os.getuid()}
+    file = await helpers.file("orders.csv")
+    found = {"uid": os.getuid(), "file": (await file.read()).decode()}
     for name, act in {
         "processes": lambda: os.listdir("/proc"),
         "passwd": lambda: Path("/etc/passwd").read_text(),
@@ -178,9 +179,12 @@ async def test_a_module_runs_once_and_prints_its_result(tmp_path: Path, module: 
 
 
 async def test_it_runs_in_the_sandbox_of_a_worker(tmp_path: Path, module: Path) -> None:
-    code, result, errors = await run(tmp_path, module, do("look_around"))
+    (tmp_path / "list.csv").write_text("1;2")
+    attach = ("--attach", f"orders.csv={tmp_path}/list.csv")
+    code, result, errors = await run(tmp_path, module, do("look_around"), *attach)
     assert code == 0, errors
     found = result["data"]
+    assert found["file"] == "1;2"
     assert found["uid"] != 0
     assert {found[name] for name in ("processes", "passwd", "home", "socket", "fork")} <= {
         "FileNotFoundError",

@@ -44,6 +44,8 @@ def test_a_whole_job_comes_from_a_file(
         (["m", "--payload", "[]"], "`payload`: expected an object"),
         (["M"], "`endpoint_module`"),
         (["--file", "/nope"], "No such file"),
+        (["m", "--attach", "../a=x"], "write NAME=PATH"),
+        (["m", "--attach", "a=/nope"], "No such file"),
     ],
 )
 def test_an_invalid_job_is_not_pushed(
@@ -70,3 +72,20 @@ def test_a_closed_common_inbox_is_not_used(
     assert json.loads(live_redis.command("LPOP", "pw:inbox:acme"))["job_id"] == "1"
     assert run(["submit", "m", "--tenant", "rival", "--job-id", "1", "--config", str(config)]) == 4
     assert "tenant rival has no inbox" in capsys.readouterr().err
+
+
+def test_a_file_goes_along_as_an_upload(
+    on_queue: OnQueue, live_redis: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "scan.pdf").write_bytes(b"%PDF")
+    config = tmp_path / "pageworker.toml"
+    config.write_text(f'[worker]\ndata_dir = "{tmp_path}"\n')
+    words = ["submit", "m", "--tenant", "acme", "--attach", f"claim.pdf={tmp_path}/scan.pdf"]
+    assert run([*words, "--config", str(config)]) == 0
+    (file,) = json.loads(live_redis.command("LPOP", "pw:inbox"))["files"]
+    assert (tmp_path / "files" / "acme" / file["file_id"]).read_bytes().endswith(b"\n%PDF")
+    assert file["name"] == "claim.pdf"
+    (tmp_path / "files").rename(tmp_path / "moved")
+    (tmp_path / "files").write_bytes(b"")
+    assert run([*words, "--config", str(config)]) == 1
+    assert "the files were not stored" in capsys.readouterr().err

@@ -84,7 +84,7 @@ def test_every_field_of_the_contract_is_taken() -> None:
         ({"proxy": "EU"}, "invalid_field", "proxy", ["1-63 of a-z0-9-"]),
         ({"proxy": 1}, "invalid_field", "proxy", ["1-63 of a-z0-9-"]),
         ({"batch_id": "b b"}, "invalid_field", "batch_id", ["expected 1-128 of A-Za-z0-9._:-"]),
-        ({"files": []}, "not_supported", "files", ["is not supported yet", "`payload`"]),
+        ({"files": 1}, "invalid_field", "files", ["expected a list of files", "file_id"]),
         ({"zzz": 1}, "unknown_field", "zzz", ["is not a field of a job"]),
         ({"job_id": "a b"}, "invalid_field", "job_id", ["1-128 of A-Za-z0-9._:-", '"a b"']),
         ({"job_id": "a\n"}, "invalid_field", "job_id", ["white space around it"]),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, async_playwright
 
-from pageworker import Blocked, Context, Download, DownloadedFile, Failed, Helpers, ProfileState
+from pageworker import Blocked, Context, Download, DownloadedFile, Failed, Helpers, JobFile, ProfileState
 from pageworker.once import OnceAct, OnceState
 from pageworker.sink import Level
 from pageworker_demo.loopback_server import served
@@ -57,6 +57,9 @@ class ListSink:
 
     async def download(self, kind: str, download: Download) -> DownloadedFile:
         raise AssertionError("no example calls this")
+
+    async def file(self, name: str) -> JobFile:
+        return JobFile(name, "application/pdf", "", b"%PDF-1.7")
 
     async def detect_blocker(self) -> Blocked | None:
         return None

@@ -47,6 +47,7 @@ JOB_FIELDS = {
     "meta": f"{OUTCOME}::test_a_success_has_its_data_its_attempts_and_its_times",
     "batch_id": "tests/queue/test_batches.py::test_a_batch_with_a_size_completes_once_with_its_last_job",
     "page": OPTIONS,
+    "files": "tests/e2e/test_files.py::test_a_file_goes_through_a_form_and_comes_back_by_its_link",
     "proxy": "tests/worker/test_proxies.py::test_a_job_has_the_policy_of_its_tenant_or_its_own",
 }
 MANIFEST_KEYS = {

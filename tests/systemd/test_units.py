@@ -171,8 +171,8 @@ def test_the_api_may_hold_its_connections_and_is_not_started_again_without_an_ad
     assert value(API, "RestartPreventExitStatus") == f"{DaemonExit.MISCONFIGURED:d}"
 
 
-def test_the_api_may_write_the_modules_that_it_fetches_alone() -> None:
-    assert value(API, "StateDirectory") == "pageworker/api-modules"
+def test_the_api_may_write_the_modules_that_it_fetches_and_uploads_alone() -> None:
+    assert value(API, "StateDirectory") == "pageworker/api-modules pageworker/files"
     assert values(API, "ReadWritePaths") == []
     assert '"api-modules"' in (ROOT / "supervisor/pageworker_supervisor/api/server.py").read_text()
 

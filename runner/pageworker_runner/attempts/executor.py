@@ -10,6 +10,7 @@ import msgspec
 from playwright.async_api import Page
 
 from pageworker_runner.attempts import attempt_result, login_probe, navigation_spans
+from pageworker_runner.attempts.attempt_files import WaitingFiles
 from pageworker_runner.attempts.attempt_result import AttemptResult
 from pageworker_runner.attempts.blocker_check import BlockerChecks
 from pageworker_runner.attempts.browser_lines import BrowserLines
@@ -76,12 +77,15 @@ class AttemptExecutor:
         self._failure_artifacts = FailureArtifacts(failures.documents, failures.reports, hidden)
         self.requests = RecentRequests()
         """Of the attempts whose modules ask for them."""
+        self.files = WaitingFiles()
+        """Of the attempt whose Run comes next."""
 
     def start(self, run: m.Run) -> None:
         """Start an attempt. Its module version is claimed before the next message is read."""
         version = self._catalog.hold(run.module, run.version)
         attempt = self._attempts[run.attempt_id] = RunningAttempt(
-            run, version, self._boot, self._reporter, self._pool.recordings, self._test_ids, self._blockers
+            *(run, version, self._boot, self._reporter, self._pool.recordings, self._test_ids, self._blockers),
+            self.files.take(run.attempt_id),
         )
         self._tasks.spawn(self._execute(attempt))
 

@@ -17,10 +17,11 @@ from msgspec import structs
 from playwright.async_api import Download, Locator, Page
 from playwright.async_api import TimeoutError as PageTimeout
 
-from pageworker import Blocked, Context, DownloadedFile, Failed, Helpers, ProfileState
+from pageworker import Blocked, Context, DownloadedFile, Failed, Helpers, JobFile, ProfileState
 from pageworker.once import OnceAct, OnceState
 from pageworker.sink import Level
 from pageworker_runner.attempts import attempt_result
+from pageworker_runner.attempts.attempt_files import AttemptFiles
 from pageworker_runner.attempts.attempt_result import AttemptResult
 from pageworker_runner.attempts.blocker_check import BlockerChecks, exception_of
 from pageworker_runner.attempts.once_requests import OnceRequests
@@ -69,6 +70,7 @@ class RunningAttempt:
         recordings: Recordings,
         test_ids: AttemptValue[str],
         blockers: BlockerChecks,
+        files: AttemptFiles,
     ) -> None:
         self.run = run
         self.attempt_id = run.attempt_id
@@ -102,6 +104,7 @@ class RunningAttempt:
         self._recordings = recordings
         self._test_ids = test_ids
         self._blockers = blockers
+        self._files = files
         self.open_recordings = OpenRecordings(self.artifact, self._warn)
         self._artifacts = 0
         self._bytes = 0
@@ -213,6 +216,10 @@ class RunningAttempt:
             bytes=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
         )
+
+    async def file(self, name: str) -> JobFile:
+        """See pageworker.Sink. Raises Failed, ValueError."""
+        return self._files.read(name)
 
     def har(self, kind: str, page: Page, *, bodies: bool, url: str | None) -> AbstractAsyncContextManager[None]:
         """See pageworker.Sink."""
@@ -344,6 +351,7 @@ class RunningAttempt:
         self._steps.close()
         self._secrets.close()
         self._once.close()
+        self._files.close()
         if self._granted is not None and not self._granted.done():
             self._granted.set_exception(ValueError("The attempt ended before its artifact was accepted."))
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-SDK_VERSION = "1.3.0"
+SDK_VERSION = "1.4.0"
 """`pageworker.__version__`, which this zone cannot import: the version of what `from pageworker import …` offers."""
 
 NUMBER = r"(?:0|[1-9][0-9]*)"

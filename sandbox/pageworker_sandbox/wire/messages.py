@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
+from pageworker_sandbox.wire.file_messages import InputFile as InputFile
 from pageworker_sandbox.wire.message import Id as Id
 from pageworker_sandbox.wire.message import Message as Message
 from pageworker_sandbox.wire.message import MessageSpec as MessageSpec
@@ -23,6 +24,11 @@ from pageworker_sandbox.wire.runner_span import MAX_SPAN_ATTRIBUTES as MAX_SPAN_
 from pageworker_sandbox.wire.runner_span import MAX_SPAN_NAME as MAX_SPAN_NAME
 from pageworker_sandbox.wire.runner_span import MAX_SPANS as MAX_SPANS
 from pageworker_sandbox.wire.runner_span import RunnerSpan as RunnerSpan
+from pageworker_sandbox.wire.secret_messages import MAX_SECRET_CHARS as MAX_SECRET_CHARS
+from pageworker_sandbox.wire.secret_messages import MAX_SECRET_REQUESTS as MAX_SECRET_REQUESTS
+from pageworker_sandbox.wire.secret_messages import SECRET_NAME as SECRET_NAME
+from pageworker_sandbox.wire.secret_messages import SecretAnswer as SecretAnswer
+from pageworker_sandbox.wire.secret_messages import SecretRequest as SecretRequest
 from pageworker_sandbox.wire.step_report import MAX_STEPS as MAX_STEPS
 from pageworker_sandbox.wire.step_report import StepReport as StepReport
 
@@ -35,9 +41,6 @@ MAX_ARTIFACTS_BYTES = 224 * 1024 * 1024
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 BROWSER_CLOSE_SECONDS = 10.0
 """Time for the browser to close after Stop, and to write its profile. A runner of a profile is killed no earlier."""
-MAX_SECRET_CHARS = 16_384
-MAX_SECRET_REQUESTS = 100
-"""Secrets that one attempt may ask for, the same one again included."""
 MAX_BLOCKED = 1_000_000
 """The largest count of blocked requests of one kind that an attempt reports. A larger count is reported as this one."""
 MAX_LIMITED_HOSTS = 2048
@@ -56,8 +59,6 @@ MAX_FLAGS = 200
 Host = Annotated[str, Meta(min_length=1, max_length=255)]
 Kind = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,62}\Z")]
 MediaType = Annotated[str, Meta(pattern=r"^[a-z0-9.+-]+/[A-Za-z0-9.+; =_-]{1,100}\Z")]
-SECRET_NAME = r"^(?=.{1,63}\Z)[a-z][a-z0-9]*(_[a-z0-9]+)*\Z"  # noqa: S105 - a pattern
-"""Lower-case words with one `_` between them, so that `TENANT__NAME` can be read in one way only."""
 Level = Literal["debug", "info", "warning", "error"]
 BrowserLevel = Level | Literal["off"]
 """Lowest level of the browser's own lines that a job's log has."""
@@ -187,16 +188,6 @@ class Grant(Message, frozen=True):
     number: int
 
 
-class SecretAnswer(Message, frozen=True):
-    """The answer to a SecretRequest. Either `value` or `denied` is set."""
-
-    attempt_id: Id
-    number: int
-    value: Annotated[str, Meta(max_length=MAX_SECRET_CHARS)] | None = None
-    denied: Text | None = None
-    """Why the job does not get it, as a sentence for the module's author."""
-
-
 class PermitAnswer(Message, frozen=True):
     """The answer to a PermitRequest, when the request may begin: send it now. `refused`: it would wait too long."""
 
@@ -266,16 +257,6 @@ class LogLine(Message, frozen=True):
     fields: dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=1024)]] = field(
         default_factory=dict
     )
-
-
-class SecretRequest(Message, frozen=True):
-    """The handler asks for a secret by name. Secrets are sent at no other time."""
-
-    attempt_id: Id
-    number: int
-    name: Annotated[str, Meta(pattern=SECRET_NAME)]
-    form: Literal["value", "totp"]
-    """`totp`: the one-time password of now. The supervisor computes it, and the seed stays there."""
 
 
 class PermitRequest(Message, frozen=True):
@@ -374,6 +355,7 @@ TO_RUNNER: dict[int, MessageSpec] = {
     8: MessageSpec(Grant, 512),
     9: MessageSpec(SecretAnswer, 80 * KIB),
     10: MessageSpec(OnceAnswer, 8 * KIB),
+    11: MessageSpec(InputFile, 4 * KIB, 1),
     20: MessageSpec(PermitAnswer, 64),
     21: MessageSpec(Assign, 512),
     40: MessageSpec(Restore, 64, 1),

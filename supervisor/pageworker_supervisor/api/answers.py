@@ -9,6 +9,7 @@ from msgspec import Struct
 from pageworker_supervisor.api.problem import ProblemDocument
 from pageworker_supervisor.contract.job_history import HistoryLine
 from pageworker_supervisor.contract.utc_time import utc_time
+from pageworker_supervisor.files.stored_file import StoredFile
 from pageworker_supervisor.queue.job_details import JobDetails
 from pageworker_supervisor.queue.usage import UsageHour
 from pageworker_supervisor.queue.views import CancelReply
@@ -175,6 +176,18 @@ class CancelAnswer(Struct, frozen=True, kw_only=True):
     known: bool
 
 
+class FileAnswer(Struct, frozen=True, kw_only=True):
+    """An uploaded file. `sha256`: in hex. `bytes`: its size. It is deleted at `expires_at`."""
+
+    file_id: str
+    tenant_id: str
+    name: str
+    sha256: str
+    bytes: int
+    content_type: str
+    expires_at: dt.datetime
+
+
 class WhoAmIAnswer(Struct, frozen=True, kw_only=True):
     """What the token permits. `tenant_id` null: jobs of all tenants. `expires_at`: RFC 3339, null for never."""
 
@@ -218,6 +231,19 @@ def cancel_answer(job_id: str, tenant_id: str, reply: CancelReply) -> CancelAnsw
 def timeline_answer(details: JobDetails) -> TimelineAnswer:
     """The history of a job, without fencing tokens and names of secrets."""
     return TimelineAnswer(details.job_id, details.tenant_id, tuple(map(_entry, details.history)))
+
+
+def file_answer(file: StoredFile) -> FileAnswer:
+    """An upload as the API shows it."""
+    return FileAnswer(
+        file_id=file.file_id,
+        tenant_id=file.tenant_id,
+        name=file.name,
+        sha256=file.sha256,
+        bytes=file.bytes,
+        content_type=file.content_type,
+        expires_at=dt.datetime.fromtimestamp(file.expires_at, dt.UTC),
+    )
 
 
 def usage_answer(tenant_id: str, hours: Sequence[UsageHour]) -> UsageAnswer:

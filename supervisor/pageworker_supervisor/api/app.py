@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pageworker_supervisor.admin.operator_api import JSON, json_response
+from pageworker_supervisor.api.artifact_link_endpoint import PATH, ArtifactLinkEndpoint
 from pageworker_supervisor.api.endpoint import Endpoint
 from pageworker_supervisor.api.gate import LIMIT_HEADERS, RequestGate
 from pageworker_supervisor.api.grant import ANY
@@ -24,7 +25,6 @@ Ready = Callable[[], str]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 STARTING_SECONDS = 2.0
 NOT_YET = {
-    "files": "name the URL of the file in the payload",
 }
 """What is planned, and what to do instead. It is not in the OpenAPI document."""
 RESTS = ("", "/{rest:path}")
@@ -35,10 +35,12 @@ def api_app(
     table: Sequence[Endpoint],
     gate: RequestGate,
     ready: Ready,
+    artifact_links: ArtifactLinkEndpoint,
     pages: Sequence[Route] = (),
     request_log: RequestLog | None = None,
 ) -> Starlette:
-    """The routes of these operations, and those that need no token: two for probes, and the OpenAPI document.
+    """The routes of these operations, and those that need no token: two for probes, the OpenAPI document, and signed
+    links.
 
     `pages`: those of the status page.
     """
@@ -46,11 +48,15 @@ def api_app(
     routes = [_route(path, [each for each in table if each.path == path], gate) for path in paths]
     document = openapi_document(table, version("pageworker"))
 
+    async def linked(request: Request) -> Response:
+        return await answered(request, lambda: artifact_links.artifact(request))
+
     async def openapi(_: Request) -> Response:
         return Response(document, headers=COMMON_HEADERS, media_type=JSON)
 
     routes += [Route(f"/v1/{name}{rest}", _not_yet(name, gate), methods=METHODS) for name in NOT_YET for rest in RESTS]
-    app = _app([*routes, Route("/v1/openapi.json", openapi, methods=["GET"]), *pages], ready)
+    routes += [Route(PATH, linked, methods=["GET"]), Route("/v1/openapi.json", openapi, methods=["GET"])]
+    app = _app([*routes, *pages], ready)
     app.state.request_log = request_log
     return app
 

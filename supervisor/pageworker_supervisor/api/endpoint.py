@@ -19,6 +19,7 @@ class QueryField:
     name: str
     meaning: str
     schema: Mapping[str, object]
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Endpoint:
     query: tuple[QueryField, ...] = ()
     takes: type[Struct] | None = None
     takes_jobs: bool = False
+    takes_file: bool = False
     downloads: bool = False
     media_types: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

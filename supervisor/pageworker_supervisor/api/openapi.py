@@ -11,6 +11,7 @@ from pageworker_supervisor.api.endpoint import Endpoint
 from pageworker_supervisor.api.job_texts import MOST_JOBS
 from pageworker_supervisor.api.problem import MEDIA_TYPE, PROBLEMS, ProblemDocument
 from pageworker_supervisor.contract.job import JOB_ID, Job
+from pageworker_supervisor.contract.job_files import FILE_ID
 from pageworker_supervisor.contract.result import Result
 from pageworker_supervisor.contract.schema import portable, without_raw_defaults
 
@@ -21,6 +22,7 @@ PATH_FIELDS: Mapping[str, Mapping[str, object]] = {
     "number": {"type": "integer", "minimum": 0, "maximum": 99_999},
     "module": {"type": "string", "maxLength": 200},
     "subscription_id": {"type": "string", "pattern": "^sub_[0-9a-f]{16}$"},
+    "file_id": {"type": "string", "pattern": FILE_ID.replace(r"\Z", "$")},
     "job_id": {"type": "string", "pattern": JOB_ID.replace(r"\Z", "$")},
     "batch_id": {"type": "string", "pattern": JOB_ID.replace(r"\Z", "$")},
 }
@@ -67,7 +69,13 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
                 for name in re.findall(r"\{([a-z_]+)\}", endpoint.path)
             ),
             *(
-                {"name": field.name, "in": "query", "description": field.meaning, "schema": field.schema}
+                {
+                    "name": field.name,
+                    "in": "query",
+                    "description": field.meaning,
+                    "schema": field.schema,
+                    **({"required": True} if field.required else {}),
+                }
                 for field in endpoint.query
             ),
         ],
@@ -76,6 +84,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.takes is not None:
         schema = {"$ref": f"#/components/schemas/{endpoint.takes.__name__}"}
         operation["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+    if endpoint.takes_file:
+        operation["requestBody"] = {"required": True, "content": FILE}
     if endpoint.takes_jobs:
         job = {"$ref": "#/components/schemas/Job"}
         # Each element has an outcome of its own, so one that is no job does not make the list wrong.

@@ -20,6 +20,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "token_invalid": (401, "The token is not valid"),
     "scope_missing": (403, "The token does not permit this"),
     "tenant_mismatch": (403, "The job names another tenant than the token"),
+    "link_invalid": (403, "The link is not valid"),
     "not_found": (404, "There is no such thing"),
     "method_not_allowed": (405, "The path does not have this method"),
     "body_timeout": (408, "The body did not arrive in time"),
@@ -28,7 +29,9 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "batch_exists": (409, "There is another batch with this id"),
     "result_gone": (410, "The result is not kept any more"),
     "body_too_large": (413, "The body is too large"),
-    "media_type": (415, "The body is not JSON"),
+    "media_type": (415, "The body has another type than is taken"),
+    "file_hash_mismatch": (422, "The file has another digest"),
+    "file_empty": (422, "The file has no bytes"),
     "job_invalid": (422, "The job is not valid"),
     "subscription_invalid": (422, "The subscription is not valid"),
     "batch_invalid": (422, "The batch is not valid"),
@@ -38,9 +41,10 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "internal_error": (500, "pageworker failed: a bug"),
     "not_supported": (501, "This is not supported yet"),
     "redis_unavailable": (503, "Redis does not answer"),
-    "store_unavailable": (503, "The store of artifacts does not answer"),
+    "store_unavailable": (503, "The store does not answer"),
     "registry_unavailable": (503, "The modules cannot be read"),
     "overloaded": (503, "The API has too much to do"),
+    "storage_full": (507, "The tenant has as many files as it may have"),
 }
 """Each `code` with its status and title. A job that is not valid has the error type of a rejected job as its code, and
 status and title of `job_invalid`. A batch likewise."""

@@ -1,6 +1,7 @@
 """The API as one process serves it: listener, connection to Redis, settings of the fleet."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -14,14 +15,18 @@ from pageworker_supervisor.admin.bounded_protocol import BoundedProtocol, Connec
 from pageworker_supervisor.admin.connection_limits import ConnectionLimits, ConnectionTable
 from pageworker_supervisor.admin.server import bind_tcp, connection_table, embedded_server, not_counted, serve_on
 from pageworker_supervisor.api.app import api_app, starting_app
+from pageworker_supervisor.api.artifact_downloads import ArtifactDownloads
 from pageworker_supervisor.api.artifact_endpoint import ArtifactEndpoint
+from pageworker_supervisor.api.artifact_link_endpoint import ArtifactLinkEndpoint
 from pageworker_supervisor.api.batch_endpoints import BatchEndpoints
 from pageworker_supervisor.api.config_watch import ConfigWatch
 from pageworker_supervisor.api.event_endpoint import EventEndpoint
+from pageworker_supervisor.api.file_endpoint import FileEndpoint
 from pageworker_supervisor.api.gate import RequestGate
 from pageworker_supervisor.api.grant import GrantReader
 from pageworker_supervisor.api.job_endpoints import JobEndpoints
 from pageworker_supervisor.api.limit_endpoint import LimitEndpoint
+from pageworker_supervisor.api.link_secrets import open_links
 from pageworker_supervisor.api.metrics_endpoint import metrics_app
 from pageworker_supervisor.api.module_endpoint import ModuleEndpoint
 from pageworker_supervisor.api.protocol import ApiProtocol, framing_problem
@@ -42,6 +47,8 @@ from pageworker_supervisor.config.data_dir import data_dir_of
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.load import LocalLayers
 from pageworker_supervisor.config.settings import Settings
+from pageworker_supervisor.files.store import FileStore
+from pageworker_supervisor.files.sweep import run_sweeps
 from pageworker_supervisor.intake import Admission
 from pageworker_supervisor.intake.submission import JobSubmission
 from pageworker_supervisor.queue import QueueClient
@@ -90,6 +97,8 @@ class ApiServer:
         self._reader = reader
         pages = starting_routes(self._trouble) if settings.status_page.enabled else []
         self._app: ASGIApp = starting_app(self._trouble, pages)
+        self._files = FileStore.open(settings.files.url, data_dir_of(settings))
+        self._secrets, self._links = open_links(settings, os.environ)
         limits = ConnectionLimits(settings.api.connections, IDLE_SHARE, PEER_SHARE)
         self._connections = ConnectionTable[BoundedProtocol](limits)
         self._metrics = ApiMetrics()
@@ -151,7 +160,13 @@ class ApiServer:
         registry, trust = await self._open_registry(rollouts)
         self._app = self._built(queue, listener, watch, registry)
         log.info("the API is ready", address=f"{self.address[0]}:{self.address[1]}")
-        works: dict[str, Coroutine[Any, Any, object]] = {"channels": listener.run(), "config": watch.run()}
+        works: dict[str, Coroutine[Any, Any, object]] = {
+            "channels": listener.run(),
+            "config": watch.run(),
+            "files": run_sweeps(self._files),
+        }
+        if self._secrets is not None:
+            works["secrets"] = self._secrets.run()
         if registry is not None and trust is not None:
             works |= {"registry": registry.run(), "trust": trust.run(registry), "rollouts": rollouts.run()}
         async with self._recording(queue):
@@ -207,7 +222,10 @@ class ApiServer:
         availability = self._redis_client.availability
         settings = self._live.value
         store = ArtifactStore.open(settings.artifacts.url, data_dir_of(settings))
-        artifacts = ArtifactEndpoint(queue.inspection, calls, store)
+        downloads = ArtifactDownloads(store)
+        artifacts = ArtifactEndpoint(queue.inspection, calls, downloads)
+        files = FileEndpoint(self._files, settings.files)
+        links = ArtifactLinkEndpoint(self._links, downloads)
         modules = ModuleEndpoint(registry, self._live)
         limits = LimitEndpoint(queue.tenants, calls, self._live, gate)
         usage = UsageEndpoint(queue.usage, calls)
@@ -217,10 +235,11 @@ class ApiServer:
         return api_app(
             (
                 *(*jobs.table(), *artifacts.table(), *modules.table(), *limits.table(), *usage.table()),
-                *(*events.table(), *subscriptions.table(), *batches.table(), WHOAMI),
+                *(*events.table(), *subscriptions.table(), *batches.table(), *files.table(), WHOAMI),
             ),
             gate,
             lambda: availability.trouble or watch.trouble,
+            links,
             self._pages(queue, calls, artifacts),
             RequestLog(self._metrics, lines=api.access_log),
         )

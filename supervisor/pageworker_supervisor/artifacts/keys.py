@@ -23,6 +23,8 @@ EXTENSIONS = {
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]|^\.+")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NAME = re.compile(r"\d{1,9}-[A-Za-z0-9._~-]{1,120}-[0-9a-f]{12}\.[a-z0-9]{1,5}", re.ASCII)
+_PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,199}", re.ASCII)
+_TYPES = {extension: content_type for content_type, extension in EXTENSIONS.items()}
 MAX_PART = 100
 """Characters of a path segment; below the 255 bytes of a file name."""
 
@@ -44,6 +46,19 @@ def key_of_url(untrusted_url: str, ref: JobRef) -> str | None:
     if len(parts) != 4 or parts[0] != _safe(ref.tenant_id) or parts[2] != _safe(ref.job_id):
         return None
     return "/".join(parts) if _DAY.fullmatch(parts[1]) and _NAME.fullmatch(parts[3]) else None
+
+
+def is_key(untrusted_text: str) -> bool:
+    """Whether this may be the key of an artifact: it leaves no folder of the store."""
+    parts = untrusted_text.split("/")
+    if len(parts) != 4 or not all(_PART.fullmatch(part) for part in parts):
+        return False
+    return _DAY.fullmatch(parts[1]) is not None and _NAME.fullmatch(parts[3]) is not None
+
+
+def content_type_of_key(key: str) -> str:
+    """By the ending of the name, which `key_of` gave it."""
+    return _TYPES.get(key.rpartition(".")[2], "application/octet-stream")
 
 
 def _safe(part: str) -> str:

@@ -42,6 +42,14 @@ class TenantShares:
                 del self._waiting[tenant_id]
         self._serve()
 
+    def shrink(self, claim: "ShareClaim", amount: int) -> None:
+        """A claim that is held needs less than was thought. Raises ValueError if it needs more, or is not held."""
+        if not claim.held or not 0 <= amount <= claim.amount:
+            raise ValueError(f"{amount} units of a claim for {claim.amount}, held: {claim.held}")
+        self._held[claim.tenant_id] -= claim.amount - amount
+        claim.amount = amount
+        self._serve()
+
     def _serve(self) -> None:
         while (tenant_id := self._next()) is not None:
             # Removed and inserted again: behind the other tenants that hold as little.
@@ -77,6 +85,10 @@ class ShareClaim:
         self.held = True
         if not self.granted.done():  # the waiting task may be cancelled, and about to leave its block
             self.granted.set_result(None)
+
+    def shrink(self, amount: int) -> None:
+        """Give back all but `amount` of its units."""
+        self._shares.shrink(self, amount)
 
     def __enter__(self) -> Self:
         return self

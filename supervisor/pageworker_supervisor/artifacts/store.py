@@ -23,11 +23,12 @@ from pageworker_sandbox import memfd
 from pageworker_sandbox.wire.messages import MAX_ARTIFACT_BYTES
 from pageworker_supervisor.artifacts.errors import ArtifactError, ArtifactFailure, ArtifactMissing, ArtifactStoreAway
 from pageworker_supervisor.artifacts.keys import key_of
+from pageworker_supervisor.artifacts.link_secret import ArtifactLinks, LinkSecretAway
 from pageworker_supervisor.artifacts.shares import TenantShares
 from pageworker_supervisor.artifacts.sweep import KindSweeper, overdue, sweep
+from pageworker_supervisor.config.artifact_settings import ArtifactSettings
 from pageworker_supervisor.config.live import Live
 from pageworker_supervisor.config.redact import redact_url
-from pageworker_supervisor.config.settings import ArtifactSettings
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.contract.result import ArtifactRecord
 from pageworker_supervisor.obstore_panics import panics_as_os_errors
@@ -71,8 +72,10 @@ class ArtifactStore:
         waiting_bytes: int,
         link_seconds: int | None,
         concurrency: int,
+        links: ArtifactLinks | None = None,
     ) -> None:
         self.root = root
+        self._links = links if root is not None else None
         self.pending_bytes = TenantShares(waiting_bytes, waiting_bytes // 2)
         """Bytes of artifacts in this process that are not stored yet. Claim them before reading an artifact."""
         self._url = url.rstrip("/")
@@ -93,22 +96,27 @@ class ArtifactStore:
         waiting_bytes: int = WAITING_BYTES,
         link_seconds: int | None = None,
         concurrency: int = CONCURRENCY,
+        links: ArtifactLinks | None = None,
     ) -> Self:
         """The store at `url`; None: folder `artifacts` in the data folder. Nothing is created before the first
         `put`. `link_seconds`: how long the signed links of an object store work; None: its plain addresses.
         `concurrency`: artifacts that are stored at the same time, at least 2."""
         if url is None:
             root = data_dir / "artifacts"
-            return cls(root.absolute().as_uri(), root, metrics, waiting_bytes, link_seconds, concurrency)
+            return cls(root.absolute().as_uri(), root, metrics, waiting_bytes, link_seconds, concurrency, links)
         parts = urlsplit(url)
         folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
-        return cls(url, folder, metrics, waiting_bytes, link_seconds, concurrency)
+        return cls(url, folder, metrics, waiting_bytes, link_seconds, concurrency, links)
 
     @classmethod
-    def of(cls, settings: ArtifactSettings, data_dir: Path, metrics: Metrics) -> Self:
-        """The store of a worker."""
+    def of(
+        cls, settings: ArtifactSettings, data_dir: Path, metrics: Metrics, links: ArtifactLinks | None = None
+    ) -> Self:
+        """The store of a worker. `links`: to artifacts in a folder; None: they have their file URLs."""
         link_seconds = None if settings.links == "plain" else settings.link_seconds
-        return cls.open(settings.url, data_dir, metrics, settings.waiting_bytes, link_seconds, settings.concurrency)
+        return cls.open(
+            *(settings.url, data_dir, metrics, settings.waiting_bytes, link_seconds, settings.concurrency, links)
+        )
 
     async def read(self, descriptor: int) -> bytes:
         """The bytes of a sealed memfd. The caller holds its share of `pending_bytes`."""
@@ -176,6 +184,11 @@ class ArtifactStore:
 
     async def _link(self, key: str) -> str:
         """The URL of an artifact. A signed link is computed here; only some credentials need a server for it."""
+        if self._links is not None:
+            try:
+                return await self._links.link(key)
+            except LinkSecretAway as away:
+                raise ArtifactError("unsigned", f"no signed link: {away}") from away
         if self._link_seconds is None:
             return f"{redact_url(self._url)}/{key}"
         store, lifetime = self._opened(), timedelta(seconds=self._link_seconds)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pageworker_author.attached_files import AttachInvalid
 from pageworker_author.local_job import job_text
 from pageworker_sandbox.signing import PackedBundle
 from pageworker_sandbox.signing.manifest import FILE
@@ -45,6 +46,8 @@ def author_errors() -> Iterator[None]:
     try:
         with registry_errors():
             yield
+    except AttachInvalid as invalid:
+        raise CommandError(printable(invalid)) from invalid
     except CommandError as error:
         if error.exit_code is CommandExit.REFUSED:
             raise CommandError(str(error), error.mend) from error

@@ -8,15 +8,18 @@ import msgspec
 import uvloop
 from cyclopts import Parameter
 
+from pageworker_author.attached_files import AttachedFile, attached_files
 from pageworker_author.local_job import for_one_page
 from pageworker_demo.run import cancel_on_signals
 from pageworker_sandbox.signing import PackedBundle
+from pageworker_supervisor.cli.attach import with_attached
 from pageworker_supervisor.cli.connect import Config, settings_of
 from pageworker_supervisor.cli.local_job import author_errors, check_given, given_job
 from pageworker_supervisor.cli.local_run import start_locally
 from pageworker_supervisor.cli.output import CommandExit, Json, show_json
 from pageworker_supervisor.cli.payload import read_payload
 from pageworker_supervisor.config.data_dir import data_dir_of, own_path
+from pageworker_supervisor.contract.job import parse_job
 from pageworker_supervisor.local_worker import LOCAL_FOLDER, LocalSetup, local_worker
 from pageworker_supervisor.registry.packing import pack
 from pageworker_supervisor.telemetry.logs import log_for_author
@@ -29,6 +32,7 @@ def run_folder(
     tenant: str = "default",
     profile: str | None = None,
     timeout: float | None = None,
+    attach: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     artifacts: Annotated[Path, Parameter(name=("--artifacts", "-a"))] = Path("artifacts"),
     config: Config = None,
     json: Json = False,
@@ -54,6 +58,9 @@ def run_folder(
         Browser profile, kept for the next run on this host. Profiles of the worker are never used. Default: no profile.
     timeout
         Seconds that the module may take. Default: as in module.toml, else `jobs.timeout_seconds`.
+    attach
+        File that the job brings along, as NAME=PATH, e.g. `claim.pdf=./scan.pdf`. The module gets it by
+        `helpers.file("claim.pdf")`. Give it several times for several files.
     artifacts
         Folder for screenshots and other files of the module. It is created with the first file.
     """
@@ -61,18 +68,27 @@ def run_folder(
     with author_errors():
         packed = pack(folder)
         given = read_payload(payload, folder)
+        files = attached_files(attach)
         text = given_job(packed, given, tenant, profile, timeout)
         check_given(packed, given, folder)
         data_dir = None if profile is None else own_path(data_dir_of(settings), LOCAL_FOLDER, "profiles").parent
         log_for_author(sys.stderr)
         with start_locally(for_one_page(settings, artifacts), data_dir) as setup:
-            result = uvloop.run(_run_once(packed, text, setup))
+            result = uvloop.run(_run_once(packed, text, setup, tenant, files))
     show_json(result, json)
     return CommandExit.DONE if msgspec.json.decode(result)["status"] == "succeeded" else CommandExit.FAILED
 
 
-async def _run_once(packed: PackedBundle, text: bytes, setup: LocalSetup) -> bytes:
+async def _run_once(
+    packed: PackedBundle, text: bytes, setup: LocalSetup, tenant: str, attached: tuple[AttachedFile, ...]
+) -> bytes:
     cancel_on_signals()
     async with local_worker(setup) as worker:
+        if attached:
+            text = await with_attached(text, tenant, attached, setup.settings, worker.files)
         await worker.publish(packed)
-        return await worker.run(text)
+        try:
+            return await worker.run(text)
+        finally:
+            for file in parse_job(text).files:
+                await worker.files.delete(tenant, file.file_id or "")

@@ -10,7 +10,9 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
+from pageworker_author.attached_files import AttachedFile, AttachInvalid, attached_files
 from pageworker_supervisor.cli.answers import PushedJob
+from pageworker_supervisor.cli.attach import with_attached
 from pageworker_supervisor.cli.audited import audited
 from pageworker_supervisor.cli.config_change import settings_in_effect
 from pageworker_supervisor.cli.connect import Config, open_queue
@@ -34,6 +36,7 @@ def submit(
     profile: str | None = None,
     priority: Priority = "normal",
     file: Annotated[Path | None, Parameter(allow_leading_hyphen=True)] = None,
+    attach: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     wait: bool = False,
     wait_seconds: float = 120.0,
     timeout_seconds: Annotated[float | None, Parameter(show=False)] = None,
@@ -62,6 +65,9 @@ def submit(
         Priority of the job within its tenant.
     file
         File with a whole job as JSON, in place of the options above; `-` reads stdin.
+    attach
+        File to send along, as NAME=PATH, e.g. `claim.pdf=./scan.pdf`. The module gets it by
+        `helpers.file("claim.pdf")`. It is stored as an upload of the API is. Give it several times for several files.
     wait
         Wait for the result and print it.
     wait_seconds
@@ -73,10 +79,10 @@ def submit(
         wait_seconds = timeout_seconds
     text = _job_text(module, tenant, payload, job_id, profile, priority) if file is None else _read(file)
     try:
-        job = parse_job(text)
-    except ContractError as error:
+        job, files = parse_job(text), attached_files(attach)
+    except (ContractError, AttachInvalid) as error:
         raise CommandError(str(error), exit_code=CommandExit.USAGE) from error
-    result = asyncio.run(_push(config, text, job.ref, wait_seconds if wait else None))
+    result = asyncio.run(_push(config, text, job.ref, wait_seconds if wait else None, files))
     if not wait:
         show(PushedJob(job.job_id, job.tenant_id), str(job.ref), json)
         return CommandExit.DONE
@@ -122,8 +128,12 @@ def _read(file: Path) -> bytes:
         raise CommandError(f"{file}: {error.strerror}", exit_code=CommandExit.USAGE) from error
 
 
-async def _push(config: Path | None, text: bytes, ref: JobRef, seconds: float | None) -> bytes | None:
+async def _push(
+    config: Path | None, text: bytes, ref: JobRef, seconds: float | None, attached: tuple[AttachedFile, ...]
+) -> bytes | None:
     async with open_queue(config) as (redis_client, queue, settings):
+        if attached:
+            text = await with_attached(text, ref.tenant_id, attached, settings)
         inbox = _inbox(await settings_in_effect(config, queue, settings), ref.tenant_id)
         stream = f"{root(settings.redis.prefix, shard_of(ref.tenant_id, settings.redis.shards))}:results"
         last = await _last_id(redis_client, stream)

@@ -11,7 +11,7 @@ API_BIND = r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z"
 
 
 class ApiSettings(Section, frozen=True):
-    """The HTTP API (docs/api.md): settings of the process `pageworker-api`. A worker reads `with_worker` alone."""
+    """The HTTP API (docs/api.md): settings of the process `pageworker-api`. Workers read `with_worker` and `public_url`."""
 
     bind: Annotated[str, Meta(pattern=API_BIND)] | None = None
     """Address and port of the API, e.g. `127.0.0.1:9480`. Default: there is no API, and `pageworker-api` does not
@@ -23,6 +23,9 @@ class ApiSettings(Section, frozen=True):
     """Address and port of `/metrics`, which has no password, e.g. `127.0.0.1:9481`. Default: there are no metrics."""
     access_log: bool = True
     """Whether each request has a line in the log: token id, tenant, operation, status and time."""
+    public_url: Annotated[str, Meta(max_length=200)] | None = None
+    """Address at which receivers of results reach the API, e.g. `https://jobs.example`. Links to artifacts
+    begin with it (`artifacts.link_secret`)."""
     connections: Annotated[int, Meta(ge=16, le=100_000)] = 4096
     """Open connections. Above it, the one that has waited longest for a request is closed."""
     requests_per_second: Annotated[float, Meta(gt=0, le=1_000_000)] = 50.0

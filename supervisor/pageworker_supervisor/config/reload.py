@@ -93,11 +93,22 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
         "url": LOCAL,
         "links": RESTART,
         "link_seconds": RESTART,
+        "link_secret": LOCAL,
         "on_failure": HOT,
         "waiting_bytes": RESTART,
         "concurrency": RESTART,
         "keep_days": HOT,
         "keep_days_of": HOT,
+    },
+    # `url` as that of artifacts. `allowed_urls` lets jobs reach hosts from the worker itself.
+    "files": {
+        "url": LOCAL,
+        "max_bytes": HOT,
+        "keep_hours": LOCAL,
+        "tenant_bytes": LOCAL,
+        "memory_bytes": RESTART,
+        "fetch_seconds": HOT,
+        "allowed_urls": LOCAL,
     },
     "callbacks": HOT,
     # Whom the worker asks for secrets, and with which files of the host it logs in.
@@ -145,7 +156,7 @@ CLASSES: Mapping[str, Reload | Mapping[str, Reload]] = {
     "scaling": LOCAL,
     # Who reaches endpoints that have no password.
     "http": LOCAL,
-    # Only the process `pageworker-api` reads it, when it starts.
+    # The process `pageworker-api` reads it when it starts, and a worker the address of links.
     "api": LOCAL,
     "status_page": LOCAL,
     # What each worker relies on, of its own host and of the Redis that holds the central configuration.

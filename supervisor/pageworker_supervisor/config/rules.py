@@ -17,6 +17,7 @@ from pageworker_supervisor.config.blocker_rules import blocker_findings
 from pageworker_supervisor.config.check import SourceOf, show
 from pageworker_supervisor.config.check_settings import CheckSettings
 from pageworker_supervisor.config.errors import ConfigProblem
+from pageworker_supervisor.config.file_rules import file_findings, link_findings
 from pageworker_supervisor.config.limit_settings import SharedLimits
 from pageworker_supervisor.config.module_rules import pin_findings
 from pageworker_supervisor.config.profile_rules import snapshot_findings
@@ -64,6 +65,8 @@ def broken_rules(settings: Settings, source_of: SourceOf, *, new_registry: bool 
         *_egress(settings),
         *_modules(settings, new_registry=new_registry),
         *_stores(settings),
+        *file_findings(settings),
+        *link_findings(settings),
         *_ranges(settings),
         *_admission(settings.admission),
         *_domains(settings),
@@ -227,8 +230,8 @@ def _stores(settings: Settings) -> Iterator[RuleFinding]:
     if url is not None:
         yield from url_findings(("artifacts", "url"), url, STORE_SCHEMES)
     scheme = "file" if url is None else url.partition(":")[0]
-    if links == "signed" and scheme == "file":
-        yield ("artifacts", "links"), "signed, and artifacts in a folder", "no `links`, or an object store", ""
+    if links == "signed" and scheme == "file" and settings.artifacts.link_secret is None:
+        yield ("artifacts", "links"), "signed, and artifacts in a folder", "`link_secret`, or an object store", ""
     elif links != "plain" and scheme == "memory":
         yield ("artifacts", "links"), links or "no value", '"plain": memory cannot sign links', ""
     keep_days, keep_days_of = settings.artifacts.keep_days, settings.artifacts.keep_days_of

@@ -14,9 +14,11 @@ from pageworker_sandbox.sandbox_rights import ESSENTIAL, RightName
 from pageworker_sandbox.wire.messages import SECRET_NAME
 from pageworker_supervisor.config.admission_settings import AdmissionSettings
 from pageworker_supervisor.config.api_settings import ApiSettings
+from pageworker_supervisor.config.artifact_settings import ArtifactSettings as ArtifactSettings
 from pageworker_supervisor.config.blocker_settings import BlockerPolicy, BlockerSettings, PolicyKind
 from pageworker_supervisor.config.budget_settings import TenantBudget
 from pageworker_supervisor.config.check_settings import CheckSettings
+from pageworker_supervisor.config.file_settings import FileSettings
 from pageworker_supervisor.config.flag_settings import FlagSettings
 from pageworker_supervisor.config.ingress_settings import IngressSettings
 from pageworker_supervisor.config.limit_settings import Count, DomainSettings, LimitSettings, Rate
@@ -251,30 +253,6 @@ class AuditSettings(Section, frozen=True):
     """Days for which records are kept. A record of the log says what was removed."""
 
 
-class ArtifactSettings(Section, frozen=True):
-    """Where artifacts are stored, and which ones are kept of a job that does not succeed."""
-
-    url: str | None = None
-    """Store: file:///…, s3://…, gs://… or az://… Default: `artifacts` in the data folder."""
-    links: Literal["signed", "plain"] | None = None
-    """`url` of an artifact in an object store. `signed`: a link that opens it without a login, for `link_seconds`.
-    `plain`: its address in the store, e.g. s3://bucket/key. Default: `signed`. In a folder it is always a file URL."""
-    link_seconds: Annotated[int, Meta(ge=1, le=604_800)] = 604_800
-    """Seconds for which a signed link works. Stores sign for a week at most. A link that was signed with temporary
-    credentials ends with them."""
-    on_failure: bool = True
-    """Store screenshot, HTML, console and requests of the page if a job does not succeed."""
-    waiting_bytes: Annotated[int, Meta(ge=64 * 1024 * 1024)] = 128 * 1024**2
-    """Bytes of artifacts that wait in the worker to be stored, of all runners together. One tenant gets half at
-    most. Jobs with more artifacts wait."""
-    concurrency: Annotated[int, Meta(ge=2, le=1024)] = 256
-    """Artifacts that the worker stores at the same time. One tenant gets half at most."""
-    keep_days: Annotated[float, Meta(gt=0, le=36_500)] = 14.0
-    """Days after which local artifacts are deleted. In an object store, use a lifecycle rule of the bucket instead."""
-    keep_days_of: dict[str, Annotated[float, Meta(gt=0, le=36_500)]] = {}
-    """The same for artifacts of one kind, e.g. `{ trace = 2, har = 2 }`, each below `keep_days`."""
-
-
 class CallbackSettings(Section, frozen=True):
     """Delivery of callbacks."""
 
@@ -372,6 +350,7 @@ class Settings(Section, frozen=True):
     audit: AuditSettings = AuditSettings()
     modules: ModuleSettings = ModuleSettings()
     artifacts: ArtifactSettings = ArtifactSettings()
+    files: FileSettings = FileSettings()
     blockers: BlockerSettings = BlockerSettings()
     callbacks: CallbackSettings = CallbackSettings()
     secrets: SecretSettings = SecretSettings()

@@ -22,6 +22,7 @@ from pageworker_supervisor.contract.job_errors import (
     shown,
     unreadable,
 )
+from pageworker_supervisor.contract.job_files import MAX_FILES_TEXT_BYTES, NamedFile, check_files
 from pageworker_supervisor.contract.type_names import describe_pattern
 
 # `\Z`, not `$`: `$` also matches before a line feed at the end.
@@ -71,7 +72,7 @@ MAX_META_BYTES = 8 * 1024
 MAX_PAGE_BYTES = 16 * 1024
 MAX_DEPTH = 100
 """Levels of nesting in payload and meta. Every decoder on the way accepts many more."""
-MAX_JOB_BYTES = MAX_PAYLOAD_BYTES + MAX_META_BYTES + MAX_PAGE_BYTES + 16 * 1024
+MAX_JOB_BYTES = MAX_PAYLOAD_BYTES + MAX_META_BYTES + MAX_PAGE_BYTES + MAX_FILES_TEXT_BYTES + 16 * 1024
 MAX_ANSWERED_BYTES = 4 * 1024 * 1024
 """A larger text is not parsed even to find out which tenant gets the rejection: parsing it would delay other jobs."""
 
@@ -121,6 +122,7 @@ class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_de
     page: RawObject = msgspec.Raw(b"{}")
     """Options of the browser context, as far as the module lets a job set them."""
     batch_id: Annotated[str, Meta(pattern=JOB_ID)] | None = None
+    files: tuple[NamedFile, ...] = ()
 
     @property
     def ref(self) -> JobRef:
@@ -170,6 +172,8 @@ def parse_job(untrusted_text: bytes) -> Job:
     except UNREADABLE as error:
         raise unreadable(error, untrusted_text) from error
     _check_objects(job)
+    if job.files:
+        check_files(job.files)
     if job.delay_seconds is not None and job.not_before is not None:
         raise ContractError(
             "invalid_field", "not_before", "cannot be combined with `delay_seconds`", "give one of the two"

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from pageworker_supervisor.contract.errors import ContractError
+from pageworker_supervisor.contract.job_files import files_error
 from pageworker_supervisor.contract.near_name import near_name
 from pageworker_supervisor.contract.not_yet import JOB_FIELDS
 from pageworker_supervisor.contract.type_names import describe, first, optional
@@ -34,6 +35,8 @@ def explain(message: str, untrusted_text: bytes, job: type[Struct]) -> ContractE
     rule, _, path = message.partition(" - at `$")
     name = path.strip("`.").partition(".")[0].partition("[")[0]
     types = {field.name: field.type for field in msgspec.structs.fields(job)}
+    if name == "files" and name in types:
+        return files_error(value.get(name))
     if unknown := re.search(r"unknown field `(.*)`", rule, re.DOTALL):
         return _unknown(unknown[1], list(types))
     if missing := re.search(r"missing required field `(.*)`", rule):

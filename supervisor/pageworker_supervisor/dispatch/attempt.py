@@ -21,7 +21,7 @@ from pageworker_supervisor.dispatch.attempt_state import TRANSITIONS, AttemptEve
 from pageworker_supervisor.dispatch.attempt_use import attempt_use
 from pageworker_supervisor.dispatch.begin_guard import BeginGuard, ImpossibleOutcome, NotBegun, begun_outcome
 from pageworker_supervisor.dispatch.chosen_release import chosen_release
-from pageworker_supervisor.dispatch.handler_stop import end_past_budget, stop_handler
+from pageworker_supervisor.dispatch.handler_stop import answer_in_time, end_past_budget, stop_handler
 from pageworker_supervisor.dispatch.module_calls import serve_module_calls
 from pageworker_supervisor.dispatch.outcome import (
     NotJson,
@@ -38,6 +38,8 @@ from pageworker_supervisor.dispatch.rejection import rejection_of
 from pageworker_supervisor.dispatch.run_message import run_message
 from pageworker_supervisor.dispatch.secret_requests import answer_secret_requests, secret_user
 from pageworker_supervisor.dispatch.wanted_context import wanted_context
+from pageworker_supervisor.files.errors import FileError, FilesCrowded
+from pageworker_supervisor.files.job_files import HeldFiles
 from pageworker_supervisor.proxies.choice import ProxyRefused
 from pageworker_supervisor.queue.claim import Lease
 from pageworker_supervisor.registry.errors import ModuleError
@@ -90,6 +92,7 @@ class Attempt:
         self._settlement = services.settlement
         self._page: PageReservation | None = None
         self._uploads: ArtifactUploads | None = None
+        self._files = HeldFiles()
         self._over = asyncio.Event()
         self._budget = NO_BUDGET
         self._told_to: Literal["timed_out", "cancelled"] | None = None
@@ -143,6 +146,7 @@ class Attempt:
                 raise
             await self._on_bug(bug)
         finally:
+            self._files.close()
             self._step(AttemptEvent.END)
             self._over.set()
 
@@ -153,8 +157,11 @@ class Attempt:
                 return
             async with self._guard.waiting():
                 bundle = await stepped(self.trace, "module load", self._admit())
+                if self.job.files:
+                    self._files = await stepped(self.trace, "file fetch", self._services.files.fetch(self.job))
             page = await self._place(bundle)
             if page is not None:
+                page.files = self._files.files
                 with page:
                     await stepped(self.trace, "page reservation", self._prepare(page, bundle))
                     self._guard.check()
@@ -168,6 +175,8 @@ class Attempt:
                 await self._settle(self._settlement.defer, str(failed))
             else:
                 await self._settle(self._settlement.end, rejection_of(failed))
+        except (FileError, FilesCrowded) as no_files:
+            await self._settle(self._settlement.files_failed, no_files)
         except SpawnFailed as failed:
             await self._settle(self._settlement.defer, str(failed), failed.defer_seconds, cause=failed.cause)
         except RunnerLost as lost:
@@ -317,7 +326,7 @@ class Attempt:
             grace_seconds = self._services.kill_grace_seconds
             watching = tasks.create_task(end_past_budget(page, lease.token, lambda: self._told_to, grace_seconds))
             try:
-                await self._answer(page, message, bundle)
+                await answer_in_time(page, message, bundle, grace_seconds, self.stop)
             except RunnerLost as gone:
                 lost = gone
                 for task in (keeping, asking, watching):
@@ -328,15 +337,6 @@ class Attempt:
         if (why_not := page.secret_outage or lost) is not None:
             raise why_not
         return await final_done(page, bundle, job, self._services)
-
-    async def _answer(self, page: PageReservation, message: m.Run, bundle: VerifiedBundle) -> m.Done:
-        try:
-            async with asyncio.timeout(message.timeout_seconds + self._services.kill_grace_seconds):
-                return await page.runner.run(page, message, bundle)
-        except TimeoutError:
-            # The runner counts the time budget itself. It does not answer, so it cannot.
-            await self.stop("timed_out")
-            return await page.done
 
     async def _conclude(self, page: PageReservation, done: m.Done) -> None:
         if self.state is AttemptState.DETACHED:

@@ -12,6 +12,7 @@ from pageworker_supervisor.config.module_isolation import ModuleIsolation
 from pageworker_supervisor.config.settings import JobSettings, TenantSettings
 from pageworker_supervisor.config.tenant_lookup import ProfilePages
 from pageworker_supervisor.dispatch.settlement import Settlement
+from pageworker_supervisor.files.job_files import JobFiles
 from pageworker_supervisor.input_schema.input_checks import InputChecks
 from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.registry import Registry
@@ -34,6 +35,7 @@ class AttemptServices:
     registry: Registry
     input_checks: InputChecks
     artifacts: ArtifactStore
+    files: JobFiles
     settlement: Settlement
     fleet: Fleet
     egress_sets: EgressSets

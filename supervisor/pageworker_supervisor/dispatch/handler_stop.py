@@ -1,15 +1,17 @@
-"""Stops the handler of an attempt: when it is told to, and when its job has used up its egress budget."""
+"""Stops the handler of an attempt: when its time is over, when it is told to, when its egress budget is used up."""
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
+from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
 from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.runners.page_reservation import PageReservation
 
 StopOutcome = Literal["timed_out", "cancelled"]
+Stop = Callable[[StopOutcome], Awaitable[None]]
 CUT_SECONDS = 0.8
 """From the cut of an attempt to its end. The runner may answer within this time, with the failure artifacts that it has
 until then. The result of the job is there within a second."""
@@ -26,6 +28,19 @@ async def stop_handler(
     if not page.done.done():
         page.end(m.Done(attempt_id=attempt_id, outcome=outcome))
         page.runner.kill(f"job {job} did not stop when told to", charged=False)
+
+
+async def answer_in_time(
+    page: PageReservation, message: m.Run, bundle: VerifiedBundle, grace_seconds: float, stop: Stop
+) -> m.Done:
+    """Run the attempt, and have its answer. Raises RunnerLost. `stop`: called if the runner does not answer in time."""
+    try:
+        async with asyncio.timeout(message.timeout_seconds + grace_seconds):
+            return await page.runner.run(page, message, bundle)
+    except TimeoutError:
+        # The runner counts the time budget itself. It does not answer, so it cannot.
+        await stop("timed_out")
+        return await page.done
 
 
 async def end_past_budget(

@@ -39,7 +39,9 @@ from pageworker_supervisor.dispatch.outcome import (
     trace_of,
     with_reason,
 )
+from pageworker_supervisor.dispatch.rejection import failed_fetch, rejection_of
 from pageworker_supervisor.dispatch.running_calls import ClaimedJob, RunningCalls
+from pageworker_supervisor.files.errors import FileError, FilesCrowded
 from pageworker_supervisor.queue.consumer import JobConsumer
 from pageworker_supervisor.queue.errors import CancelHolds
 from pageworker_supervisor.queue.usage import JobSpending
@@ -249,6 +251,15 @@ class Settlement:
                 used=attempt.use("lost", reason),
             )
         )
+
+    async def files_failed(self, attempt: ClaimedJob, failed: FileError | FilesCrowded) -> bool:
+        """The job's files are not there: it is rejected, tried again, or waits for memory. Returns as `end`."""
+        if isinstance(failed, FilesCrowded):
+            await self.defer(attempt, str(failed), cause="files")
+            return False
+        if failed.retryable:
+            return await self._decide(attempt, failed_fetch(failed))
+        return await self.end(attempt, rejection_of(failed))
 
     async def secret_outage(self, attempt: ClaimedJob, away: SecretUnavailable, *, begun: bool) -> None:
         """The secret backend does not answer, and no value is left within its lease."""

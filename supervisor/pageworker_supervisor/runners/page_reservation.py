@@ -21,6 +21,7 @@ from pageworker_sandbox.wire.profile_report import PROBE_SECONDS, ProfileReport
 from pageworker_supervisor.config.egress_budget import NO_BUDGET, EgressBudget
 from pageworker_supervisor.contract.result import ArtifactRecord, LostArtifact
 from pageworker_supervisor.contract.traffic import NO_TRAFFIC, Traffic
+from pageworker_supervisor.files.fetched_file import FetchedFile
 from pageworker_supervisor.proxies.policies import ProxyPolicies
 from pageworker_supervisor.runners.artifact_handover import ArtifactHandover
 from pageworker_supervisor.runners.budget_breach import BudgetBreach, budget_breach
@@ -79,6 +80,8 @@ class PageReservation:
         """Artifacts that the runner handed over and that could not be stored."""
         self.spans: m.Spans | None = None
         """What the runner says of the spans within the handler."""
+        self.files: tuple[FetchedFile, ...] = ()
+        """The files of the job, for the runner."""
         self.steps = StepLog()
         self.masker = SecretMasker()
         """The secrets that the attempt was granted."""

@@ -17,6 +17,7 @@ from pageworker_supervisor.contract.job import JobRef
 from pageworker_supervisor.runners.adoption import Adoption
 from pageworker_supervisor.runners.attempt_messages import tell_page
 from pageworker_supervisor.runners.errors import RunnerFailure, RunnerLost
+from pageworker_supervisor.runners.handed_files import HandedFiles
 from pageworker_supervisor.runners.limit_breach import EXHAUSTED, Breach
 from pageworker_supervisor.runners.page_reservation import PageReservation, RunnerPages
 from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
@@ -95,7 +96,7 @@ class Runner(ABC):
         """Pages whose attempt has no answer yet, by attempt id."""
         self._comes_back = comes_back
         self.route = RunnerRoute(runner_id, resources, lambda: self.context)
-        self._closed_to_jobs = False
+        self._closed_to_jobs, self._handed = False, HandedFiles()
         self._log = self._bound_log()
 
     @property
@@ -379,7 +380,9 @@ class Runner(ABC):
         self._pages.begin(
             message.attempt_id, page, self._limits.memory_bytes, job_log, job=str(job), trace_id=message.trace_id
         )
-        await connection.run(message, bundle)
+        await connection.run(message, bundle, page.files)
+        if self._handed.add(page.files):
+            self.retire("it was handed many files", restart="retired")
         # Shielded: a caller whose time is up stops waiting, and then has to stop the attempt and hear how it ended.
         return await asyncio.shield(page.done)
 

@@ -16,6 +16,8 @@ from pageworker_sandbox.wire.channel import Channel
 from pageworker_sandbox.wire.errors import ChannelClosed
 from pageworker_sandbox.wire.message_rules import MessageRules
 from pageworker_sandbox.wire.token_bucket import CpuBudget
+from pageworker_supervisor.files.fetched_file import FetchedFile
+from pageworker_supervisor.runners.handed_files import input_file
 
 RUNNERS_SHARE = 0.5
 """Share of event-loop time for messages of all runners together. A runner over its share is read more slowly."""
@@ -90,13 +92,15 @@ class RunnerConnection:
         async with self._loading:
             await self._load(bundle)
 
-    async def run(self, message: m.Run, bundle: VerifiedBundle) -> None:
-        """Send an attempt, and its module if the runner does not have it."""
+    async def run(self, message: m.Run, bundle: VerifiedBundle, files: Sequence[FetchedFile] = ()) -> None:
+        """Send an attempt, before it its files, and its module if the runner does not have it."""
         self._rules.sent(message.attempt_id, spans=message.spans)
         # One step: between the module and its Run, no other load may have the runner unload that module.
         with suppress(ChannelClosed):
             async with self._loading:
                 await self._load(bundle)
+                for file in files:
+                    await self._channel.send(input_file(message.attempt_id, file), [file.descriptor])
                 await self._channel.send(message)
 
     async def cancel(self, attempt_id: str, outcome: Literal["timed_out", "cancelled"]) -> None:

@@ -21,7 +21,7 @@ class SecretUse(Struct, frozen=True, kw_only=True):
     tenant_id: str
     name: str
     setting: str
-    kind: Literal["header", "login", "callback", "grant"]
+    kind: Literal["header", "login", "link", "callback", "grant"]
     not_checked: str = ""
 
 
@@ -42,6 +42,8 @@ def _of_fleet(settings: Settings) -> Iterator[SecretUse]:
         if proxy.credentials is not None:
             setting = dotted(("proxies", policy, "credentials"))
             yield SecretUse(tenant_id=FLEET, name=proxy.credentials, setting=setting, kind="login")
+    if (link := settings.artifacts.link_secret) is not None:
+        yield SecretUse(tenant_id=FLEET, name=link, setting=dotted(("artifacts", "link_secret")), kind="link")
 
 
 def _callbacks(settings: Settings, tenant_id: str | None) -> Iterator[SecretUse]:

@@ -14,6 +14,7 @@ from pw_runner.bundles import handler
 from pw_runner.site import SiteAnswer
 from pw_runner.supervisor import Supervisor
 
+from pageworker_runner.attempts.attempt_files import AttemptFiles
 from pageworker_runner.attempts.running_attempt import RunningAttempt
 from pageworker_runner.errors import OutputLimit
 from pageworker_runner.limits import LIMITS
@@ -252,7 +253,8 @@ class GrantingQueue:
 async def queue() -> GrantingQueue:
     untyped = any_typed(queue := GrantingQueue())
     queue.attempt = RunningAttempt(
-        RUN, ModuleVersion("", "m@1.0.0", "m:handler"), BOOT, Reporter(untyped), untyped, untyped, untyped
+        *(RUN, ModuleVersion("", "m@1.0.0", "m:handler"), BOOT, Reporter(untyped), untyped, untyped, untyped),
+        AttemptFiles(),
     )
     return queue
 

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, null
 import pytest
 from playwright.async_api import Locator, Page
 
-from pageworker import Blocked, Download, DownloadedFile, ProfileState
+from pageworker import Blocked, Download, DownloadedFile, JobFile, ProfileState
 from pageworker.once import OnceAct, OnceState
 from pageworker.sink import Level
 
@@ -33,6 +33,9 @@ class RecordingSink:
         """Of the file, only its name is real."""
         name = download.suggested_filename
         return DownloadedFile(name=name, url=download.url, content_type=kind, bytes=0, sha256="")
+
+    async def file(self, name: str) -> JobFile:
+        return JobFile(name, "text/csv", "0" * 64, b"a;b")
 
     def har(self, kind: str, page: Page, *, bodies: bool, url: str | None) -> AbstractAsyncContextManager[None]:
         self.recorded.append((kind, page, {"bodies": bodies, "url": url}))
