@@ -22,7 +22,7 @@ HELPERS = {name for name in vars(Helpers) if not name.startswith("_")} | {"log"}
 SHOP = """
 <title>Shop</title><h1>Chair</h1><b class=price>9</b><img class=main src=/chair.png>
 <form action=/account method=post>
-  <input name=user><input name=password type=password><input name=code><button>Log in</button>
+  <input id=claim type=file><input name=user><input name=password type=password><input name=code><button>Log in</button>
 </form>
 <button data-qa=details onclick="details.hidden = false">More</button><p id=details hidden>Oak</p><p id=number>17</p>
 <button>Buy</button><button>Pay</button><button>Order</button><a href=/invoice download=invoice.pdf>Invoice</a>
