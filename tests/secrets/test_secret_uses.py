@@ -10,6 +10,7 @@ from pageworker_supervisor.secrets.secret_uses import GLOB_OF_NAMES, GLOB_OF_TEN
 
 SETTINGS: dict[str, Any] = {
     "tracing": {"header_secrets": {"Authorization": "otlp_login"}},
+    "artifacts": {"link_secret": "links"},
     "proxies": {"home": {"credentials": "proxy_login"}, "open": {}},
     "tenants": {
         "acme": {"callback_secret": "hook"},
@@ -38,6 +39,7 @@ def test_each_setting_that_names_a_secret_is_a_row() -> None:
     assert rows(secret_uses(settings())) == [
         ("_fleet", "otlp_login", "tracing.header_secrets.Authorization", ""),
         ("_fleet", "proxy_login", "proxies.home.credentials", ""),
+        ("_fleet", "links", "artifacts.link_secret", ""),
         ("acme", "hook", "tenants.acme.callback_secret", ""),
         ("team-*", "team_hook", 'tenants."team-*".callback_secret', GLOB_OF_TENANTS),
         ("team-x*", "x_hook", 'tenants."team-x*".callback_secret', GLOB_OF_TENANTS),
@@ -78,4 +80,5 @@ def test_settings_without_secrets_have_none() -> None:
 
 
 def test_each_use_says_what_the_value_must_be() -> None:
-    assert [use.kind for use in secret_uses(settings())] == ["header", "login", *["callback"] * 3, *["grant"] * 3]
+    of_tenants = [*["callback"] * 3, *["grant"] * 3]
+    assert [use.kind for use in secret_uses(settings())] == ["header", "login", "link", *of_tenants]
