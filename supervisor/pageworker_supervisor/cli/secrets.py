@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from msgspec.structs import replace
 
+from pageworker_supervisor.artifacts.links import MIN_KEY_BYTES
 from pageworker_supervisor.cli.answers import BackendAnswer, CheckedSecret, SecretsAnswer, SecretState
 from pageworker_supervisor.cli.config_change import central_values
 from pageworker_supervisor.cli.connect import ANSWER_SECONDS, Config, local_layers_of, valid
@@ -129,6 +130,8 @@ def _problem(use: SecretUse, value: str) -> str:
             return f"no header value: store {HEADER_VALUES}"
         case "callback" if len(value.encode()) < MIN_SECRET_BYTES:
             return f"fewer than {MIN_SECRET_BYTES} bytes"
+        case "link" if len(value.strip().encode()) < MIN_KEY_BYTES:
+            return f"fewer than {MIN_KEY_BYTES} bytes"
         case "login":
             try:
                 parse_login(value)
