@@ -151,7 +151,6 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         n8n.shell(typed_in_the_readme())
         if http_api is not None:
             n8n.shell(typed_in_the_readme(FOLDER / "node-flows"))
-            queue_n8n.shell(f"n8n import:credentials --input={n8n.folder}/credentials.json")
         n8n.start()
         stack.callback(n8n.stop)
         client = N8nClient(n8n)

@@ -20,6 +20,7 @@ def test_the_first_result_of_a_fresh_n8n_comes_within_a_minute(system: System) -
         pytest.skip("needs pageworker-api, and the tarball of `make n8n-node`")
     # It has the node and its credential, and no workflow.
     n8n = N8n(fresh.folder, fresh.port, fresh.broker_port, fresh.key)
+    n8n.shell(f"n8n import:credentials --input={system.n8n.folder}/credentials.json")
     began = time.monotonic()
     n8n.start()
     try:

@@ -1,11 +1,19 @@
-"""An n8n in queue mode: one process takes requests, its workers run the executions."""
+"""An n8n in queue mode: one process takes requests, its workers run the executions.
 
+n8n supports that with PostgreSQL alone: with SQLite, processes lose executions to `database is locked`. The variables
+`DB_POSTGRESDB_HOST`, `DB_POSTGRESDB_PORT` and so on of n8n name an empty database.
+"""
+
+import os
 import subprocess
 from dataclasses import dataclass, field
 
 from pw_servers.ports import free_port
 
 from pw_n8n.server import NODE, ROOT, WITH_PARENT, N8n
+
+
+HAS_DATABASE = "DB_POSTGRESDB_HOST" in os.environ
 
 
 @dataclass
@@ -20,6 +28,7 @@ class QueueN8n(N8n):
         """As that of one process, with the queue."""
         return {
             **super().environment(),
+            "DB_TYPE": "postgresdb",
             "EXECUTIONS_MODE": "queue",
             "QUEUE_BULL_REDIS_HOST": "127.0.0.1",
             "QUEUE_BULL_REDIS_PORT": str(self.redis_port),
