@@ -12,7 +12,6 @@ from pw_servers.ports import free_port
 
 from pw_n8n.server import NODE, ROOT, WITH_PARENT, N8n
 
-
 HAS_DATABASE = "DB_POSTGRESDB_HOST" in os.environ
 
 
