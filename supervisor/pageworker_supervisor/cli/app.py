@@ -40,7 +40,7 @@ COMMANDS = (
     ("undrain", "pageworker_supervisor.cli.worker:undrain", "Let the worker claim jobs again after a drain."),
     ("pause", "pageworker_supervisor.cli.pause:pause", "Stop the claims of one tenant, module or domain; list pauses."),
     ("unpause", "pageworker_supervisor.cli.pause:unpause", "Let jobs of what is paused start again."),
-    ("tenant", "pageworker_supervisor.cli.tenant:app", "Show the limits of tenants, and what they use."),
+    ("tenant", "pageworker_supervisor.cli.tenant:app", "Show, create and pause tenants; usage, tokens, subscriptions."),
     ("profile", "pageworker_supervisor.cli.profile:app", "List, show, restore and delete browser profiles."),
     ("submit", "pageworker_supervisor.cli.submit:submit", "Push one job. With --wait, also print its result."),
     ("results", "pageworker_supervisor.cli.results:results", "Show the result of one job, or the newest results."),

@@ -47,10 +47,10 @@ async def rollout(
 ) -> None:
     """Give a new version of a module to a share of the jobs, or to some workers; change the share; stop.
 
-    Jobs that would get the version of the channel take part. Pins of jobs and tenants go before. The rollout ends with
-    `promote`, `rollback` or `--stop`, or by the automatic decision (docs/rollouts.md). Workers follow within two
-    seconds. The exit code is 4 if the signed index does not permit the version. Example: `workerctl module rollout
-    acme.prices 0.2.0 --percent 10`.
+    Jobs that would get the version of the channel take part. Jobs with a pin, their own or their tenant's, do not. The
+    rollout ends with `promote`, `rollback` or `--stop`, or by the automatic decision (docs/rollouts.md). Workers follow
+    within two seconds. The exit code is 4 if the signed index does not permit the version. Example:
+    `workerctl module rollout acme.prices 0.2.0 --percent 10`.
 
     Parameters
     ----------

@@ -55,12 +55,12 @@ async def watch(
 ) -> CommandExit:
     """Check whether a new build of the worker is worse than the one that runs.
 
-    Give the tag `worker.tags` to the workers with the new build, wait until they are warm, and start this command. It
+    Set a tag in `worker.tags` of the workers with the new build, wait until they are warm, and start this command. It
     compares failed and blocked attempts, durations, lost leases and restarts of both groups, and changes nothing. It
-    needs Redis alone, and no worker on this host (docs/rollouts.md).
+    needs only Redis, and no worker on this host (docs/rollouts.md).
 
-    The exit code is 0 if nothing speaks against the new build, 1 if it is worse, and 5 if the deadline passed without a
-    decision, e.g. because nothing ran or Redis was away. Example: `workerctl rollout watch --canary next`.
+    The exit code is 0 if the new build is not worse, 1 if it is worse, and 5 if the deadline passed without a decision,
+    e.g. because no job ran or Redis was away. Example: `workerctl rollout watch --canary next`.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ async def watch(
     stable
         Tag of the workers to compare with. Default: all workers without the tag of the canary.
     jobs
-        Attempts that both groups need before the answer is 0. Default: `rollouts.promote_after_jobs`.
+        Attempts that each group needs before the exit code is 0. Default: `rollouts.promote_after_jobs`.
     after
-        How long to watch before the answer is 0. The answer 1 comes as soon as the numbers say it.
+        How long to watch at least before the exit code is 0. The command ends with 1 as soon as the build is worse.
     deadline
         How long to watch at most.
     """

@@ -43,8 +43,8 @@ class TenantDetails(TenantAnswer, frozen=True, kw_only=True):
 def list_tenants(*, count: int = 200, config: Config = None, json: Json = False) -> CommandExit:
     """List tenants with jobs, a pause or dead letters, and those that the configuration names.
 
-    Those with most waiting jobs come first. The column THROTTLED names the limit that keeps a tenant from starting a
-    further job, or says why it is paused. Only Redis is needed. Example: `workerctl tenant list`.
+    Those with most waiting jobs come first. The column THROTTLED names the limit that the next job of a tenant
+    waits for, or says why the tenant is paused. Only Redis is needed. Example: `workerctl tenant list`.
 
     Parameters
     ----------

@@ -40,9 +40,9 @@ def acl(
 ) -> CommandExit:
     """Print the `ACL SETUSER` command of a Redis user that may push jobs for one tenant alone.
 
-    The user can push to the list and the stream of the tenant, read results of the tenant by their keys, and hear its
-    results and events. Nothing is sent to Redis. Without --new-password the user is off: it needs a password from you.
-    Workers read the inboxes of tenants with `ingress.tenant_inboxes`.
+    The user can push to the list and the stream of the tenant, read the keys of its results, and subscribe to the
+    channels of its results and events. The command sends nothing to Redis. Without --new-password the user is off until
+    you give it a password. Workers read the inboxes of tenants only with the setting `ingress.tenant_inboxes`.
 
     Example: `workerctl tenant acl acme`.
 

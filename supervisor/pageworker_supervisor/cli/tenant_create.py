@@ -37,9 +37,9 @@ def create(
 ) -> CommandExit:
     """Create a tenant: write `[tenants.NAME]` into the central configuration.
 
-    Every worker checks the change. If one refuses it, nothing changes and the exit code is 4. It is 4 as well if the
-    tenant has settings already: change them with `workerctl config set`. A tenant of its own name does not have the
-    settings of a glob that matched it before.
+    Every worker checks the change. If one refuses it, nothing changes and the exit code is 4. The exit code is also 4
+    if the tenant has settings already: change them with `workerctl config set`. If a glob gave settings to this tenant
+    before, they do not count for it any more.
 
     Example: `workerctl tenant create acme concurrency=4 weight=2 --reason "new customer"`.
 

@@ -37,7 +37,7 @@ class EndedSubscription(Struct, frozen=True):
 def list_subscriptions(name: str, *, config: Config = None, json: Json = False) -> CommandExit:
     """List the subscriptions of a tenant, the oldest first, with what waits for each.
 
-    The column STATE says `disabled` for one whose receiver failed for three days. Only Redis is needed. Example:
+    The column STATE says `disabled` if all tries failed for three days. Only Redis is needed. Example:
     `workerctl tenant subscriptions acme`.
 
     Parameters
@@ -76,8 +76,8 @@ def subscribe(
 ) -> CommandExit:
     """Send results and events of a tenant to a URL, as callbacks are sent.
 
-    The tenant's `callback_allow` has to cover the URL. The same command again finds the same subscription, and enables
-    it again. The exit code is 4 if it is refused.
+    The tenant's `callback_allow` has to cover the URL. The same command again makes no second subscription. It enables
+    a disabled one. The exit code is 4 if the subscription is refused.
 
     Example: `workerctl tenant subscribe acme https://hooks.example/in --event "job.*" --event event.blocked`.
 
@@ -86,7 +86,7 @@ def subscribe(
     name
         The tenant's id.
     url
-        Where they are sent.
+        Where results and events are sent.
     event
         `job.succeeded` and the other statuses, `job.*` for all results, or `event.` and the name of an event. Repeat it
         for several.
@@ -126,7 +126,7 @@ def subscribe(
 def unsubscribe(
     name: str, subscription_id: str, *, reason: Reason = None, config: Config = None, json: Json = False
 ) -> CommandExit:
-    """End a subscription. What it still waits for is not sent.
+    """End a subscription. Results and events that wait for it are not sent.
 
     The exit code is 4 if the tenant has no such subscription.
 
@@ -137,7 +137,7 @@ def unsubscribe(
     name
         The tenant's id.
     subscription_id
-        As `workerctl tenant subscriptions` prints it.
+        The id that `workerctl tenant subscriptions` prints.
     """
     tenant = paused_name("tenant", name)
     if not is_subscription_id(subscription_id):

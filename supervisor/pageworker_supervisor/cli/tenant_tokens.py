@@ -56,7 +56,7 @@ def create_token(
 ) -> CommandExit:
     """Make an access token for the HTTP API, and print it once.
 
-    Redis keeps a SHA-256 of it alone. The exit code is 4 if a tenant would have more than 50 tokens.
+    Redis keeps only the SHA-256 of the token. The exit code is 4 if a tenant would have more than 50 tokens.
 
     Example: `workerctl tenant create-token acme --scope producer --scope viewer --for 90d`.
 
@@ -65,7 +65,7 @@ def create_token(
     scope
         What it permits: viewer, producer, operator or publisher. Repeat it for several.
     for_
-        How long it is valid, e.g. 12h or 90d. Default: without end.
+        How long it is valid, e.g. 12h or 90d. Default: until it is revoked.
     label
         What it is for; lists show it.
     """
@@ -87,7 +87,7 @@ def create_token(
 
 
 def list_tokens(name: Owner, *, config: Config = None, json: Json = False) -> CommandExit:
-    """List the access tokens of a tenant, the oldest first; dead ones for a week after their end.
+    """List the access tokens of a tenant, the oldest first. A dead token is listed for a week after its end.
 
     Example: `workerctl tenant list-tokens acme`.
     """
@@ -113,16 +113,16 @@ def rotate_token(
 ) -> CommandExit:
     """Make an access token in place of another, and print it once. The old one stays valid for the overlap.
 
-    The new token has scopes, label and lifetime of the old one. The exit code is 4 if the tenant has no such token, or
-    it was replaced before. Example: `workerctl tenant rotate-token acme --overlap 2h`.
+    The new token has the scopes, the label and the lifetime of the old one. The exit code is 4 if the tenant has no
+    such token, or if the token was replaced before. Example: `workerctl tenant rotate-token acme --overlap 2h`.
 
     Parameters
     ----------
     token_id
         The token to replace. Default: the one active token of the tenant.
     overlap
-        How long the old one stays valid, e.g. 30m, 2h or 7d. It never becomes valid for longer. To end it at once,
-        revoke it.
+        How long the old one stays valid, e.g. 30m, 2h or 7d. A token that ends earlier is not extended. To end it
+        at once, revoke it.
     """
     tenant = _tenant(name)
     seconds = seconds_of(overlap, "--overlap")
