@@ -34,8 +34,8 @@ class SubmittedList(Struct, frozen=True):
 
 
 class JobAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a job is. `state`: `queued`, `delayed`, `running`, `ending`, `finishing` or `ended`. `status`: of the
-    result, once the job has ended and while its result is kept. `why`: why it waits."""
+    """Where a job is. `state`: `queued`, `delayed`, `running`, `storing`, `ending`, `finishing` or `ended`. `status`:
+    of the result, once the job has ended and while its result is kept. `why`: why it waits."""
 
     job_id: str
     tenant_id: str
