@@ -116,7 +116,7 @@ for command, place, line in (
     ("rotate-token", "tenant_tokens:rotate_token", "Make an access token in place of another, and print it once."),
     ("revoke-token", "tenant_tokens:revoke_token", "End an access token now."),
     ("subscriptions", "tenant_subscriptions:list_subscriptions", "List where results and events of a tenant are sent."),
-    ("subscribe", "tenant_subscriptions:subscribe", "Send results and events of a tenant to a URL."),
+    ("subscribe", "tenant_subscriptions:subscribe", "Make a subscription: send results and events to a URL."),
     ("unsubscribe", "tenant_subscriptions:unsubscribe", "End a subscription."),
     ("usage", "tenant_usage:usage", "Show what the jobs of a tenant used, by the hour in which they ended."),
     ("acl", "tenant_acl:acl", "Print the command that makes a Redis user for one tenant alone."),

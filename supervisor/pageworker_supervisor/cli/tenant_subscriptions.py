@@ -74,7 +74,7 @@ def subscribe(
     config: Config = None,
     json: Json = False,
 ) -> CommandExit:
-    """Send results and events of a tenant to a URL, as callbacks are sent.
+    """Make a subscription: results and events of a tenant are sent to a URL, as callbacks are.
 
     The tenant's `callback_allow` has to cover the URL. The same command again makes no second subscription. It enables
     a disabled one. The exit code is 4 if the subscription is refused.
