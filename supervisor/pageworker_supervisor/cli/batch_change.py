@@ -27,7 +27,7 @@ class BatchChange(Struct, frozen=True, kw_only=True):
 
 
 def close(batch: str, *, reason: Reason = None, config: Config = None, json: Json = False) -> CommandExit:
-    """Let no further job into a batch. It is complete when all of its jobs have ended.
+    """Let no further job into a batch. The batch is complete when all of its jobs have ended.
 
     Jobs that come later are rejected as `batch_closed`. The same command again changes nothing. The exit code is 1 if
     there is no such batch. The command needs Redis, but no worker. Example: `workerctl batch close acme/nightly`.
@@ -45,7 +45,7 @@ def close(batch: str, *, reason: Reason = None, config: Config = None, json: Jso
 
 
 def cancel(batch: str, *, reason: Reason = None, config: Config = None, json: Json = False) -> CommandExit:
-    """Cancel the jobs of a batch that have not ended. It takes no more jobs.
+    """Cancel the jobs of a batch that have not ended. The batch takes no more jobs.
 
     The same command again changes nothing. The exit code is 1 if there is no such batch. The command needs Redis,
     but no worker. Example: `workerctl batch cancel acme/nightly --reason "wrong prices"`.
@@ -66,8 +66,8 @@ def cancel(batch: str, *, reason: Reason = None, config: Config = None, json: Js
 def retry(batch: str, *, reason: Reason = None, config: Config = None, json: Json = False) -> CommandExit:
     """Queue the failed jobs of a batch again: those whose dead letters are kept.
 
-    If the batch is complete, this is a further round: it gets a new deadline, and its completion is told again. Jobs
-    that were blocked, expired or cancelled have no dead letter. The exit code is 1 if there is no such batch, or if a
+    If the batch is complete, a further round begins, with a new deadline and a completion of its own. Jobs that were
+    blocked, expired or cancelled have no dead letter. The exit code is 1 if there is no such batch, or if a
     failed job could not be queued. The command needs Redis, but no worker.
 
     Example: `workerctl batch retry acme/nightly`.

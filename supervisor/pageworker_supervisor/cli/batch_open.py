@@ -42,13 +42,13 @@ def open_batch(
     batch
         Name of the batch, TENANT/BATCH.
     size
-        How many jobs close it.
+        How many jobs the batch has. The last of them closes it.
     callback_url
         Where its completion is POSTed. The tenant's `callback_allow` has to cover it.
     complete_on
         What completes it: the end of all jobs, or the first failure.
     deadline
-        When it is complete at the latest, e.g. 90m or 2d from now. Default: 7d.
+        After which time it is complete in any case, e.g. 90m or 2d. Default: 7d.
     """
     ref = batch_named(batch)
     fields = {

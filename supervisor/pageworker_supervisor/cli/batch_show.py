@@ -46,7 +46,7 @@ def list_batches(
 ) -> CommandExit:
     """List batches, those of one tenant or of all.
 
-    Complete ones are listed as long as they are kept: `results.ttl_seconds`. The command needs Redis, but no worker.
+    A complete batch is listed for `results.ttl_seconds`. The command needs Redis, but no worker.
     Example: `workerctl batch list --tenant acme`.
 
     Parameters
