@@ -34,7 +34,6 @@ def explained(fields: dict[str, Any]) -> ContractError:
     [
         (PLAIN | {"priority": "x"}, ("invalid_field", "priority", 'expected one of high, normal, low, got "x"')),
         (PLAIN | {"colour": 1}, ("unknown_field", "colour", "is not a field of a job")),
-        (PLAIN | {"batch_id": "1"}, ("not_supported", "batch_id", "is not supported yet")),
         (PLAIN | {"files": 1}, ("invalid_field", "files", "expected a list of files")),
         ({"tenant_id": "a", "endpoint_module": "m"}, ("missing_field", "job_id", "is required")),
     ],

@@ -14,7 +14,6 @@ from pageworker_supervisor.admin.operator_api import JSON, json_response
 from pageworker_supervisor.api.artifact_link_endpoint import PATH, ArtifactLinkEndpoint
 from pageworker_supervisor.api.endpoint import Endpoint
 from pageworker_supervisor.api.gate import LIMIT_HEADERS, RequestGate
-from pageworker_supervisor.api.grant import ANY
 from pageworker_supervisor.api.openapi import openapi_document
 from pageworker_supervisor.api.problem import ApiProblem
 from pageworker_supervisor.api.request_log import RequestLog
@@ -24,10 +23,6 @@ Ready = Callable[[], str]
 """Why the API is not ready; "" while it is."""
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 STARTING_SECONDS = 2.0
-NOT_YET = {
-}
-"""What is planned, and what to do instead. It is not in the OpenAPI document."""
-RESTS = ("", "/{rest:path}")
 COMMON_HEADERS = {"X-Content-Type-Options": "nosniff"}
 
 
@@ -54,7 +49,6 @@ def api_app(
     async def openapi(_: Request) -> Response:
         return Response(document, headers=COMMON_HEADERS, media_type=JSON)
 
-    routes += [Route(f"/v1/{name}{rest}", _not_yet(name, gate), methods=METHODS) for name in NOT_YET for rest in RESTS]
     routes += [Route(PATH, linked, methods=["GET"]), Route("/v1/openapi.json", openapi, methods=["GET"])]
     app = _app([*routes, *pages], ready)
     app.state.request_log = request_log
@@ -97,17 +91,6 @@ def _route(path: str, endpoints: Sequence[Endpoint], gate: RequestGate) -> Route
         return await answered(request, lambda: _admitted(request, endpoint, gate), path)
 
     return Route(path, handle, methods=list(by_method))
-
-
-def _not_yet(name: str, gate: RequestGate) -> Callable[[Request], Awaitable[Response]]:
-    async def refuse(request: Request) -> Response:
-        await gate.admit(request, ANY)
-        raise ApiProblem("not_supported", f"/v1/{name} is not supported yet", hint=NOT_YET[name])
-
-    async def handle(request: Request) -> Response:
-        return await answered(request, lambda: refuse(request), f"/v1/{name}")
-
-    return handle
 
 
 async def _admitted(request: Request, endpoint: Endpoint, gate: RequestGate) -> Response:

@@ -39,7 +39,6 @@ PROBLEMS: Mapping[str, tuple[int, str]] = {
     "queue_full": (429, "The tenant has as many jobs as it may have"),
     "batches_full": (429, "The tenant has as many batches as are kept"),
     "internal_error": (500, "pageworker failed: a bug"),
-    "not_supported": (501, "This is not supported yet"),
     "redis_unavailable": (503, "Redis does not answer"),
     "store_unavailable": (503, "The store does not answer"),
     "registry_unavailable": (503, "The modules cannot be read"),

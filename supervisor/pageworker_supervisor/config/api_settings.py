@@ -11,7 +11,7 @@ API_BIND = r"^(\[[0-9a-fA-F:]+\]|[0-9A-Za-z.-]+):\d{1,5}\Z"
 
 
 class ApiSettings(Section, frozen=True):
-    """The HTTP API (docs/api.md): settings of the process `pageworker-api`. Workers read `with_worker` and `public_url`."""
+    """The HTTP API (docs/api.md): settings of `pageworker-api`. Workers read `with_worker` and `public_url`."""
 
     bind: Annotated[str, Meta(pattern=API_BIND)] | None = None
     """Address and port of the API, e.g. `127.0.0.1:9480`. Default: there is no API, and `pageworker-api` does not

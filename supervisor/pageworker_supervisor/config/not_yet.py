@@ -6,7 +6,6 @@ EXPECTED = "not supported yet"
 
 SETTINGS: dict[Path, str] = {
     ("status_page", "thumbnails"): "leave it out; results have screenshots of jobs, which the status page shows",
-    ("budgets",): "leave it out; bound a tenant with concurrency and rate_per_second in [tenants]",
 }
 """Path of a setting or section, and what to do instead."""
 

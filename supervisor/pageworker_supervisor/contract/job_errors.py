@@ -10,7 +10,6 @@ from msgspec import Struct
 from pageworker_supervisor.contract.errors import ContractError
 from pageworker_supervisor.contract.job_files import files_error
 from pageworker_supervisor.contract.near_name import near_name
-from pageworker_supervisor.contract.not_yet import JOB_FIELDS
 from pageworker_supervisor.contract.type_names import describe, first, optional
 
 MAX_SHOWN = 60
@@ -77,8 +76,6 @@ def object_hint(name: str, found: Any) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> ContractError:
-    if name in JOB_FIELDS:
-        return ContractError("not_supported", name, "is not supported yet", JOB_FIELDS[name])
     near = near_name(_snake(name), known)
     return ContractError(
         "unknown_field",
