@@ -34,6 +34,12 @@ if command -v fc-cache >/dev/null; then
   fc-cache -f
 fi
 
+# The package dbus writes a random one. All containers of an image have the same in any case. Source: machine-id(5).
+id=$(printf %s "${SOURCE_DATE_EPOCH:-0}" | md5sum | cut -c 1-32)
+for file in /etc/machine-id /var/lib/dbus/machine-id; do
+  [ ! -s "$file" ] || [ -L "$file" ] || printf '%s\n' "$id" >"$file"
+done
+
 apt-get clean
 rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache \
   /var/lib/dpkg/*-old /var/log/* /tmp/* /root/.cache /usr/sbin/policy-rc.d /etc/*-
