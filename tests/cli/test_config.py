@@ -71,7 +71,7 @@ def test_check_passes_a_valid_configuration(file: Path, capsys: pytest.CaptureFi
 
 
 def test_check_prints_every_mistake_with_its_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file.write_text("[pool]\nrunners = 0\n[budgets]\nbytes = 1\n")
+    file.write_text("[pool]\nrunners = 0\n[status_page]\nthumbnails = true\n")
     assert run(["config", "check", "--config", str(file)]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""

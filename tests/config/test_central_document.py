@@ -32,7 +32,7 @@ def test_settings_by_name_become_a_layer() -> None:
         ("pool", {"runners": 3}, "set each setting by its own name"),
         ("tenants.acme", {"weight": 3}, "set each setting by its own name"),
         ("worker.tags", ["gpu"], "it is never central"),
-        ("budgets.page_seconds", 1, "not supported yet"),
+        ("status_page.thumbnails", True, "not supported yet"),
         ("*.a.test", 3, "into quotes"),
         ("log.level", "loud", "debug, info, warning, error"),
         ('pool."runners"', 5, "pool.runners"),

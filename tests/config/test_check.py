@@ -76,8 +76,8 @@ def test_a_near_miss_is_looked_for_in_the_section_and_then_in_all_others() -> No
 
 
 def test_a_planned_setting_is_refused_by_name() -> None:
-    problem = unknown_setting("f:1", ("budgets", "page_seconds"), MotorSection, PlantSettings)
-    assert (problem.key, problem.expected) == ("budgets.page_seconds", "not supported yet")
+    problem = unknown_setting("f:1", ("status_page", "thumbnails"), MotorSection, PlantSettings)
+    assert (problem.key, problem.expected) == ("status_page.thumbnails", "not supported yet")
 
 
 def test_a_path_is_text_with_the_home_folder_resolved() -> None:

@@ -90,7 +90,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ("PAGEWORKER_EGRESS__PORTS", "{", "write JSON"),
         ("PAGEWORKER_EGRESS__PORTS", "[" * 100_000, "write JSON"),
         ("PAGEWORKER_POOL__PAGES", "many", "a whole number"),
-        ("PAGEWORKER_BUDGETS__PAGE_SECONDS", "1", "not supported yet"),
+        ("PAGEWORKER_STATUS_PAGE__THUMBNAILS", "true", "not supported yet"),
     ],
 )
 def test_a_mistake_names_the_variable_and_how_to_fix_it(name: str, text: str, words: str) -> None:

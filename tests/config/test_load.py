@@ -325,11 +325,11 @@ def test_the_fingerprint_follows_the_settings_and_not_the_password() -> None:
 
 
 def test_settings_that_do_not_work_yet_are_refused_by_name(write: Any) -> None:
-    found = problems(write("[budgets]\npage_seconds = 1\n"))
-    assert found["budgets"].expected == "not supported yet"
-    assert "rate_per_second" in found["budgets"].hint
-    found = problems(None, PAGEWORKER_BUDGETS__PAGE_SECONDS="1")
-    assert found["budgets.page_seconds"].expected == "not supported yet"
+    name = "status_page.thumbnails"
+    found = problems(write("[status_page]\nthumbnails = true\n"))
+    assert found[name].expected == "not supported yet"
+    assert "screenshots" in found[name].hint
+    assert problems(None, PAGEWORKER_STATUS_PAGE__THUMBNAILS="true")[name].expected == "not supported yet"
 
 
 def test_a_worker_has_at_most_sixteen_tags(write: Any) -> None:

@@ -54,8 +54,8 @@ ROWS = (
     Mutant(
         f.PHANTOM,
         f"{RUNNERS}/placement.py",
-        "        return not self.one_job and (self.coming_up or self.recycling > 0)\n",
-        "        return self.coming_up or self.recycling > 0\n",
+        "        return not self.one_job and not self.storing and (self.coming_up or self.recycling > 0)\n",
+        "        return not self.storing and (self.coming_up or self.recycling > 0)\n",
         (f"{PLACEMENT}::test_a_one_job_runner_that_starts_holds_up_no_other_job_of_its_context",),
     ),
     Mutant(

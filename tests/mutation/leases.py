@@ -8,26 +8,30 @@ LEASES = "tests/queue/test_consumer.py"
 REAPING = """        count = 0
         workers: set[str] = set()
         for shard in range(len(self._shards)):
-            taken = REAPED_PER_CALL
-            while taken == REAPED_PER_CALL:
+            more = True
+            while more:
                 jitter = secrets.randbelow(1000) / 1000
                 reply = unpacked(await self._shards.call(shard, "reap", limit=REAPED_PER_CALL, jitter=jitter))
-                taken = reply["count"]
-                count += taken
+                more = reply["count"] == REAPED_PER_CALL or reply["more"]
+                count += reply["count"]
                 workers.update(reply["workers"])
+                if reply["completed"]:
+                    self._outbox.announce()
 """
 LOCKED_REAPING = """        count = 0
         workers: set[str] = set()
         if not await self._shards.functions.command("SET", "reaper", "1", "NX", key="reaper"):
             return Reaped(0, frozenset())
         for shard in range(len(self._shards)):
-            taken = REAPED_PER_CALL
-            while taken == REAPED_PER_CALL:
+            more = True
+            while more:
                 jitter = secrets.randbelow(1000) / 1000
                 reply = unpacked(await self._shards.call(shard, "reap", limit=REAPED_PER_CALL, jitter=jitter))
-                taken = reply["count"]
-                count += taken
+                more = reply["count"] == REAPED_PER_CALL or reply["more"]
+                count += reply["count"]
                 workers.update(reply["workers"])
+                if reply["completed"]:
+                    self._outbox.announce()
         await self._shards.functions.command("DEL", "reaper", key="reaper")
 """
 """A lock that is not needed, and that outlives its holder."""

@@ -34,8 +34,8 @@ def test_queued_jobs_are_those_that_are_counted_nowhere_else() -> None:
     )
     tenant = {"tenant": "acme", "jobs": 10, "running": 2, "parked": True}
     row = {**numbers, "jobs": 10, "delayed": 3, "claimed": 2, "ending": 1, "tenants": [tenant]}
-    row["paused"] = {"tenant": 2, "module": 0, "domain": 1}
+    row["paused"] = {"tenant": 2, "module": 0, "domain": 1, "budget": 1}
     stats = stats_from(row, 1)
     assert (stats.shard, stats.queued, stats.delayed, stats.running, stats.ending) == (1, 4, 3, 2, 1)
     assert stats.tenants == (TenantStats(tenant_id="acme", jobs=10, running=2, parked=True),)
-    assert stats.paused == {"tenant": 2, "module": 0, "domain": 1}
+    assert stats.paused == {"tenant": 2, "module": 0, "domain": 1, "budget": 1}
