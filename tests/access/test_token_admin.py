@@ -40,7 +40,7 @@ async def test_a_list_shows_each_token_of_the_tenant_with_its_state(harness: Que
 
 
 async def test_tokens_of_the_fleet_are_apart(admin: TokenAdmin) -> None:
-    token = await admin.create(None, ["operator"])
+    token = await admin.create(None, ["viewer"])
     assert [row.token_id for row in await admin.list(None)] == [token.token_id]
     with pytest.raises(AccessTokenRefused, match="tenant acme has no valid token"):
         await admin.revoke("acme", token.token_id)

@@ -30,14 +30,14 @@ def admin(harness: QueueHarness) -> TokenAdmin:
 async def test_a_token_grants_its_tenant_and_scopes(harness: QueueHarness, admin: TokenAdmin) -> None:
     reader = TokenReader(harness.queue.access_tokens)
     acme = await admin.create("acme", ["viewer", "producer"])
-    fleet = await admin.create(None, ["operator"], lifetime_seconds=60)
+    fleet = await admin.create(None, ["viewer"], lifetime_seconds=60)
     found = await reader.grant(acme.text)
     assert found is not None
     assert (found.tenant_id, found.scopes, found.token_id) == ("acme", PRODUCER, acme.token_id)
     assert found.expires_at is None
     found = await reader.grant(fleet.text)
     assert found is not None
-    assert (found.tenant_id, found.scopes) == (None, frozenset({"operator"}))
+    assert (found.tenant_id, found.scopes) == (None, frozenset({"viewer"}))
     seconds, microseconds = await harness.client.time()
     assert found.expires_at == pytest.approx(seconds + microseconds / 1e6 + 60, abs=10)
 

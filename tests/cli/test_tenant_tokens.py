@@ -59,7 +59,7 @@ def test_a_token_works_from_its_creation_to_its_revocation(call: Any, live_redis
 
 
 def test_a_token_of_the_fleet_has_no_tenant(call: Any, live_redis: RedisServer) -> None:
-    made = call("create-token _fleet --scope operator")
+    made = call("create-token _fleet --scope viewer")
     assert made["tenant_id"] is None
     grant = granted(live_redis, made["token"])
     assert grant is not None

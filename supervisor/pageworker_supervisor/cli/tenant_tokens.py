@@ -63,7 +63,7 @@ def create_token(
     Parameters
     ----------
     scope
-        What it permits: viewer, producer, operator or publisher. Repeat it for several.
+        What it permits: viewer or producer. Repeat it for both.
     for_
         How long it is valid, e.g. 12h or 90d. Default: until it is revoked.
     label
