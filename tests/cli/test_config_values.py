@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from cli.conftest import OnQueue
-from pw_queue import open_harness
+from pw_queue import QueueHarness, open_harness
 from pw_servers import RedisServer
 from pw_servers.s3 import ENVIRONMENT, s3_server
 
@@ -25,6 +25,10 @@ from pageworker_supervisor.telemetry.metrics import Metrics
 
 Capture = pytest.CaptureFixture[str]
 WHY = ("--reason", "to see it")
+
+
+async def nothing(harness: QueueHarness) -> None:
+    """The queue as it is."""
 
 
 @contextmanager
@@ -78,6 +82,18 @@ def test_a_value_is_set_shown_and_unset(on_queue: OnQueue, live_redis: RedisServ
         assert "w1: runs version 2" in capsys.readouterr().out
         assert run(["config", "get", "pool.runners"]) == 1
         assert "is not set centrally" in capsys.readouterr().err
+
+
+def test_a_tenant_that_loses_the_settings_of_a_glob_is_named(
+    on_queue: OnQueue, tmp_path: Path, capsys: Capture
+) -> None:
+    on_queue(nothing)
+    config = tmp_path / "pageworker.toml"
+    config.write_text('[tenants."*"]\nconcurrency = 3\n')
+    assert run(["config", "set", "tenants.acme.weight=2", *WHY, "--config", str(config)]) == 0
+    assert 'acme had the settings of tenants."*"' in capsys.readouterr().err
+    assert run(["config", "set", "tenants.acme.weight=3", *WHY, "--config", str(config)]) == 0
+    assert "had the settings" not in capsys.readouterr().err
 
 
 def test_a_change_that_a_worker_refuses_has_exit_code_4_and_every_reason(

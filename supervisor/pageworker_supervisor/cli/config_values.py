@@ -27,7 +27,8 @@ from pageworker_supervisor.cli.config_change import (
     values_in,
 )
 from pageworker_supervisor.cli.connect import Config, local_layers_of, valid
-from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, show
+from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note, show
+from pageworker_supervisor.cli.replaced_globs import replaced_globs
 from pageworker_supervisor.config.central_document import CentralValues
 from pageworker_supervisor.config.errors import ConfigInvalid
 from pageworker_supervisor.config.setting_names import NameInvalid, dotted, path_of, type_at
@@ -75,7 +76,8 @@ def set_values(
     """Set one or more settings for all workers, in one step.
 
     Every worker checks the change together with its own file and environment. If one refuses it, nothing changes and
-    the exit code is 4. Example: `workerctl config set pool.runners=6 tenants.acme.weight=2 --reason "black friday"`.
+    the exit code is 4. A tenant or domain that gets a first setting of its own loses those of its glob: stderr says so.
+    Example: `workerctl config set pool.runners=6 tenants.acme.weight=2 --reason "black friday"`.
     """
     new = dict(assignment(text) for text in assignments)
     if not new:
@@ -144,8 +146,11 @@ async def _change(
 ) -> ChangeReport:
     async with open_for_change(config) as opened:
         state = await opened.store.state()
-        values = make(values_in(state))
+        before = values_in(state)
+        values = make(before)
         check_layer(values)
+        for line in replaced_globs(opened.settings, before, values):
+            note(line)
         return await apply(opened, "config change", Change(state, values, reason, who))
 
 

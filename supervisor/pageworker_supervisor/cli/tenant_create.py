@@ -21,10 +21,9 @@ from pageworker_supervisor.cli.config_values import assignment
 from pageworker_supervisor.cli.connect import Config
 from pageworker_supervisor.cli.output import CommandError, CommandExit, Json, note
 from pageworker_supervisor.cli.paused_name import paused_name
-from pageworker_supervisor.config.central_document import CentralValues
-from pageworker_supervisor.config.setting_names import dotted, path_of
-from pageworker_supervisor.config.settings import Settings, TenantSettings
-from pageworker_supervisor.config.tenant_lookup import GlobTable
+from pageworker_supervisor.cli.replaced_globs import central_keys, replaced_globs
+from pageworker_supervisor.config.setting_names import dotted
+from pageworker_supervisor.config.settings import TenantSettings
 
 
 def create(
@@ -61,21 +60,11 @@ async def _create(
     async with open_for_change(config) as opened:
         state = await opened.store.state()
         values = values_in(state)
-        if tenant in opened.settings.tenants or tenant in _central_tenants(values):
+        if tenant in opened.settings.tenants or tenant in central_keys(values, "tenants"):
             mend = f"Change them: `workerctl config set tenants.{tenant}.…`."
             raise CommandError(f"tenant {tenant} has settings already", mend, CommandExit.REFUSED)
-        if (glob := _glob_of(tenant, opened.settings, values)) is not None:
-            note(f"{tenant} had the settings of {dotted(('tenants', glob))}. From now on only its own count.")
         changed = {**values, **new}
+        for line in replaced_globs(opened.settings, values, changed):
+            note(line)
         check_layer(changed)
         return await apply(opened, "tenant create", Change(state, changed, reason, who))
-
-
-def _central_tenants(values: CentralValues) -> set[str]:
-    """The names and globs of `[tenants]` that the central configuration has."""
-    return {path[1] for path in map(path_of, values) if path[0] == "tenants"}
-
-
-def _glob_of(tenant: str, local: Settings, values: CentralValues) -> str | None:
-    globs = {*local.tenants, *_central_tenants(values)}
-    return GlobTable[str | None]({glob: glob for glob in globs}, None).find(tenant)
