@@ -131,6 +131,8 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "What eats the memory (MEMORY of workers and runners)?": ("status --fleet", "status"),
     "Why was this job slow?": ("jobs show acme/17 --timeline", "logs acme/17"),
     "What changed yesterday, and who did it?": ("audit list", "config history", "config diff"),
+    "Which tenant is near its budget, and how near?": ("pause", "tenant list", "tenant show acme"),
+    "Does a profile wait until it is stored as a snapshot?": ("profile show acme/main", "logs --level warning"),
     "Why does this worker take no jobs?": ("status", "logs --level warning"),
     "How many workers are wanted, and why?": ("scale",),
     "What is drained or paused, by whom?": ("status --fleet",),
