@@ -62,8 +62,9 @@ def test_a_tenant_sees_itself_alone() -> None:
         (FLEET, None, "invalid_request"),
         (FLEET, "A/b", "not_found"),
     ):
-        with pytest.raises(ApiProblem, match=code):
+        with pytest.raises(ApiProblem, match=code) as refused:
             tenant_of(grant, name)
+        assert code != "not_found" or refused.value.document.detail == "There is no such tenant"
 
 
 def test_a_job_is_named_by_tenant_and_path() -> None:

@@ -71,7 +71,7 @@ def tenant_of(grant: ApiGrant, untrusted_name: str | None) -> str:
     """
     if grant.tenant_id is not None:
         if untrusted_name is not None and untrusted_name != grant.tenant_id:
-            raise nothing_there()
+            raise _no_tenant()
         return grant.tenant_id
     if untrusted_name is None:
         raise ApiProblem(
@@ -81,7 +81,7 @@ def tenant_of(grant: ApiGrant, untrusted_name: str | None) -> str:
             hint="?tenant_id=acme",
         )
     if not re.match(TENANT_ID, untrusted_name):
-        raise nothing_there()
+        raise _no_tenant()
     return untrusted_name
 
 
@@ -97,13 +97,18 @@ def tenant_seen(grant_tenant: str | None, untrusted_name: str) -> str | None:
     """The tenant that a list is for. None: all of them. "" names none. Raises ApiProblem, as `tenant_of`."""
     if grant_tenant is not None:
         if untrusted_name not in ("", grant_tenant):
-            raise nothing_there()
+            raise _no_tenant()
         return grant_tenant
     if untrusted_name and not re.match(TENANT_ID, untrusted_name):
-        raise nothing_there()
+        raise _no_tenant()
     return untrusted_name or None
 
 
 def nothing_there() -> ApiProblem:
     """The problem of a job that is unknown, or belongs to another tenant."""
     return ApiProblem("not_found", "There is no such job")
+
+
+def _no_tenant() -> ApiProblem:
+    """The problem of another tenant than that of the token, whether it exists or not."""
+    return ApiProblem("not_found", "There is no such tenant")

@@ -17,6 +17,7 @@ TURN_SECONDS = 5.0
 CALL_SECONDS = 10.0
 """For all commands of one call, e.g. 16 for 1,000 jobs."""
 AGAIN_SECONDS = 2.0
+AGAIN = "repeat the request: what is done already stays done"
 
 
 class RedisCalls:
@@ -37,7 +38,8 @@ class RedisCalls:
             async with asyncio.timeout(CALL_SECONDS):
                 return await call
         except TimeoutError:
-            raise _away(f"Redis did not answer within {CALL_SECONDS:g} s") from None
+            # One request may be many commands, each of which Redis answers: a batch of 100,000 jobs that is cancelled.
+            raise _away(f"Redis did not finish the request within {CALL_SECONDS:g} s", AGAIN) from None
         except OutOfMemory as full:
             raise _away("Redis has no memory left") from full
         except RedisClientError as error:
@@ -54,5 +56,5 @@ def _close(call: Awaitable[T]) -> None:
         close()
 
 
-def _away(detail: str) -> ApiProblem:
-    return ApiProblem("redis_unavailable", detail, retry_after=AGAIN_SECONDS)
+def _away(detail: str, hint: str = "") -> ApiProblem:
+    return ApiProblem("redis_unavailable", detail, hint=hint, retry_after=AGAIN_SECONDS)
