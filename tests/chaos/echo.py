@@ -15,6 +15,7 @@ import msgspec
 from pageworker_profiles.errors import ProfileBusy, StaleFence
 from pageworker_profiles.snapshots.snapshot_folders import SnapshotFolders
 from pageworker_sandbox.launch import Host
+from pageworker_sandbox.launch.sandboxed_process import ExitStatus
 from pageworker_sandbox.memfd import seal
 from pageworker_sandbox.signing import VerifiedBundle
 from pageworker_sandbox.wire import messages as m
@@ -26,6 +27,7 @@ from pageworker_supervisor.runners.fleet import Fleet
 from pageworker_supervisor.runners.page_reservation import PageReservation
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner import Runner
+from pageworker_supervisor.runners.runner_end import CLOSED
 from pageworker_supervisor.runners.runner_state import RunnerEvent, RunnerState
 
 NOWHERE = Path("/nonexistent")
@@ -101,7 +103,8 @@ class EchoRunner(Runner):
                 raise _Gone
         except* _Gone:
             self._tasks = None
-        await folder.keep(self._end is None, "")
+        if self._end is None:
+            self._why.status = ExitStatus(code=CLOSED, signal=None)
 
     async def _assign_once_adopted(self) -> None:
         await self._adoption.begun.wait()

@@ -54,6 +54,7 @@ async def work(producer: Producer, name: str) -> list[float]:
     return [result["timing"]["total"] for result in results]
 
 
+@pytest.mark.exclusive
 async def test_idle_and_slow_connections_of_others_cost_no_probe_and_no_job(here: DaemonFolder) -> None:
     with here.worker(pool=POOL, browser=HEADLESS_SHELL) as daemon:
         async with aclosing(Producer(here.redis.url)) as producer:

@@ -39,11 +39,11 @@ def typed(text: str) -> list[str]:
 class Newcomer:
     """Types lines into a shell in a folder that looks like a checkout."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], redis_port: int) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], redis_port: int, api_port: int) -> None:
         self.folder = folder
         self.exported: list[str] = []
         self._environment = {**os.environ, **environment}
-        self._port = redis_port
+        self._ports = {"-p 6399": f"-p {redis_port}", "127.0.0.1:9480": f"127.0.0.1:{api_port}"}
 
     def types(self, line: str) -> str:
         """What the line prints. It has to succeed."""
@@ -63,8 +63,10 @@ class Newcomer:
         return done.stdout
 
     def here(self, line: str) -> str:
-        """The line as this host can run it: example.com is a site of this test, and 6399 may be taken."""
-        return line.replace("https://example.com", "http://example.com").replace("-p 6399", f"-p {self._port}")
+        """The line as this host can run it: example.com is a site of this test, and the ports may be taken."""
+        for shown, own in self._ports.items():
+            line = line.replace(shown, own)
+        return line.replace("https://example.com", "http://example.com")
 
     @contextmanager
     def runs(self, line: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -81,8 +83,8 @@ class Newcomer:
 
 
 def follow(folder: Path, port: int) -> None:
-    """The README from its first job to the second one."""
-    redis_port = free_port()
+    """The README from its first job to the one over HTTP."""
+    redis_port, api_port = free_port(), free_port()
     newcomer = Newcomer(
         folder,
         {
@@ -94,6 +96,7 @@ def follow(folder: Path, port: int) -> None:
             "PAGEWORKER_BROWSER__EXECUTABLE": HEADLESS_SHELL["executable"],
         },
         redis_port,
+        api_port,
     )
     first = section("Run your first job")
     lines = typed(first)
@@ -115,13 +118,25 @@ def follow(folder: Path, port: int) -> None:
         for line in lines[lines.index(start) + 1 :]:
             printed = newcomer.types(line)
         assert json.loads(printed)["data"]["title"] == "Example Domain"
-        *pushes, read = typed(section("Push jobs from elsewhere"))
+        redis_part, http_part = section("Push jobs from elsewhere").split("\nOver HTTP: ")
+        *pushes, read = typed(redis_part)
         for line in pushes:
             newcomer.types(line)
         while not (printed := newcomer.types(read)).strip():
             assert worker.poll() is None
         assert json.loads(printed)["status"] == "succeeded"
         assert WorkerClient(folder / "data").status().state == "ready"
+    (api,) = re.findall(r"```toml\n(.*?)^```", http_part, re.M | re.S)
+    with (folder / "pageworker.toml").open("a") as config:
+        config.write(newcomer.here(api))
+    with newcomer.runs(start) as worker:
+        assert worker.stdout is not None
+        assert any(b'"ready"' in line for line in worker.stdout)
+        while subprocess.run(["curl", "-sf", f"http://127.0.0.1:{api_port}/readyz"], check=False).returncode:
+            assert worker.poll() is None
+        for line in typed(http_part):
+            printed = newcomer.types(line)
+        assert json.loads(printed)["data"]["title"] == "Example Domain"
 
 
 async def test_the_readme_leads_to_the_first_result_as_it_stands(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from pageworker_supervisor.admin.errors import WorkerRefused
 from pageworker_supervisor.admin.status import DrainLine
 from pageworker_supervisor.dispatch import attempt as attempt_file
 from pageworker_supervisor.dispatch.attempt import Attempt
+from pageworker_supervisor.dispatch.handler_stop import answer_in_time
 from pageworker_supervisor.dispatch.running_calls import RunningCalls
 from pageworker_supervisor.dispatch.settlement import Settlement
 from pageworker_supervisor.queue.consumer import JobConsumer
@@ -216,24 +217,31 @@ async def test_a_job_whose_work_ends_in_silence_ends_the_worker(
     assert caught.group_contains(TaskExitedUnexpectedly, match="job acme/j1")
 
 
-@pytest.mark.parametrize("method", ["_admit", "_answer"])
+@pytest.mark.parametrize("where", ["before", "while"])
 async def test_a_bug_in_an_attempt_ends_its_job_and_not_the_worker(
-    worker: Echoes, monkeypatch: pytest.MonkeyPatch, method: str
+    worker: Echoes, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    original = getattr(Attempt, method)
+    """`where`: before or while the handler runs."""
+    admit, answer = Attempt._admit, answer_in_time
 
-    async def fails_for_one(attempt: Attempt, *arguments: Any) -> Any:
-        if attempt.job.job_id != "bad":
-            return await original(attempt, *arguments)
-        if method == "_answer":
-            running, message, bundle = arguments
-            async with asyncio.TaskGroup() as tasks:
-                sent = tasks.create_task(running.page.runner.run(running, message, bundle))
-                await worker.until(lambda: attempt.begun)
-                sent.cancel()
+    async def admit_or_fail(attempt: Attempt, *arguments: Any) -> Any:
+        if attempt.job.job_id == "bad":
+            raise KeyError("a bug")
+        return await admit(attempt, *arguments)
+
+    async def answer_or_fail(page: Any, message: Any, bundle: Any, grace_seconds: float, stop: Any) -> Any:
+        if stop.__self__.job.job_id != "bad":
+            return await answer(page, message, bundle, grace_seconds, stop)
+        async with asyncio.TaskGroup() as tasks:
+            sent = tasks.create_task(page.runner.run(page, message, bundle))
+            await worker.until(lambda: stop.__self__.begun)
+            sent.cancel()
         raise KeyError("a bug")
 
-    monkeypatch.setattr(Attempt, method, fails_for_one)
+    if where == "before":
+        monkeypatch.setattr(Attempt, "_admit", admit_or_fail)
+    else:
+        monkeypatch.setattr("pageworker_supervisor.dispatch.attempt.answer_in_time", answer_or_fail)
     await worker.push(nap("bad", 60_000), nap("good", 1))
     await worker.answered(2, seconds=20)
     assert worker.results["good"]["status"] == "succeeded"
