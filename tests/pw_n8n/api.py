@@ -62,3 +62,9 @@ class ApiProcess:
         found = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         token: str = json.loads(found.stdout)["token"]
         return token
+
+    def jobs_without_result(self, token: str) -> int:
+        """How many jobs of the token's tenant wait or run."""
+        answer = httpx.get(f"{self.url}/v1/limits", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        count: int = answer.raise_for_status().json()["jobs"]
+        return count
