@@ -10,13 +10,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from pw_daemon.place import HEADLESS_SHELL, SECRET, DaemonFolder
+from pw_daemon.place import HEADLESS_SHELL, SECRET, DaemonFolder, write_module
 from pw_daemon.usual_modules import publish_usual
 from pw_n8n import api
 from pw_n8n.client import N8nClient
 from pw_n8n.flows import FOLDER, node, shipped
 from pw_n8n.node_flows import CREDENTIAL
 from pw_n8n.queue_mode import QueueN8n
+from pw_n8n.scan_site import HANDLER, MODULE, ScanSite
 from pw_n8n.server import REPOSITORY, ROOT, N8n
 from pw_n8n.system import TOKEN, Customer, RepairableShop, System, served_in_thread
 from pw_servers import redis_server, s3
@@ -102,8 +103,9 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     queue_n8n = QueueN8n(folder / "n8n-queue", free_port(), free_port())
     for instance in (n8n, queue_n8n):
         instance.folder.mkdir()
-    key = publish_usual(folder / "registry")
-    shop, customer = RepairableShop(), Customer()
+    scan_module = write_module(folder, MODULE, HANDLER, egress=["scans.example"])
+    key = publish_usual(folder / "registry", scan_module)
+    shop, customer, scans = RepairableShop(), Customer(), ScanSite()
     with ExitStack() as stack:
         redis = stack.enter_context(redis_server(aof=True, acl_file=acl_file, port=free_port()))
         patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -111,12 +113,15 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             patch.setenv(name, value)
         place = DaemonFolder(folder, redis, key)
         artifacts = {"url": f"s3://{s3.BUCKET}/jobs", "link_seconds": 600}
+        uploads = {"url": f"s3://{s3.BUCKET}/files"}
         place.secret_file.write_bytes(SECRET)
         own = {
             "callback_allow": [f"{each.url}/{path}" for each in (n8n, queue_n8n) for path in PATHS],
             "callback_secret_file": str(place.secret_file),
         }
-        shop_port, customer_port = (stack.enter_context(served_in_thread(app)) for app in (shop, customer.app))
+        shop_port, customer_port, scans_port = (
+            stack.enter_context(served_in_thread(app)) for app in (shop, customer.app, scans.app)
+        )
         worker_redis = {"url": f"redis://pageworker:{password}@127.0.0.1:{redis.port}/0"}
         tenants = {
             "acme": own,
@@ -128,9 +133,12 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
                 redis=worker_redis,
                 browser=HEADLESS_SHELL,
                 pool={"runners": 3, "pages": 8},
-                egress={"hosts": {"shop.example": f"127.0.0.1:{shop_port}"}},
+                egress={
+                    "hosts": {"shop.example": f"127.0.0.1:{shop_port}", "scans.example": f"127.0.0.1:{scans_port}"}
+                },
                 jobs={"max_retries": 0},
                 artifacts=artifacts,
+                files=uploads,
                 tenants=tenants,
             )
         )
@@ -140,7 +148,9 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
                 instance.install_node(tarball)
             port = free_port()
             bind = {"bind": f"127.0.0.1:{port}"}
-            config = place.write_config("api", redis=worker_redis, api=bind, tenants=tenants, artifacts=artifacts)
+            config = place.write_config(
+                "api", redis=worker_redis, api=bind, tenants=tenants, artifacts=artifacts, files=uploads
+            )
             http_api = api.ApiProcess(config, port)
             http_api.start()
             stack.callback(http_api.kill)
@@ -159,9 +169,9 @@ def system(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             client.remove(EVERY_RESULT)
         blockers = shipped("blockers")
         whom = node(blockers, "Whom to tell")["parameters"]
-        customer_url = f"http://127.0.0.1:{customer_port}"
+        customer_url, scans_url = f"http://127.0.0.1:{customer_port}", f"http://127.0.0.1:{scans_port}"
         whom["jsonOutput"] = whom["jsonOutput"].replace("https://acme.example/pageworker", f"{customer_url}/notify")
         client.save(blockers)
-        system = System(n8n, client, redis, worker, shop, customer, http_api, customer_url, queue_n8n)
+        system = System(n8n, client, redis, worker, shop, customer, http_api, customer_url, scans, scans_url, queue_n8n)
         system.until_listening()
         yield system

@@ -26,6 +26,7 @@ from pageworker_demo.shop import Shop
 from pw_n8n.api import ApiProcess
 from pw_n8n.client import N8nClient
 from pw_n8n.queue_mode import QueueN8n
+from pw_n8n.scan_site import ScanSite
 from pw_n8n.server import N8n
 
 
@@ -67,6 +68,8 @@ class System:
     api: ApiProcess | None
     """None: this version has no HTTP API, or the node was not built."""
     customer_url: str
+    scans: ScanSite
+    scans_url: str
     queue_n8n: QueueN8n | None = None
     """Not started."""
 
