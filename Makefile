@@ -15,8 +15,8 @@ demo: install
 	@.venv/bin/workerctl demo
 
 # Some at a time: most tests start processes of their own. Then the tests that need the machine to themselves.
-# Those of whole workers wait more than they compute: two cores are busy with five processes, and not with three (ADR 121).
-PROCESSES ?= 5
+# Those of whole workers wait more than they compute: four processes keep two cores busy (ADR 121).
+PROCESSES ?= 4
 PARALLEL = -n $(PROCESSES) --no-loadscope-reorder
 
 # Their files alone: to collect all tests takes several seconds.
