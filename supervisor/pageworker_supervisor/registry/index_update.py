@@ -30,7 +30,7 @@ def renew(modules: dict[str, IndexedModule]) -> dict[str, IndexedModule]:
 
 
 def add(bundle: VerifiedBundle, channel: str, signatures: int = 1) -> Edit:
-    """The edit that lists a bundle with so many signature files, and points a channel to it."""
+    """The edit that lists a bundle with this many signature files, and points a channel to it."""
     listing = IndexedVersion(sha256=bundle.sha256, bytes=len(bundle.data), signatures=signatures)
 
     def edit(modules: dict[str, IndexedModule]) -> dict[str, IndexedModule]:
