@@ -1,8 +1,8 @@
 """Takes out of an image what differs from build to build: `reproducible.py IMAGE TAG`. TAG is the result.
 
 podman writes the id of the build's container, a random host name, and the ids of the images between two steps into the
-configuration (buildah's config.go and image.go). Layers, history and all that a container sees stay as they are. Only
-the standard library is used.
+configuration (buildah's config.go and image.go). A step that it takes from its cache keeps the time of the build that
+made it. Layers and all that a container sees stay as they are. Only the standard library is used.
 """
 
 import hashlib
@@ -24,8 +24,10 @@ def reproducible(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of an image (Docker's image specification 1.2) without what is random. Pure."""
     kept = {name: value for name, value in config.items() if name not in OF_THE_BUILD}
     kept["config"] = {name: value for name, value in config["config"].items() if name != "Hostname"}
+    created = {"created": config["created"]} if "created" in config else {}
     kept["history"] = [
-        {name: value for name, value in step.items() if name != "comment"} for step in config.get("history", ())
+        {name: value for name, value in step.items() if name != "comment"} | created
+        for step in config.get("history", ())
     ]
     return kept
 

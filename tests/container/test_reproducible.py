@@ -20,7 +20,8 @@ def built(random: str) -> dict[str, Any]:
         "container": random,
         "container_config": inside,
         "created": "2026-11-28T16:45:17Z",
-        "history": [{"created_by": "RUN true", "comment": f"FROM {random}"}],
+        # A step of the cache has the time of an earlier build.
+        "history": [{"created_by": "RUN true", "comment": f"FROM {random}", "created": f"time of {random}"}],
         "parent": f"sha256:{random}",
         "rootfs": {"type": "layers", "diff_ids": ["sha256:1"]},
     }
@@ -60,5 +61,5 @@ def test_two_builds_of_the_same_layers_are_one_image() -> None:
     assert (image["RepoTags"], found[image["Layers"][0]]) == ([TAG], LAYER)
     config = json.loads(found[image["Config"]])
     assert config["config"] == {"User": "10001:10001", "Healthcheck": {"Test": ["CMD", "true"]}}
-    assert config["history"] == [{"created_by": "RUN true"}]
+    assert config["history"] == [{"created_by": "RUN true", "created": config["created"]}]
     assert set(config) == {"architecture", "config", "created", "history", "rootfs"}
