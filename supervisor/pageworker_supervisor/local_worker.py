@@ -115,6 +115,10 @@ class LocalConsumer(JobConsumer):
         """Jobs here do not expire."""
         return True
 
+    async def store(self, lease: Lease) -> bool:
+        """A job here holds no permits."""
+        return True
+
     async def once(self, lease: Lease, key: str, act: OnceAct, *, call_number: int, value: bytes | None) -> OnceReply:
         """Each run is a job of its own."""
         return self._once.call(lease.token, key, act, value)
