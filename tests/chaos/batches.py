@@ -17,7 +17,7 @@ from pageworker_supervisor.redis_client.errors import RedisClientError
 T = TypeVar("T")
 PAUSE_SECONDS = 0.1
 FAILING = 4
-"""Every so many batches, one is complete with its first failure."""
+"""One batch in this number is complete with its first failure."""
 
 
 class ChaosBatches:

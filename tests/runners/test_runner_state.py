@@ -5,9 +5,9 @@ from pw_states import StatePair, check, every_pair, reachable
 
 from pageworker_sandbox.state_machine import next_state
 from pageworker_supervisor.runners.runner_state import (
+    NO_PROCESS,
     TAKES_JOBS,
     TRANSITIONS,
-    WITHOUT_PROCESS,
     RunnerEvent,
     RunnerState,
 )
@@ -36,7 +36,7 @@ def test_a_runner_that_takes_no_more_jobs_never_takes_jobs_again(state: RunnerSt
         assert not ahead & TAKES_JOBS
 
 
-@pytest.mark.parametrize("state", [state for state in RunnerState if state not in WITHOUT_PROCESS])
+@pytest.mark.parametrize("state", [state for state in RunnerState if state not in NO_PROCESS])
 def test_every_runner_can_be_killed_and_can_exit(state: RunnerState) -> None:
     killed = next_state(TRANSITIONS, state, RunnerEvent.KILL)
     for at in (state, killed):

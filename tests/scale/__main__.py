@@ -49,7 +49,7 @@ MOST_LATE_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class ScaleLoad:
-    """So many workers of one page, and jobs that each hold a page for some seconds."""
+    """A number of workers with one page each. Each job holds a page for some seconds."""
 
     workers: int
     jobs: int

@@ -174,8 +174,8 @@ async def main(plan: ClientsPlan) -> ClientsReport:
             group = workers[first : first + STARTED_TOGETHER]
             running += [tasks.create_task(worker.run()) for worker in group]
             await asyncio.gather(*(worker.registered.wait() for worker in group))
-        # A collection of garbage looks at the clients of all workers and holds them up for that time. No run is so long
-        # that its memory matters.
+        # A garbage collection scans the clients of all workers. They stop while it scans. A run is short, so the memory
+        # that is not collected does not matter.
         gc.disable()
         await _until_stdin_ends()
         for task in running:

@@ -20,7 +20,7 @@ from pageworker_supervisor.dispatch.secret_requests import mask_profile
 from pageworker_supervisor.queue.profile_logins import ProfileLogins
 from pageworker_supervisor.redis_client.errors import RedisClientError
 from pageworker_supervisor.runners.page_reservation import OnLogin, PageReservation
-from pageworker_supervisor.runners.runner_state import WITHOUT_PROCESS
+from pageworker_supervisor.runners.runner_state import NO_PROCESS
 from pageworker_supervisor.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class LoginReports:
         if job.profile_id is None or not manifest.login_probe:
             return "no"
         page = self._probing.get(job.tenant_id)
-        if page is not None and page.taken and page.runner.state not in WITHOUT_PROCESS:
+        if page is not None and page.taken and page.runner.state not in NO_PROCESS:
             return "no"
         now, profile = time.monotonic(), (job.tenant_id, job.profile_id)
         if now - self._heard.get(profile, -self._probe_seconds) < self._probe_seconds:

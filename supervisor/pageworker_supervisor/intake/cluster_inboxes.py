@@ -74,7 +74,7 @@ end
 return 1
 """
 
-# KEYS: workers. ARGV: worker, seconds. Forgets the workers without a heartbeat for so long, and returns the others.
+# KEYS: workers. ARGV: worker, seconds. Forgets the workers that sent no heartbeat for that time. Returns the others.
 _HEARTBEAT = """
 local now = redis.call('TIME')[1]
 redis.call('ZADD', KEYS[1], now, ARGV[1])

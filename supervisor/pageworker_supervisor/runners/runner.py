@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pageworker_sandbox.launch import SandboxedProcess
 from pageworker_sandbox.signing import VerifiedBundle
-from pageworker_sandbox.state_machine import label, next_state
+from pageworker_sandbox.state_machine import next_state
 from pageworker_sandbox.wire import messages as m
 from pageworker_sandbox.wire.errors import ProtocolViolation
 from pageworker_supervisor.config.settings import PoolSettings
@@ -24,16 +24,11 @@ from pageworker_supervisor.runners.placement import LINGER_SECONDS, RunnerSlot
 from pageworker_supervisor.runners.resources import RunnerFolder, RunnerResources
 from pageworker_supervisor.runners.runner_connection import RunnerConnection
 from pageworker_supervisor.runners.runner_end import Restart, RunnerEnd, RunnerEnding
+from pageworker_supervisor.runners.runner_end_report import report_errors, report_failure
 from pageworker_supervisor.runners.runner_events import RunnerEvents
 from pageworker_supervisor.runners.runner_lines import write_line
 from pageworker_supervisor.runners.runner_route import RunnerRoute
-from pageworker_supervisor.runners.runner_state import (
-    TAKES_JOBS,
-    TRANSITIONS,
-    WITHOUT_PROCESS,
-    RunnerEvent,
-    RunnerState,
-)
+from pageworker_supervisor.runners.runner_state import NO_PROCESS, TAKES_JOBS, TRANSITIONS, RunnerEvent, RunnerState
 from pageworker_supervisor.runners.runner_traffic import RunnerTraffic
 from pageworker_supervisor.runners.runner_wear import wear
 from pageworker_supervisor.runners.spares import SPARE
@@ -192,7 +187,7 @@ class Runner(ABC):
 
     def dismiss(self, reason: str) -> None:
         """Take its jobs from it, uncharged, and let it close its browser itself."""
-        if self._end is None and self.state not in WITHOUT_PROCESS:
+        if self._end is None and self.state not in NO_PROCESS:
             self._log.warning("runner is dismissed", reason=reason)
             self._why.note("host")
             self._end = RunnerLost(reason, charged=False)
@@ -203,7 +198,7 @@ class Runner(ABC):
     def kill(self, reason: str, *, charged: bool, breach: Breach | None = None, restart: Restart = "hung") -> None:
         """End its whole process tree now. `charged`: its jobs may be the cause. `breach`: the limit that it exceeded.
         `restart`: in a word, without a breach."""
-        if self._end is None and self.state not in WITHOUT_PROCESS:
+        if self._end is None and self.state not in NO_PROCESS:
             self._log.warning("runner is killed", reason=reason, limit=breach.limit if breach else None)
             self._end = self._lost(reason, charged=charged, breach=breach, restart=restart)
         self._step(RunnerEvent.KILL)
@@ -211,7 +206,7 @@ class Runner(ABC):
     @property
     def memory_bytes(self) -> int | None:
         """When it was last measured; None before, and without a process."""
-        return None if self.state in WITHOUT_PROCESS else self._limits.memory_bytes or None
+        return None if self.state in NO_PROCESS else self._limits.memory_bytes or None
 
     @property
     def cpu_seconds(self) -> float:
@@ -263,14 +258,10 @@ class Runner(ABC):
             self._adoption.lose(lost.reason)
             self._events.changed()
         if self._up.done():
-            if errors:
-                self._log.error("runner ended with an error", reason="; ".join(map(str, errors)))
+            report_errors(errors, self._log)
             return None
         failure = failure_of(errors, str(self._end or ""), told_to_go=told_to_go)
-        if failure.breach is not None:
-            self._resources.metrics.runners.limit_breached(failure.breach.limit)
-        if not told_to_go:
-            self._log.error("runner did not come up", reason=failure.reason, blame=label(failure.blame))
+        report_failure(failure, self._log, self._resources.metrics.runners, told_to_go=told_to_go)
         return failure
 
     def not_started(self, error: RunnerFailure) -> None:
@@ -402,6 +393,6 @@ class Runner(ABC):
             await self._connection.answer(answer)
 
     def _alive(self) -> RunnerConnection:
-        if self._connection is None or self.state is RunnerState.STOPPING or self.state in WITHOUT_PROCESS:
+        if self._connection is None or self.state is RunnerState.STOPPING or self.state in NO_PROCESS:
             raise self._end or RunnerLost("the runner is going", charged=False)
         return self._connection

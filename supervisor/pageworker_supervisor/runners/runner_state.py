@@ -85,5 +85,5 @@ TRANSITIONS: TransitionTable[RunnerState, RunnerEvent] = {
 TAKES_JOBS = frozenset({RunnerState.STARTING, RunnerState.READY})
 """States in which pages of the runner may be reserved."""
 
-WITHOUT_PROCESS = frozenset({RunnerState.STORING, RunnerState.GONE})
+NO_PROCESS = frozenset({RunnerState.STORING, RunnerState.GONE})
 """States without a process."""

@@ -11,7 +11,7 @@
 
 local MOST_WAITING = 10000 -- entries of one subscription; above it, events are dropped and counted
 local MOST_WAITING_BYTES = 16 * 1024 * 1024
-local DISABLE_MS = 3 * 24 * 3600 * 1000 -- all tries failed for so long
+local DISABLE_MS = 3 * 24 * 3600 * 1000 -- a subscription whose tries all fail for this time is disabled
 local KNOWN_TENANTS = 65536
 
 local NONE = {}
