@@ -50,5 +50,5 @@ def test_each_execution_is_resumed_while_workers_of_n8n_are_killed(system: Syste
     found = {job: count for job, count in system.results_per_job().items() if job not in before}
     assert set(Counter(found.values())) == {1}
     # n8n ends what runs on a killed worker as crashed or stalled. What waits is resumed.
-    assert succeeded >= EXECUTIONS / 2
+    assert succeeded >= EXECUTIONS - 10
     assert all(n8n.picked_up())
